@@ -1,0 +1,16 @@
+"""The world of the simulation: channel models and one module a problem. It knows nothing of agents."""
+
+from env.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
+from env.trace import RecordedTrace
+from env.wireless_powered import Optimum, WirelessPoweredMEC
+
+__all__ = [
+    "Channel",
+    "GaussMarkov",
+    "Optimum",
+    "PathLoss",
+    "Rayleigh",
+    "RecordedTrace",
+    "Rician",
+    "WirelessPoweredMEC",
+]

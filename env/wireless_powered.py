@@ -1,0 +1,282 @@
+"""The wireless powered MEC network of the DROO paper (Huang, Bi, Zhang, IEEE Trans. Mobile Computing 2020).
+
+Per frame of unit length the access point broadcasts energy for a fraction `a`; then every offloading user
+transmits for its own fraction, while local users compute on harvested energy. The weighted sum computation
+rate is the objective (eqs. 4, 7 and problem P1 of the paper).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from env.allocation import Allocation, TimeSplit, split_time
+from env.arrays import FloatArray, binary, last_dimension, positive
+from env.channel import Channel, Rayleigh
+from env.exhaustive import all_decisions
+from env.trace import RecordedTrace
+
+EXHAUSTIVE_USERS = 16
+"""`optimum` tries all 2^N decisions up to this N."""
+_BLOCK = 2**21
+"""Entries of the largest array that `optimum` makes at a time."""
+
+
+class Optimum(NamedTuple):
+    """The best decision and how good any decision could be."""
+
+    decision: FloatArray
+    """(..., N), 0 or 1."""
+    rate: FloatArray
+    """(...), bit/s."""
+    upper_bound: FloatArray
+    """(...), bit/s: no decision has a higher rate."""
+
+
+class WirelessPoweredMEC:
+    """An environment: N users, one access point, a decision (0 local, 1 offload) for each user a frame.
+
+    Args:
+        num_users: N; by default the channel's number where it fixes one, else 10.
+        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`.
+        weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
+        observation: what `observe` shows: 'log_gain', ``ln(gain_scale h)``, or 'gain', ``gain_scale h``.
+        gain_scale: brings the gains close to 1 (the published code's 1e6).
+        transmit_power: P of the access point, W.
+        harvesting_efficiency: mu, in (0, 1].
+        cycles_per_bit: phi, CPU cycles.
+        energy_coefficient: k of the CPU's energy, k f^2 a cycle.
+        bandwidth: B, Hz.
+        overhead: v_u, bits sent for each bit of data.
+        noise_power: N0, W.
+        seed: of the channel.
+
+    Raises:
+        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+    """
+
+    def __init__(
+        self,
+        num_users: int | None = None,
+        *,
+        channel: Channel | str | None = None,
+        weights: Sequence[float] | None = None,
+        observation: Literal["log_gain", "gain"] = "log_gain",
+        gain_scale: float = 1e6,
+        transmit_power: float = 3.0,
+        harvesting_efficiency: float = 0.7,
+        cycles_per_bit: float = 100.0,
+        energy_coefficient: float = 1e-26,
+        bandwidth: float = 2e6,
+        overhead: float = 1.1,
+        noise_power: float = 1e-10,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(channel, str | Path):
+            channel = RecordedTrace(channel)
+        self.channel: Channel = Rayleigh() if channel is None else channel
+        if num_users is None:
+            num_users = self.channel.num_users or 10
+        if num_users < 1:
+            raise ValueError(f"num_users must be 1 or more, got {num_users}")
+        self.num_users = num_users
+        if weights is None:
+            weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)  # type: ignore[assignment]
+        self.weights = positive("weights", weights)  # type: ignore[arg-type]
+        if self.weights.shape != (num_users,):
+            raise ValueError(f"weights must have shape ({num_users},), got {self.weights.shape}")
+        if observation not in {"log_gain", "gain"}:
+            raise ValueError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
+        self._observes_log = observation == "log_gain"
+        self._gain_scale = positive("gain_scale", gain_scale)
+
+        power = positive("transmit_power", transmit_power)
+        efficiency = positive("harvesting_efficiency", harvesting_efficiency)
+        if efficiency > 1:
+            raise ValueError(f"harvesting_efficiency must be at most 1, got {harvesting_efficiency}")
+        eta1 = np.cbrt(efficiency * power) / positive("cycles_per_bit", cycles_per_bit)
+        self._local_scale = eta1 / np.cbrt(positive("energy_coefficient", energy_coefficient))
+        self._snr_scale = efficiency * power / positive("noise_power", noise_power)  # eta2
+        epsilon = positive("bandwidth", bandwidth) / (positive("overhead", overhead) * np.log(2))
+        self._rate_scale = epsilon
+
+        self._groups = _WeightGroups(self.weights)
+        self._seed = seed
+        self.reset(seed)
+
+    def reset(self, seed: int | None = None) -> FloatArray:
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 1)."""
+        self._seed = self._seed if seed is None else seed
+        self._rng = np.random.default_rng(self._seed)
+        self.frame = 0
+        self.channel.reset(self.num_users, self._rng)
+        self._receive(self.channel.sample(self._rng))
+        return self.observe()
+
+    def observe(self) -> FloatArray:
+        """What the agent sees of this frame, (N, 1): each user's scaled gain or its logarithm."""
+        scaled = self._gain_scale * self.gains[:, None]
+        return np.log(scaled) if self._observes_log else scaled
+
+    def evaluate(self, decisions: ArrayLike) -> FloatArray:
+        """Rates of decisions (K, N) in this frame, (K,), bit/s, each with its best allocation.
+
+        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        """
+        decisions = binary("decisions", decisions)
+        last_dimension("decisions", decisions, self.num_users)
+        return self._split(self._local, self._snr, decisions, self._groups).rate
+
+    def step(self, decision: ArrayLike) -> None:
+        """Carry out a decision (N,) and move to the next frame.
+
+        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
+        """
+        decision = binary("decision", decision)
+        if decision.shape != (self.num_users,):
+            raise ValueError(f"decision must have shape ({self.num_users},), got {decision.shape}")
+        self.frame += 1
+        self._receive(self.channel.sample(self._rng))
+
+    def allocate(self, gains: ArrayLike, decisions: ArrayLike, weights: ArrayLike | None = None) -> Allocation:
+        """Optimal time split for given decisions (problem P2), for any leading batch dimensions.
+
+        Args:
+            gains: (..., N), positive power ratios.
+            decisions: (..., N), 0 local or 1 offload; broadcast against `gains`.
+            weights: (N,) or (..., N); the environment's by default.
+
+        Raises:
+            ValueError: for a shape that does not fit, gains or weights that are not positive and finite, or
+                decisions that are not 0 or 1.
+        """
+        gains = positive("gains", gains)
+        decisions = binary("decisions", decisions)
+        last_dimension("gains", gains, self.num_users)
+        last_dimension("decisions", decisions, self.num_users)
+        groups = self._groups_of(weights)
+        try:
+            np.broadcast_shapes(gains.shape, decisions.shape, groups.weights.shape)
+        except ValueError as error:
+            raise ValueError(
+                f"gains {gains.shape}, decisions {decisions.shape} and weights {groups.weights.shape} "
+                "must have leading dimensions that broadcast"
+            ) from error
+        local, snr = self._fold(gains, groups.weights)
+        split = self._split(local, snr, decisions, groups)
+        a = split.charging_time
+        transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
+        return Allocation(split.rate, a, transmit_time)
+
+    def optimum(self, gains: ArrayLike, weights: ArrayLike | None = None) -> Optimum:
+        """The best of all 2^N decisions for gains (..., N); `upper_bound` equals its rate.
+
+        Raises:
+            ValueError: as `allocate`, and for more than 16 users.
+        """
+        if self.num_users > EXHAUSTIVE_USERS:
+            raise ValueError(
+                f"optimum tries all decisions of at most {EXHAUSTIVE_USERS} users, got {self.num_users}"
+            )
+        gains = positive("gains", gains)
+        last_dimension("gains", gains, self.num_users)
+        groups = self._groups_of(weights)
+        batch = np.broadcast_shapes(gains.shape, groups.weights.shape)
+        rows = np.broadcast_to(gains, batch).reshape(-1, self.num_users)
+        if groups.weights.ndim > 1:
+            row_weights = np.broadcast_to(groups.weights, batch).reshape(-1, 1, self.num_users)
+        decisions = all_decisions(self.num_users)
+        best = np.empty(len(rows), dtype=np.intp)
+        rate = np.empty(len(rows))
+        block = max(1, _BLOCK // decisions.size)
+        for first in range(0, len(rows), block):
+            part = slice(first, first + block)
+            if groups.weights.ndim > 1:
+                groups = _WeightGroups(row_weights[part])
+            local, snr = self._fold(rows[part, None], groups.weights)
+            rates = self._split(local, snr, decisions, groups).rate
+            best[part] = rates.argmax(-1)
+            rate[part] = rates.max(-1)
+        rates = rate.reshape(batch[:-1])
+        return Optimum(decisions[best].reshape(batch), rates, rates.copy())
+
+    def frame_optimum(self) -> float | None:
+        """The highest rate that any decision has in this frame, bit/s, or None where it is not known.
+
+        It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
+        environment's weights and constants, and found by `optimum` otherwise.
+        """
+        channel = self.channel
+        if isinstance(channel, RecordedTrace) and channel.rates is not None and channel.decisions is not None:
+            stored = float(channel.rates[channel.row])
+            if abs(float(self.evaluate(channel.decisions[channel.row])) - stored) <= 1e-6 * stored:
+                return stored
+        if self.num_users > EXHAUSTIVE_USERS:
+            return None
+        return float(self.optimum(self.gains).rate)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to continue from this frame: arrays, numbers and strings."""
+        return {
+            "frame": self.frame,
+            "gains": self.gains.copy(),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "channel": self.channel.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned; raises ValueError when it is of another number of users."""
+        gains = positive("gains", np.asarray(state["gains"]))
+        last_dimension("gains", gains, self.num_users)
+        self.frame = int(state["frame"])
+        self._rng.bit_generator.state = json.loads(state["rng"])
+        self.channel.load_state_dict(state["channel"])
+        self._receive(gains)
+
+    def _receive(self, gains: FloatArray) -> None:
+        self.gains = gains
+        self._local, self._snr = self._fold(gains, self.weights)
+
+    def _fold(self, gains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Each user's local rate at a = 1, bit/s, and its signal-to-noise ratio at a = tau = 1; (..., N)."""
+        return weights * self._local_scale * np.cbrt(gains), self._snr_scale * gains * gains
+
+    def _split(
+        self, local: FloatArray, snr: FloatArray, decisions: FloatArray, groups: "_WeightGroups"
+    ) -> TimeSplit:
+        local_rate = ((1 - decisions) * local).sum(-1)
+        return split_time(local_rate, groups.sums(decisions * snr), self._rate_scale * groups.distinct)
+
+    def _groups_of(self, weights: ArrayLike | None) -> "_WeightGroups":
+        if weights is None:
+            return self._groups
+        weights = positive("weights", weights)
+        last_dimension("weights", weights, self.num_users)
+        return _WeightGroups(weights)
+
+
+class _WeightGroups:
+    """Users of one weight share their signal-to-noise ratio, so the allocation needs only their sums."""
+
+    def __init__(self, weights: FloatArray) -> None:
+        self.weights = weights
+        self.distinct = weights
+        """(G,), or (..., N) where each user is a group of its own."""
+        self._group: np.ndarray | None = None
+        if weights.ndim == 1:
+            distinct, group = np.unique(weights, return_inverse=True)
+            if 2 * len(distinct) <= len(weights):  # else the sums cost more than they save
+                self.distinct = distinct
+                self._group = group
+                self._membership = (group[:, None] == np.arange(len(distinct))).astype(np.float64)
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Add (..., N) up to (..., G)."""
+        return values if self._group is None else values @ self._membership
+
+    def of_users(self, values: FloatArray) -> FloatArray:
+        """Give each user its group's value, (..., G) to (..., N)."""
+        return values if self._group is None else values[..., self._group]

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+
+from env import GaussMarkov, WirelessPoweredMEC
+from env.compat import bisection, cd_method
+
+
+def test_evaluate_changes_nothing_and_step_moves_on():
+    env = WirelessPoweredMEC(4, seed=1)
+    before = env.observe()
+    decisions = np.eye(4, dtype=int)
+    values = env.evaluate(decisions)
+    assert values.shape == (4,)
+    np.testing.assert_array_equal(env.evaluate(decisions), values)
+    np.testing.assert_array_equal(env.observe(), before)
+    env.step(decisions[2])
+    assert env.frame == 1
+    assert (env.observe() != before).all()
+
+
+def test_a_seed_fixes_the_frames():
+    def gains(env):
+        seen = []
+        for _ in range(3):
+            seen.append(env.gains)
+            env.step(np.zeros(env.num_users))
+        return seen
+
+    env = WirelessPoweredMEC(5, seed=4)
+    first = gains(env)
+    np.testing.assert_array_equal(gains(WirelessPoweredMEC(5, seed=4)), first)
+    env.reset()
+    np.testing.assert_array_equal(gains(env), first)
+    env.reset(seed=9)
+    np.testing.assert_array_equal(gains(env), gains(WirelessPoweredMEC(5, seed=9)))
+
+
+def test_observations_are_scaled_gains_or_their_logarithms():
+    env = WirelessPoweredMEC(3, observation="gain", gain_scale=1e7)
+    np.testing.assert_allclose(env.observe(), 1e7 * env.gains[:, None])
+    env = WirelessPoweredMEC(3)
+    np.testing.assert_allclose(env.observe(), np.log(1e6 * env.gains)[:, None])
+
+
+def test_every_constant_enters_as_in_the_paper():
+    """Local rate w (mu P)^(1/3)/phi (h/k)^(1/3); a lone offloader meets B, v_u and N0 in the other rate."""
+    constants = {
+        "transmit_power": 2.0,
+        "harvesting_efficiency": 0.5,
+        "cycles_per_bit": 300.0,
+        "energy_coefficient": 2e-26,
+        "bandwidth": 1e6,
+        "overhead": 1.3,
+        "noise_power": 3e-10,
+    }
+    env = WirelessPoweredMEC(1, weights=[2.0], **constants)
+    gain = 3e-6
+    assert env.allocate([gain], [0]).rate == pytest.approx(2 / 300 * (gain / 2e-26) ** (1 / 3))
+    result = env.allocate([gain], [1])
+    a, tau = float(result.charging_time), float(result.transmit_time[0])
+    expected = 2 * 1e6 / 1.3 * tau * np.log2(1 + 0.5 * 2 * gain**2 * a / (tau * 3e-10))
+    assert result.rate == pytest.approx(expected)
+
+
+def test_state_continues_the_same_frames():
+    env = WirelessPoweredMEC(3, channel=GaussMarkov(), seed=2)
+    for _ in range(5):
+        env.step(np.ones(3))
+    other = WirelessPoweredMEC(3, channel=GaussMarkov(), seed=0)
+    other.load_state_dict(env.state_dict())
+    for _ in range(4):
+        np.testing.assert_array_equal(other.observe(), env.observe())
+        other.step(np.ones(3))
+        env.step(np.ones(3))
+    assert other.frame == 9
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_users": -3}, "num_users must be 1 or more, got -3"),
+        ({"num_users": 2, "weights": [1.0]}, r"weights must have shape \(2,\), got \(1,\)"),
+        ({"num_users": 2, "weights": [1.0, 0.0]}, r"weights must be positive and finite, got 0.0 at \[1\]"),
+        ({"observation": "db"}, "observation must be 'log_gain' or 'gain', got 'db'"),
+        ({"noise_power": 0.0}, "noise_power must be positive and finite, got 0.0"),
+        ({"bandwidth": float("nan")}, "bandwidth must be positive and finite, got nan"),
+        ({"harvesting_efficiency": 1.2}, "harvesting_efficiency must be at most 1, got 1.2"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        WirelessPoweredMEC(**settings)
+
+
+GAINS = [1e-6, 2e-6, 3e-6]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda env: env.allocate([1e-6, np.nan, 1e-6], [0, 1, 0]), r"gains .* got nan at \[1\]"),
+        (lambda env: env.allocate([1e-6, -1e-6, 1e-6], [0, 1, 0]), "gains must be positive"),
+        (lambda env: env.allocate(GAINS, [0, 0.5, 0]), r"decisions must hold only 0 and 1, got 0.5 at \[1\]"),
+        (lambda env: env.allocate(GAINS, [0, 1]), r"decisions must have shape \(..., 3\)"),
+        (lambda env: env.allocate(GAINS[:2], [0, 1, 1]), r"gains must have shape \(..., 3\)"),
+        (lambda env: env.allocate(GAINS, [0, 1, 1], weights=[1, 2]), r"weights must have shape \(..., 3\)"),
+        (lambda env: env.allocate([GAINS] * 2, [[0, 1, 1]] * 3), "leading dimensions that broadcast"),
+        (lambda env: env.allocate("gains", [0, 1, 1]), "gains must be an array of numbers"),
+        (lambda env: env.evaluate([[0, 1, 2]]), r"decisions must hold only 0 and 1, got 2.0 at \[0, 2\]"),
+        (lambda env: env.step([0, 1]), r"decision must have shape \(3,\), got \(2,\)"),
+        (lambda env: env.step([0, 1, 7]), "must hold only 0 and 1"),
+        (lambda env: env.optimum([1e-6, 0, 1e-6]), "gains must be positive"),
+        (lambda env: WirelessPoweredMEC(17).optimum(np.ones(17)), "at most 16 users, got 17"),
+        (
+            lambda env: env.load_state_dict(WirelessPoweredMEC(4).state_dict()),
+            r"gains must have shape \(..., 3\)",
+        ),
+        (lambda env: bisection(GAINS, [0, 1]), "h and M must have one shape"),
+        (lambda env: cd_method([1e-6, -1.0]), "h must be positive"),
+    ],
+)
+def test_bad_arguments_are_named_and_change_nothing(call, message):
+    env = WirelessPoweredMEC(3)
+    before = env.observe()
+    with pytest.raises(ValueError, match=message):
+        call(env)
+    assert env.frame == 0
+    np.testing.assert_array_equal(env.observe(), before)
+
+
+def test_bisection_answers_as_published(published):
+    data = published("data_6")
+    for row in range(20):
+        decision = data["output_mode"][row]
+        rate, a, tau = bisection(data["input_h"][row], decision)
+        assert rate == pytest.approx(data["output_obj"][row, 0], rel=1e-9)
+        assert a == pytest.approx(data["output_a"][row, 0], abs=1e-8)
+        np.testing.assert_allclose(tau, data["output_tau"][row][decision == 1], atol=1e-8)
+    swapped = [1.5, 1, 1.5, 1, 1.5, 1]
+    expected = WirelessPoweredMEC(6, weights=swapped).allocate(data["input_h"][0], decision).rate
+    assert bisection(data["input_h"][0], decision, swapped)[0] == expected
+
+
+def test_coordinate_descent_ends_where_no_single_change_helps():
+    gains = WirelessPoweredMEC(8, seed=5).gains
+    rate, decision = cd_method(gains, seed=1)
+    assert rate == bisection(gains, decision)[0]
+    for user in range(8):
+        other = decision.copy()
+        other[user] ^= 1
+        assert bisection(gains, other)[0] <= rate
