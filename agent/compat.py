@@ -1,0 +1,127 @@
+"""The published class under its published names, built from this project's parts."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from agent.learner import LearningRule, TorchLearner
+from agent.quantizer import KNearest, OrderPreserving, shift_logits
+
+
+class MemoryDNN:
+    """Drop-in for the `MemoryDNN` of the published DROO and LyDROO code.
+
+    It keeps that code's habits: Adam (betas 0.09 and 0.999, weight decay 1e-4) made anew at each step, an
+    all-zero row at the start of the memory, NumPy's global random state for minibatches and noise. It mends
+    three faults: 'KNN' does not list 2^N decisions and works for any N, 'OPN' adds its noise to the logits
+    where the published code leaves (0,1), and a loss of exactly 0 does not stop the program.
+
+    Args:
+        net: width of each layer, inputs first and users last; any number of layers.
+        learning_rate: of Adam.
+        training_interval: `encode` learns whenever `memory_counter` is a multiple of it.
+        batch_size: rows in a minibatch, drawn with replacement.
+        memory_size: rows of the memory.
+        output_graph: accepted for the published signature; it had no effect there either.
+
+    Attributes:
+        net, lr, training_interval, batch_size, memory_size: the arguments.
+        model: the network with its sigmoid. memory: (memory_size, net[0] + net[-1]). memory_counter: rows ever
+            stored, from 1. cost_his: the loss of each step.
+
+    Raises:
+        ValueError: when `net` has fewer than two layers or a number is below 1.
+    """
+
+    def __init__(
+        self,
+        net: Sequence[int],
+        learning_rate: float = 0.01,
+        training_interval: int = 10,
+        batch_size: int = 100,
+        memory_size: int = 1000,
+        output_graph: bool = False,
+    ) -> None:
+        if len(net) < 2 or min(net) < 1:
+            raise ValueError(f"net must hold two or more positive widths, got {list(net)}")
+        for name, size in {
+            "training_interval": training_interval,
+            "batch_size": batch_size,
+            "memory_size": memory_size,
+        }.items():
+            if size < 1:
+                raise ValueError(f"{name} must be 1 or more, got {size}")
+        self.net = net
+        self.lr = learning_rate
+        self.training_interval = training_interval
+        self.batch_size = batch_size
+        self.memory_size = memory_size
+        self.memory = np.zeros((memory_size, net[0] + net[-1]))
+        self.memory_counter = 1
+        self.cost_his: list[float] = []
+
+        layers: list[nn.Module] = []
+        for before, after in itertools.pairwise(net):
+            layers += [nn.Linear(before, after), nn.ReLU()]
+        self.model = nn.Sequential(*layers[:-1], nn.Sigmoid())
+        rule = LearningRule(
+            learning_rate=learning_rate, betas=(0.09, 0.999), weight_decay=1e-4, fresh_optimizer=True
+        )
+        self._learner = TorchLearner(self.model[:-1], rule)
+
+    def remember(self, h: ArrayLike, m: ArrayLike) -> None:
+        """Store an input `h` (net[0],) and its decision `m` (net[-1],)."""
+        self.memory[self.memory_counter % self.memory_size] = np.hstack((np.ravel(h), np.ravel(m)))
+        self.memory_counter += 1
+
+    def encode(self, h: ArrayLike, m: ArrayLike) -> None:
+        """Remember, and learn when `memory_counter` is a multiple of `training_interval`."""
+        self.remember(h, m)
+        if self.memory_counter % self.training_interval == 0:
+            self.learn()
+
+    def learn(self) -> None:
+        """One step on a minibatch of the memory; its loss is appended to `cost_his`."""
+        stored = min(self.memory_counter, self.memory_size)
+        rows = self.memory[np.random.randint(stored, size=self.batch_size)].astype(np.float32)
+        self.cost = self._learner.learn(rows[:, : self.net[0]], rows[:, self.net[0] :])
+        self.cost_his.append(self.cost)
+
+    def decode(self, h: ArrayLike, k: int = 1, mode: str = "OP") -> list[NDArray[np.int64]]:
+        """Candidates (N,) for an input `h` (net[0],): `k` of them for 'OP' and 'KNN', 2 k for 'OPN'.
+
+        Raises ValueError for another mode, or a `k` that is out of range.
+        """
+        inputs = torch.as_tensor(np.ravel(h), dtype=torch.float32)
+        with torch.inference_mode():
+            relaxed = self.model(inputs).numpy().astype(np.float64)
+        if mode in {"OP", "KNN"}:
+            quantizer = OrderPreserving() if mode == "OP" else KNearest()
+            return list(quantizer(relaxed, self._checked(k, quantizer)))
+        if mode == "OPN":
+            quantizer = OrderPreserving()
+            self._checked(k, quantizer)
+            noisy = shift_logits(relaxed, np.random.normal(size=relaxed.shape))
+            return [*quantizer(relaxed, k), *quantizer(noisy, k)]
+        raise ValueError(f"mode must be 'OP', 'KNN' or 'OPN', got {mode!r}")
+
+    def plot_cost(self) -> None:
+        """Show the training loss over the frames."""
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError("plot_cost needs matplotlib: install the 'sim' extra") from error
+        plt.plot(np.arange(len(self.cost_his)) * self.training_interval, self.cost_his)
+        plt.ylabel("Training Loss")
+        plt.xlabel("Time Frames")
+        plt.show()
+
+    def _checked(self, k: int, quantizer: OrderPreserving | KNearest) -> int:
+        most = quantizer.max_candidates(self.net[-1])
+        if not 1 <= k <= most:
+            raise ValueError(f"k must be 1 to {most}, got {k}")
+        return k

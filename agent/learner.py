@@ -1,0 +1,113 @@
+"""Learning: one gradient step of a network on a minibatch, with torch's autograd."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+
+@dataclass(frozen=True)
+class LearningRule:
+    """How a step is taken; the same for every backend.
+
+    Args:
+        loss: 'cross_entropy' (binary, mean over users and batch; DROO, eq. 10) or 'squared_error' (of the
+            sigmoid of the logits).
+        optimizer: 'adam' (Kingma and Ba 2015, Algorithm 1) or 'gradient_descent'.
+        learning_rate: step size.
+        betas: Adam's decay rates of the two moments, each in [0, 1).
+        weight_decay: added to the gradient times the weights (L2), 0 or more.
+        fresh_optimizer: forget Adam's moments before each step, as the published code does.
+
+    Raises:
+        ValueError: for a setting out of range, naming it.
+    """
+
+    loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
+    optimizer: Literal["adam", "gradient_descent"] = "adam"
+    learning_rate: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    fresh_optimizer: bool = False
+
+    def __post_init__(self) -> None:
+        if self.loss not in {"cross_entropy", "squared_error"}:
+            raise ValueError(f"loss must be 'cross_entropy' or 'squared_error', got {self.loss!r}")
+        if self.optimizer not in {"adam", "gradient_descent"}:
+            raise ValueError(f"optimizer must be 'adam' or 'gradient_descent', got {self.optimizer!r}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+
+
+class Learner(Protocol):
+    """What the agent asks of a learning backend."""
+
+    def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (..., N) of observations (..., N, F)."""
+
+    def learn(self, observations: NDArray[np.float32], decisions: NDArray[np.float32]) -> float:
+        """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and optimiser state."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` of the same kind of learner returned."""
+
+
+class TorchLearner:
+    """Trains any `torch.nn.Module` that maps (..., N, F) to logits (..., N)."""
+
+    def __init__(self, network: nn.Module, rule: LearningRule) -> None:
+        self.network = network.eval()
+        self.rule = rule
+        self._optimizer = self._new_optimizer()
+        self._loss = (
+            nn.BCEWithLogitsLoss()
+            if rule.loss == "cross_entropy"
+            else lambda logits, decisions: nn.functional.mse_loss(torch.sigmoid(logits), decisions)
+        )
+
+    def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (..., N) of observations (..., N, F)."""
+        with torch.inference_mode():
+            logits: NDArray[np.float32] = self.network(torch.from_numpy(observations)).numpy()
+        return logits
+
+    def learn(self, observations: NDArray[np.float32], decisions: NDArray[np.float32]) -> float:
+        """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
+        if self.rule.fresh_optimizer:
+            self._optimizer = self._new_optimizer()
+        self.network.train()
+        self._optimizer.zero_grad()
+        loss = self._loss(self.network(torch.from_numpy(observations)), torch.from_numpy(decisions))
+        loss.backward()
+        self._optimizer.step()
+        self.network.eval()
+        return float(loss.item())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and optimiser state."""
+        return {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` of a learner with the same network returned."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        rule = self.rule
+        weights = self.network.parameters()
+        if rule.optimizer == "adam":
+            return torch.optim.Adam(
+                weights, lr=rule.learning_rate, betas=rule.betas, weight_decay=rule.weight_decay
+            )
+        return torch.optim.SGD(weights, lr=rule.learning_rate, weight_decay=rule.weight_decay)

@@ -1,0 +1,145 @@
+"""The curves of a run, from its metrics, with matplotlib (the `sim` extra)."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Metrics = Mapping[str, NDArray[np.float64]]
+
+
+def plot_run(metrics: Metrics, folder: Path, window: int = 50) -> list[Path]:
+    """Save `rate.png`, `loss.png`, `candidates.png` and `time.png` into `folder`; returns their paths.
+
+    Args:
+        metrics: columns of `metrics.csv`, each (frames,).
+        folder: an existing folder.
+        window: frames of the rolling mean.
+
+    Raises:
+        ImportError: without matplotlib, naming the extra.
+    """
+    paths = []
+    for name, draw in {
+        "rate": plot_rate,
+        "loss": plot_loss,
+        "candidates": plot_candidates,
+        "time": plot_time,
+    }.items():
+        figure, axes = _axes_over_frames()
+        draw(axes, metrics, window)
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=120)
+    return paths
+
+
+def plot_seeds(rates: Mapping[str, NDArray[np.float64]], path: Path, window: int = 100) -> None:
+    """Save the normalised rates of several configurations, each (seeds, frames), as one PNG.
+
+    A line is the mean over seeds of a rolling mean over `window` frames, its band the least and the most of the
+    seeds. The axis shows the distance to the optimum, 1 - rate, on a logarithmic scale.
+    """
+    figure, axes = _axes_over_frames()
+    for name, group in rates.items():
+        gap = np.maximum(1 - np.array([_moving(rate, window, np.nanmean) for rate in group]), 1e-7)
+        frames = np.arange(group.shape[1])
+        axes.plot(frames, gap.mean(0), label=f"{name} (mean of {len(group)} seeds)")
+        axes.fill_between(frames, gap.min(0), gap.max(0), alpha=0.2, linewidth=0)
+    axes.set_yscale("log")
+    axes.set_ylabel(f"1 - normalized computation rate\n(mean of {window} frames)")
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
+    """Normalised rate where the optimum is known, else the value: rolling mean, and band from least to most."""
+    known = not np.isnan(metrics["normalized_rate"]).all()
+    values = metrics["normalized_rate"] if known else metrics["value"]
+    _rolling(axes, metrics["frame"], values, window)
+    axes.set_ylabel("Normalized computation rate" if known else "Value of the decision (rate: bit/s)")
+    if known:
+        axes.set_ylim(top=1.002)
+    axes.legend(loc="lower right")
+
+
+def plot_loss(axes: "Axes", metrics: Metrics, window: int) -> None:
+    """Training loss, and held-out accuracy on an axis of its own."""
+    learned = ~np.isnan(metrics["loss"])
+    frames = metrics["frame"][learned]
+    axes.plot(frames, metrics["loss"][learned], color="C3", linewidth=0.8, label="training loss")
+    axes.set_ylabel("Training loss")
+    if np.nanmin(metrics["loss"], initial=np.inf) > 0:
+        axes.set_yscale("log")
+    right = axes.twinx()
+    accuracy = metrics["accuracy"][learned]
+    if not np.isnan(accuracy).all():
+        label = f"held-out accuracy (mean of {window} learning steps)"
+        right.plot(frames, _moving(accuracy, window, np.nanmean), color="C0", linewidth=1.2, label=label)
+        right.set_ylabel("Held-out accuracy")
+        lines = [*axes.get_lines(), *right.get_lines()]
+        right.legend(
+            lines, [str(line.get_label()) for line in lines], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2
+        )
+
+
+def plot_candidates(axes: "Axes", metrics: Metrics, window: int) -> None:
+    """K, and the place of the best candidate."""
+    axes.plot(metrics["frame"], metrics["candidates"], drawstyle="steps-post", label="candidates K")
+    if not np.isnan(metrics["best_candidate"]).all():
+        place = metrics["best_candidate"] + 1
+        axes.plot(metrics["frame"], place, ".", markersize=2, color="C1", label="place of the best candidate")
+    axes.set_ylabel("Candidates a frame")
+    axes.set_ylim(0, 1.25 * np.max(metrics["candidates"], initial=1))
+    axes.legend(loc="upper right", ncols=2)
+
+
+def plot_time(axes: "Axes", metrics: Metrics, window: int) -> None:
+    """Wall time of each decision, learning included, in milliseconds."""
+    milliseconds = 1e3 * metrics["decide_seconds"]
+    axes.plot(metrics["frame"], milliseconds, ".", markersize=1, color="0.7", label="each frame")
+    mean = _moving(milliseconds, window, np.nanmean)
+    axes.plot(metrics["frame"], mean, label=f"mean of {window} frames")
+    axes.set_ylabel("Time a frame (ms)")
+    axes.set_yscale("log")
+    axes.legend(loc="upper right")
+
+
+def _axes_over_frames() -> "tuple[Figure, Axes]":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: install the 'sim' extra") from error
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.set_xlabel("Time frame")
+    axes.grid(alpha=0.3)
+    return figure, axes
+
+
+def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float64], window: int) -> None:
+    mean = _moving(values, window, np.nanmean)
+    axes.fill_between(
+        frames,
+        _moving(values, window, np.nanmin),
+        _moving(values, window, np.nanmax),
+        alpha=0.25,
+        linewidth=0,
+        label=f"least to most of {window} frames",
+    )
+    axes.plot(frames, mean, linewidth=1.2, label=f"mean of {window} frames")
+
+
+def _moving(
+    values: NDArray[np.float64], window: int, reduce: Callable[..., NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """`reduce` (one that passes over nan) of the last `window` values at each place, of fewer at the start."""
+    if not len(values):
+        return values
+    padded = np.concatenate([np.full(window - 1, np.nan), values])
+    return reduce(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)

@@ -1,0 +1,152 @@
+"""Quantizers: from one relaxed decision in (0,1)^N to K binary candidates, the likeliest first.
+
+The first candidate of each is the relaxed decision rounded (DROO, eq. 8). Relaxed decisions may have any
+leading batch dimensions where a docstring says (..., N).
+"""
+
+import heapq
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Quantizer(Protocol):
+    """What the agent asks of a quantizer; any object with these two methods will do."""
+
+    def max_candidates(self, num_users: int) -> int:
+        """The most distinct candidates there are for `num_users` users."""
+
+    def __call__(self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """`k` candidates, (k, N), each 0 or 1, for a relaxed decision (N,)."""
+
+
+@dataclass(frozen=True)
+class OrderPreserving:
+    """OP: move the threshold from 1/2 to the entries closest to 1/2, one after another (DROO, eqs. 8 and 9).
+
+    Candidate j flips the j entries closest to 1/2 as far as they round to the same side as the j-th.
+    """
+
+    def max_candidates(self, num_users: int) -> int:
+        """N + 1: one for each gap between sorted entries."""
+        return num_users + 1
+
+    def __call__(
+        self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
+    ) -> NDArray[np.int64]:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        rounded = relaxed > 0.5
+        order = np.argsort(np.abs(relaxed - 0.5), axis=-1, kind="stable")
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(relaxed.shape[-1]), axis=-1)
+        last = np.arange(-1, k - 1)  # the last rank that candidate j may flip; none for the first candidate
+        pivot = np.take_along_axis(rounded, order[..., np.maximum(last, 0)], axis=-1)
+        flipped = (rank[..., None, :] <= last[:, None]) & (rounded[..., None, :] == pivot[..., None])
+        return (rounded[..., None, :] ^ flipped).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class KNearest:
+    """KNN: the K binary decisions nearest to the relaxed one in Euclidean distance (DROO, section V-B).
+
+    Against the rounded decision, flipping entry i adds |1 - 2 x_i| to the squared distance. The K nearest
+    decisions are therefore the K smallest subset sums of these costs, found best first in O(N log N + K log K)
+    without listing 2^N decisions.
+    """
+
+    def max_candidates(self, num_users: int) -> int:
+        """2^N."""
+        return 2**num_users
+
+    def __call__(
+        self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
+    ) -> NDArray[np.int64]:
+        """`k` candidates, (k, N), for one relaxed decision (N,), nearest first."""
+        rounded = (relaxed > 0.5).astype(np.int64)
+        costs = np.abs(1 - 2 * np.asarray(relaxed, dtype=np.float64))
+        order = np.argsort(costs, kind="stable").tolist()
+        sorted_costs = costs[order].tolist()
+        candidates = np.tile(rounded, (k, 1))
+        # A subset is the tuple of its places in `order`; its two successors add the place after its last, or
+        # put that place instead of the last. So every subset is reached once, from one that costs no more.
+        heap: list[tuple[float, tuple[int, ...]]] = [(sorted_costs[0], (0,))]
+        for row in range(1, k):
+            cost, places = heapq.heappop(heap)
+            candidates[row, [order[place] for place in places]] ^= 1
+            following = places[-1] + 1
+            if following < len(order):
+                added = cost + sorted_costs[following]
+                heapq.heappush(heap, (added, (*places, following)))
+                heapq.heappush(heap, (added - sorted_costs[places[-1]], (*places[:-1], following)))
+        return candidates
+
+
+@dataclass(frozen=True)
+class NoisyOrderPreserving:
+    """OPN: half of the candidates by OP, the rest by OP of a noisy relaxed decision (LyDROO, section IV-B).
+
+    The noise is Gaussian with standard deviation `noise` on the logits, so that the noisy decision stays
+    within (0,1). Candidates of the two halves may coincide.
+
+    Raises:
+        ValueError: when `noise` is not positive.
+    """
+
+    noise: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.noise > 0:
+            raise ValueError(f"noise must be positive, got {self.noise}")
+
+    def max_candidates(self, num_users: int) -> int:
+        """2 (N + 1): as many of each half as OP has."""
+        return 2 * (num_users + 1)
+
+    def __call__(self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        order_preserving = OrderPreserving()
+        clean = order_preserving(relaxed, (k + 1) // 2)
+        if k == 1:
+            return clean
+        noisy = shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
+        return np.concatenate([clean, order_preserving(noisy, k // 2)], axis=-2)
+
+
+@dataclass(frozen=True)
+class OrderPreservingAndNearest:
+    """OP+KNN: up to half of the candidates by OP, the rest the nearest decisions that OP left out.
+
+    OP reaches far along the order of the entries, KNN changes the doubtful ones in any combination; for tens
+    of users, together they find better decisions than as many of either. All candidates are distinct.
+    """
+
+    def max_candidates(self, num_users: int) -> int:
+        """2^N."""
+        return 2**num_users
+
+    def __call__(
+        self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
+    ) -> NDArray[np.int64]:
+        """`k` candidates, (k, N), for one relaxed decision (N,)."""
+        kept = OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1))
+        nearest = KNearest()(relaxed, k)
+        known = {candidate.tobytes() for candidate in kept}
+        added = [candidate for candidate in nearest if candidate.tobytes() not in known]
+        return np.concatenate([kept, added[: k - len(kept)]]) if k > len(kept) else kept
+
+
+def shift_logits(relaxed: NDArray[np.floating], shift: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Relaxed decisions (..., N) with `shift` (..., N) added to their logits; within [0, 1] as before."""
+    inside = np.clip(np.asarray(relaxed, dtype=np.float64), 1e-300, 1 - 1e-16)
+    return np.asarray(1 / (1 + (1 - inside) / inside * np.exp(-shift)))
+
+
+QUANTIZERS: dict[str, type] = {
+    "OP": OrderPreserving,
+    "KNN": KNearest,
+    "OPN": NoisyOrderPreserving,
+    "OP+KNN": OrderPreservingAndNearest,
+}
+"""Short names, the first three the papers'."""

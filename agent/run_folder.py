@@ -1,0 +1,134 @@
+"""The folder of a run: metrics, checkpoint, summary; safe against being stopped at any moment."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import checkpoint
+from agent.simulation import Frame
+
+CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
+
+
+class RunFolder:
+    """Files of one run.
+
+    A checkpoint is written only after the rows before it are on disk, and a run that goes on first cuts
+    `metrics.csv` back to the checkpoint's frame: so it writes the rows that an uninterrupted run writes.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._rows: list[Frame] = []
+
+    def create(self, config: str) -> None:
+        """Make the folder for a new run of the configuration `config` (YAML text).
+
+        Raises:
+            ValueError: when the folder already holds anything, or is a file.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ValueError(f"output must be a new or empty folder, {self.path} belongs to another run")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._replace(METRICS, ",".join(Frame._fields) + "\n")
+        self._replace(CONFIG, config)
+
+    def read_config(self) -> str:
+        """The configuration that `create` was given; raises ValueError when the folder holds no run."""
+        path = self.path / CONFIG
+        if not path.is_file():
+            raise ValueError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
+        return path.read_text(encoding="utf-8")
+
+    def append(self, frame: Frame) -> None:
+        """Keep a row until the next `flush`."""
+        self._rows.append(frame)
+
+    def flush(self) -> None:
+        """Write the rows kept since the last flush to `metrics.csv`, down to the disk."""
+        with (self.path / METRICS).open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(self._rows)
+            file.flush()
+            os.fsync(file.fileno())
+        self._rows.clear()
+
+    def save(self, frame: int, agent: Mapping[str, Any], environment: Mapping[str, Any] | None) -> None:
+        """Flush, then write the checkpoint of a run that has done `frame` frames."""
+        self.flush()
+        content = {"frame": frame, "agent": agent, "environment": environment, "config": self.read_config()}
+        checkpoint.write(self.path / CHECKPOINT, content)
+
+    def resume(self) -> dict[str, Any] | None:
+        """The last checkpoint, with `metrics.csv` cut back to it; None for a run that has none yet.
+
+        Raises:
+            ValueError: when the checkpoint is damaged, of another configuration, holds no environment, or
+                `metrics.csv` holds fewer rows than it. Nothing is changed then.
+        """
+        config = self.read_config()
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            self._replace(METRICS, ",".join(Frame._fields) + "\n")
+            return None
+        state = checkpoint.read(path)
+        if state.get("config") != config:
+            raise ValueError(f"{path} is the checkpoint of another configuration than {self.path / CONFIG}")
+        if state.get("environment") is None:
+            raise ValueError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
+        metrics = self.path / METRICS
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True) if metrics.exists() else []
+        wanted = int(state["frame"]) + 1
+        if len(lines) < wanted or not lines[wanted - 1].endswith("\n"):
+            raise ValueError(f"{metrics} must hold the {wanted - 1} frames of the checkpoint, it was cut short")
+        self._replace(METRICS, "".join(lines[:wanted]))
+        return state
+
+    def read_metrics(self) -> dict[str, NDArray[np.float64]]:
+        """The columns of `metrics.csv`, each (frames,), nan where empty."""
+        with (self.path / METRICS).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows[1:]])
+        table = table.reshape(-1, len(rows[0]))
+        return dict(zip(rows[0], table.T, strict=True))
+
+    def write_summary(self, **more: Any) -> dict[str, Any]:
+        """Write `summary.json`: means over the last 20% of the frames and `more`; returns its content."""
+        metrics = self.read_metrics()
+        frames = len(metrics["frame"])
+        tail = slice(frames - max(1, frames // 5) if frames else 0, frames)
+        seconds = float(metrics["decide_seconds"].sum())
+        summary = {
+            "frames": frames,
+            **more,
+            "normalized_rate": _mean(metrics["normalized_rate"][tail]),
+            "value": _mean(metrics["value"][tail]),
+            "candidates": _mean(metrics["candidates"][tail]),
+            "loss": _mean(metrics["loss"][tail]),
+            "accuracy": _mean(metrics["accuracy"][tail]),
+            "frames_per_second": frames / seconds if seconds else None,
+        }
+        self._replace(SUMMARY, json.dumps(summary, indent=2) + "\n")
+        return summary
+
+    def _replace(self, name: str, text: str) -> None:
+        """Put a text file in its place in one step."""
+        temporary = self.path / (name + ".part")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path / name)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,140 @@
+import json
+
+import numpy as np
+import pytest
+
+from agent.plots import plot_run
+from agent.run_folder import RunFolder
+from agent.simulation import Frame
+
+
+def frame(number, **fields):
+    blank = Frame(number, 1.5 + number, None, None, 3, 1, None, 0.25, None)
+    return blank._replace(**fields)
+
+
+def started(path, frames=5):
+    folder = RunFolder(path)
+    folder.create("seed: 0\n")
+    for number in range(frames):
+        folder.append(frame(number))
+    folder.save(frames, {"weights": np.arange(3)}, {"frame": frames})
+    return folder
+
+
+def lines(folder):
+    return (folder.path / "metrics.csv").read_text().splitlines()
+
+
+def test_columns_are_the_documented_ones(tmp_path):
+    header = lines(started(tmp_path / "run"))[0]
+    assert header == "frame,value,optimum,normalized_rate,candidates,best_candidate,loss,decide_seconds,accuracy"
+
+
+def test_metrics_come_back_as_written(tmp_path):
+    folder = started(tmp_path / "run", 1)
+    folder.append(frame(1, optimum=1 / 3, loss=0.1, accuracy=0.9))
+    folder.flush()
+    metrics = folder.read_metrics()
+    np.testing.assert_array_equal(metrics["optimum"], [np.nan, 1 / 3])
+    np.testing.assert_array_equal(metrics["value"], [1.5, 2.5])
+    assert lines(folder)[1] == "0,1.5,,,3,1,,0.25,"
+
+
+def test_resume_cuts_the_metrics_back_to_the_checkpoint(tmp_path):
+    folder = started(tmp_path / "run", 5)
+    before = lines(folder)
+    folder.append(frame(5))
+    folder.append(frame(6))
+    folder.flush()
+    with (folder.path / "metrics.csv").open("a") as file:
+        file.write("7,8.5,")  # torn by the kill
+    state = RunFolder(folder.path).resume()
+    assert state["frame"] == 5
+    np.testing.assert_array_equal(np.asarray(state["agent"]["weights"]), [0, 1, 2])
+    assert lines(folder) == before
+
+
+def test_a_run_without_a_checkpoint_starts_over(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("seed: 0\n")
+    folder.append(frame(0))
+    folder.flush()
+    assert folder.resume() is None
+    assert len(lines(folder)) == 1
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path):
+    started(tmp_path / "run")
+    before = sorted(path.read_bytes() for path in (tmp_path / "run").iterdir())
+    with pytest.raises(ValueError, match="output must be a new or empty folder, .*run belongs to another run"):
+        RunFolder(tmp_path / "run").create("seed: 1\n")
+    assert sorted(path.read_bytes() for path in (tmp_path / "run").iterdir()) == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="output must be a new or empty folder"):
+        RunFolder(tmp_path / "file").create("")
+    with pytest.raises(ValueError, match="resume must be the folder of a run"):
+        RunFolder(tmp_path / "none").resume()
+
+
+def damage_config(folder):
+    (folder.path / "config.yaml").write_text("seed: 1\n")
+
+
+def damage_checkpoint(folder):
+    path = folder.path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def damage_metrics(folder):
+    (folder.path / "metrics.csv").write_text("\n".join(lines(folder)[:3]) + "\n")
+
+
+def forget_environment(folder):
+    folder.save(5, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_config, "is the checkpoint of another configuration"),
+        (damage_checkpoint, "is not a readable checkpoint"),
+        (damage_metrics, "must hold the 5 frames of the checkpoint, it was cut short"),
+        (forget_environment, "holds no environment"),
+    ],
+)
+def test_a_damaged_run_is_refused_and_left_alone(tmp_path, damage, message):
+    folder = started(tmp_path / "run")
+    damage(folder)
+    before = lines(folder)
+    with pytest.raises(ValueError, match=message):
+        RunFolder(folder.path).resume()
+    assert lines(folder) == before
+
+
+def test_summary_is_over_the_last_fifth(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("seed: 0\n")
+    for number in range(10):
+        folder.append(frame(number, normalized_rate=number / 10))
+    folder.flush()
+    summary = folder.write_summary(seed=3, num_users=2)
+    assert json.loads((folder.path / "summary.json").read_text()) == summary
+    assert summary["normalized_rate"] == pytest.approx(0.85)
+    assert (summary["frames"], summary["seed"], summary["num_users"]) == (10, 3, 2)
+    assert summary["frames_per_second"] == pytest.approx(4)
+    assert summary["loss"] is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("count", [1, 120])
+def test_plots_take_every_kind_of_run(tmp_path, known, count):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("")
+    for number in range(count):
+        more = {"normalized_rate": 0.9, "loss": 0.3, "accuracy": 0.8} if known and number % 10 == 0 else {}
+        folder.append(frame(number, **more))
+    folder.flush()
+    paths = plot_run(folder.read_metrics(), folder.path)
+    assert [path.name for path in paths] == ["rate.png", "loss.png", "candidates.png", "time.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
