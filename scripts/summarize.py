@@ -1,0 +1,72 @@
+"""Normalised rates of several runs, over their seeds: a Markdown table of windows of frames, and a plot.
+
+python scripts/summarize.py runs/wpmec-* runs/published-* --plot curves.png
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from agent.plots import plot_seeds
+from agent.run_folder import RunFolder
+
+
+def main() -> None:
+    """Print one row a configuration; runs that differ in nothing but their seed share it."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("runs", nargs="+", help="folders written by simulate.py")
+    parser.add_argument(
+        "--windows", default="0-1000,1000-3000,8000-10000", help="frames, from (included) to (left out)"
+    )
+    parser.add_argument("--plot", type=Path, help="PNG file for the mean and spread over the frames")
+    arguments = parser.parse_args()
+    try:
+        windows = [tuple(map(int, window.split("-"))) for window in arguments.windows.split(",")]
+        rates = collect(arguments.runs)
+        print(table(rates, windows))
+        if arguments.plot:
+            plot_seeds(rates, arguments.plot)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"error: {error}")
+
+
+def collect(runs: list[str]) -> dict[str, NDArray[np.float64]]:
+    """Normalised rates, (seeds, frames), by the first folder's name without its seed.
+
+    Raises ValueError for a folder that holds no run, or a run that knows no optimum.
+    """
+    names: dict[str, str] = {}
+    rates: dict[str, list[NDArray[np.float64]]] = {}
+    for run in map(Path, runs):
+        folder = RunFolder(run)
+        settings = yaml.safe_load(folder.read_config())
+        settings.pop("seed")
+        rate = folder.read_metrics()["normalized_rate"]
+        if np.isnan(rate).any():
+            raise ValueError(f"{run} knows no optimum for its frames")
+        name = names.setdefault(yaml.safe_dump(settings), re.sub(r"[-_]\d+$", "", run.name))
+        rates.setdefault(name, []).append(rate)
+    return {name: np.array([rate[: min(map(len, group))] for rate in group]) for name, group in rates.items()}
+
+
+def table(rates: dict[str, NDArray[np.float64]], windows: list[tuple[int, ...]]) -> str:
+    """Markdown text: mean over the seeds of each window's mean, and the seeds' standard deviation."""
+    heads = [f"frames {first:,} to {last:,}" for first, last in windows]
+    lines = [f"| runs | seeds | {' | '.join(heads)} |", "| --- " * (2 + len(heads)) + "|"]
+    for name, group in rates.items():
+        if group.shape[1] < max(last for _, last in windows):
+            raise ValueError(f"windows must lie within the {group.shape[1]} frames of {name}")
+        means = np.array([group[:, first:last].mean(1) for first, last in windows])
+        spread = means.std(1, ddof=1) if len(group) > 1 else np.full(len(windows), np.nan)
+        cells = [f"{mean:.5f} ± {std:.5f}" for mean, std in zip(means.mean(1), spread, strict=True)]
+        lines.append(f"| {name} | {len(group)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
