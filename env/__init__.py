@@ -1,8 +1,9 @@
 """The world of the simulation: channel models and one module a problem. It knows nothing of agents."""
 
 from env.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
+from env.optimum import Optimum
 from env.trace import RecordedTrace
-from env.wireless_powered import Optimum, WirelessPoweredMEC
+from env.wireless_powered import WirelessPoweredMEC
 
 __all__ = [
     "Channel",

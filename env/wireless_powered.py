@@ -8,7 +8,8 @@ rate is the objective (eqs. 4, 7 and problem P1 of the paper).
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from time import monotonic
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,23 +18,13 @@ from env.allocation import Allocation, TimeSplit, split_time
 from env.arrays import FloatArray, binary, last_dimension, positive
 from env.channel import Channel, Rayleigh
 from env.exhaustive import all_decisions
+from env.optimum import Optimum, certified_optimum
 from env.trace import RecordedTrace
 
-EXHAUSTIVE_USERS = 16
-"""`optimum` tries all 2^N decisions up to this N."""
-_BLOCK = 2**21
-"""Entries of the largest array that `optimum` makes at a time."""
-
-
-class Optimum(NamedTuple):
-    """The best decision and how good any decision could be."""
-
-    decision: FloatArray
-    """(..., N), 0 or 1."""
-    rate: FloatArray
-    """(...), bit/s."""
-    upper_bound: FloatArray
-    """(...), bit/s: no decision has a higher rate."""
+_BLOCK = 2**17
+"""Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
+_EXHAUSTIVE_USERS = 10
+"""Up to here, trying all 2^N decisions of one single frame takes less time than the certified search."""
 
 
 class WirelessPoweredMEC:
@@ -171,40 +162,56 @@ class WirelessPoweredMEC:
         transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
         return Allocation(split.rate, a, transmit_time)
 
-    def optimum(self, gains: ArrayLike, weights: ArrayLike | None = None) -> Optimum:
-        """The best of all 2^N decisions for gains (..., N); `upper_bound` equals its rate.
+    def optimum(
+        self,
+        gains: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        tolerance: float = 1e-9,
+        time_limit: float | None = None,
+    ) -> Optimum:
+        """The best decision for gains (..., N), with a bound on every decision; any N and any weights.
+
+        Args:
+            gains: (..., N), positive power ratios.
+            weights: (N,) or (..., N); the environment's by default.
+            tolerance: relative gap between bound and rate at which the search ends. The default costs hardly more
+                than 1e-6 and leaves no better decision unfound within rounding that matters.
+            time_limit: seconds after which it ends all the same, with the gap that is left.
 
         Raises:
-            ValueError: as `allocate`, and for more than 16 users.
+            ValueError: for a shape that does not fit, gains or weights that are not positive and finite, or a
+                tolerance or time limit that is not positive.
         """
-        if self.num_users > EXHAUSTIVE_USERS:
-            raise ValueError(
-                f"optimum tries all decisions of at most {EXHAUSTIVE_USERS} users, got {self.num_users}"
-            )
         gains = positive("gains", gains)
         last_dimension("gains", gains, self.num_users)
-        groups = self._groups_of(weights)
-        batch = np.broadcast_shapes(gains.shape, groups.weights.shape)
-        rows = np.broadcast_to(gains, batch).reshape(-1, self.num_users)
-        if groups.weights.ndim > 1:
-            row_weights = np.broadcast_to(groups.weights, batch).reshape(-1, 1, self.num_users)
-        decisions = all_decisions(self.num_users)
-        best = np.empty(len(rows), dtype=np.intp)
-        rate = np.empty(len(rows))
-        block = max(1, _BLOCK // decisions.size)
-        for first in range(0, len(rows), block):
-            part = slice(first, first + block)
-            if groups.weights.ndim > 1:
-                groups = _WeightGroups(row_weights[part])
-            local, snr = self._fold(rows[part, None], groups.weights)
-            rates = self._split(local, snr, decisions, groups).rate
-            best[part] = rates.argmax(-1)
-            rate[part] = rates.max(-1)
-        rates = rate.reshape(batch[:-1])
-        return Optimum(decisions[best].reshape(batch), rates, rates.copy())
+        weights = self.weights if weights is None else positive("weights", weights)
+        last_dimension("weights", weights, self.num_users)
+        tolerance = float(positive("tolerance", tolerance))
+        deadline = None if time_limit is None else monotonic() + float(positive("time_limit", time_limit))
+        try:
+            batch = np.broadcast_shapes(gains.shape, weights.shape)
+        except ValueError as error:
+            raise ValueError(f"weights {weights.shape} must broadcast against gains {gains.shape}") from error
+        shape = (-1, self.num_users)
+        row_weights = np.broadcast_to(weights, batch).reshape(shape)
+        local, snr = self._fold(np.broadcast_to(gains, batch).reshape(shape), row_weights)
+        slope = self._rate_scale * row_weights
+        block = max(1, _BLOCK // self.num_users)
+        parts = []
+        for first in range(0, len(local), block):
+            rows = slice(first, first + block)
+            left = None if deadline is None else deadline - monotonic()
+            parts.append(certified_optimum(local[rows], snr[rows], slope[rows], tolerance, left))
+        decision = np.concatenate([part.decision for part in parts]) if parts else local
+        rate, bound = (
+            np.concatenate([getattr(part, name) for part in parts]) if parts else local.sum(-1)
+            for name in ("rate", "upper_bound")
+        )
+        return Optimum(decision.reshape(batch), rate.reshape(batch[:-1]), bound.reshape(batch[:-1]))
 
-    def frame_optimum(self) -> float | None:
-        """The highest rate that any decision has in this frame, bit/s, or None where it is not known.
+    def frame_optimum(self) -> float:
+        """The highest rate that any decision has in this frame, bit/s.
 
         It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
         environment's weights and constants, and found by `optimum` otherwise.
@@ -214,8 +221,8 @@ class WirelessPoweredMEC:
             stored = float(channel.rates[channel.row])
             if abs(float(self.evaluate(channel.decisions[channel.row])) - stored) <= 1e-6 * stored:
                 return stored
-        if self.num_users > EXHAUSTIVE_USERS:
-            return None
+        if self.num_users <= _EXHAUSTIVE_USERS:
+            return float(self.evaluate(all_decisions(self.num_users)).max())
         return float(self.optimum(self.gains).rate)
 
     def state_dict(self) -> dict[str, Any]:

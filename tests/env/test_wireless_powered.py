@@ -110,7 +110,9 @@ GAINS = [1e-6, 2e-6, 3e-6]
         (lambda env: env.step([0, 1]), r"decision must have shape \(3,\), got \(2,\)"),
         (lambda env: env.step([0, 1, 7]), "must hold only 0 and 1"),
         (lambda env: env.optimum([1e-6, 0, 1e-6]), "gains must be positive"),
-        (lambda env: WirelessPoweredMEC(17).optimum(np.ones(17)), "at most 16 users, got 17"),
+        (lambda env: env.optimum(GAINS, tolerance=0.0), "tolerance must be positive"),
+        (lambda env: env.optimum(GAINS, time_limit=-1.0), "time_limit must be positive"),
+        (lambda env: env.optimum([GAINS] * 2, [GAINS] * 3), "must broadcast against gains"),
         (
             lambda env: env.load_state_dict(WirelessPoweredMEC(4).state_dict()),
             r"gains must have shape \(..., 3\)",
