@@ -111,15 +111,20 @@ def plot_time(axes: "Axes", metrics: Metrics, window: int) -> None:
 
 
 def _axes_over_frames() -> "tuple[Figure, Axes]":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: install the 'sim' extra") from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = _figure(8, 4.5)
     axes = figure.subplots()
     axes.set_xlabel("Time frame")
     axes.grid(alpha=0.3)
     return figure, axes
+
+
+def _figure(width: float, height: float) -> "Figure":
+    """An empty figure of inches; without any of matplotlib's global state."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: install the 'sim' extra") from error
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float64], window: int) -> None:
@@ -143,3 +148,26 @@ def _moving(
         return values
     padded = np.concatenate([np.full(window - 1, np.nan), values])
     return reduce(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)
+
+
+def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Path) -> None:
+    """Save box plots of normalised rates, {users: {method: (frames,)}}, one panel for each number of users.
+
+    Boxes hold the middle half of the frames, whiskers the 5th to the 95th percentile, triangles are means.
+    """
+    figure = _figure(4.2 * len(rates) + 1.8, 5)
+    panels = figure.subplots(1, len(rates), squeeze=False, sharey=True)[0]
+    for axes, (users, methods) in zip(panels, rates.items(), strict=True):
+        names = list(methods)[::-1]
+        axes.boxplot(
+            [methods[name] for name in names],
+            orientation="horizontal",
+            tick_labels=names,
+            whis=(5, 95),
+            showmeans=True,
+            flierprops={"marker": ".", "markersize": 2, "markeredgecolor": "0.6"},
+        )
+        axes.set_title(f"{users} users")
+        axes.set_xlabel("Normalized computation rate")
+        axes.grid(alpha=0.3, axis="x")
+    figure.savefig(path, dpi=120)

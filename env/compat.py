@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import positive
+from env.arrays import FloatArray, positive
+from env.baselines import coordinate_descent
+from env.channel import Channel
 from env.wireless_powered import WirelessPoweredMEC
 
 
@@ -30,19 +32,26 @@ def bisection(
 
 
 def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, np.ndarray]:
-    """Coordinate descent from a random decision: change the one user that gains most, until none does.
+    """Coordinate descent from a random decision, drawn with `seed`: (rate in bit/s, decision (N,)).
 
-    (Bi and Zhang, IEEE Trans. Wireless Comm. 2018, Algorithm 2.) Returns (rate in bit/s, decision (N,)).
+    Raises ValueError when the gains `h` (N,) are not positive and finite.
     """
     gains = positive("h", h)
-    env = WirelessPoweredMEC(gains.size)
-    decision = np.random.default_rng(seed).integers(2, size=gains.size)
-    rate = float(env.allocate(gains, decision).rate)
-    flips = np.eye(gains.size, dtype=decision.dtype)
-    while True:
-        neighbours = decision ^ flips
-        rates = env.allocate(gains, neighbours).rate
-        best = int(rates.argmax())
-        if rates[best] <= rate:
-            return rate, decision
-        rate, decision = float(rates[best]), neighbours[best]
+    if gains.ndim != 1 or not gains.size:
+        raise ValueError(f"h must have shape (N,), got {gains.shape}")
+    env = WirelessPoweredMEC(gains.size, channel=_Still(gains))
+    choice = coordinate_descent(env, np.random.default_rng(seed))
+    return choice.value, choice.decision.astype(int)
+
+
+class _Still(Channel):
+    """The same gains in every frame."""
+
+    def __init__(self, gains: FloatArray) -> None:
+        self.gains = gains
+
+    def reset(self, num_users: int, rng: np.random.Generator) -> None:
+        """Nothing to do: the environment is made for these gains."""
+
+    def sample(self, rng: np.random.Generator) -> FloatArray:
+        return self.gains

@@ -38,9 +38,10 @@ class Optimum(NamedTuple):
 
 
 class _Relaxation(NamedTuple):
-    """Of M problems: `bound` (M,) and the decisions (M, N) that are optimal left and right of its price."""
+    """Of M problems: `bound` (M,) and the decisions (M, N) that are optimal left and right of its price (M,)."""
 
     bound: FloatArray
+    price: FloatArray
     left: NDArray[np.bool_]
     right: NDArray[np.bool_]
 
@@ -98,6 +99,25 @@ def certified_optimum(
     return Optimum(decision, rate, np.maximum(upper_bound, rate))
 
 
+def rounded_relaxation(local: FloatArray, snr: FloatArray, slope: FloatArray) -> NDArray[np.bool_]:
+    """Decisions (M, N) of the linear relaxation with rounding (LR of the DROO paper, section VI).
+
+    The relaxed problem is solved at the price that minimises G; then each user takes the larger of its own rates
+    at the relaxed time split, as in the paper. (The paper relaxes the decisions in P1 itself, which is bilinear in
+    decision and rate and not convex; its Lagrangian relaxation, which time sharing attains, is the nearest problem
+    that can be solved exactly.)
+    """
+    price = _relax(local, snr, slope, 1e-9).price[:, None]
+    s = log_snr(price / slope)
+    time_per_a = snr * np.exp(-s) / -np.expm1(-s)
+    offload = time_per_a * (slope * s - price)
+    decision = _bound_at(price[:, 0], local, snr, slope)[2]
+    computed = np.where(decision, 0.0, local).sum(-1)
+    margin = 3 * np.maximum(price[:, 0] - np.where(decision, offload, 0.0).sum(-1), 0)
+    a = np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5
+    return np.asarray(slope * time_per_a * s * a[:, None] >= local * np.cbrt(a)[:, None])
+
+
 def _branching_user(differing: NDArray[np.bool_], local: FloatArray, snr: FloatArray) -> NDArray[np.intp]:
     """Of the users that differ, (M, N), the one whose offloading weighs in the middle, (M,)."""
     with np.errstate(over="ignore"):
@@ -121,6 +141,7 @@ def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: flo
     high = low_bound.copy()
     high_bound, high_tangent, right = _bound_at(high, local, snr, slope)
     best = np.minimum(low_bound, high_bound)
+    best_price = np.where(low_bound < high_bound, low, high)
     for cut in range(MAX_CUTS):
         # Where the tangents meet, and how low G could be there.
         run = np.maximum(high_tangent - low_tangent, np.finfo(float).tiny)
@@ -131,6 +152,7 @@ def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: flo
         inside = (meet > low) & (meet < high) & (cut % 3 < 2)  # every third step halves, whatever the tangents say
         price = np.where(inside, meet, (low + high) / 2)
         bound, tangent, decision = _bound_at(price, local, snr, slope)
+        best_price = np.where(bound < best, price, best_price)
         best = np.minimum(best, bound)
         rising = tangent > 0
         high = np.where(rising, price, high)
@@ -141,7 +163,7 @@ def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: flo
         low_bound = np.where(rising, low_bound, bound)
         low_tangent = np.where(rising, low_tangent, tangent)
         left = np.where(rising[:, None], left, decision)
-    return _Relaxation(best, left, right)
+    return _Relaxation(best, best_price, left, right)
 
 
 def _bound_at(

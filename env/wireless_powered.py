@@ -12,13 +12,13 @@ from time import monotonic
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from env.allocation import Allocation, TimeSplit, split_time
 from env.arrays import FloatArray, binary, last_dimension, positive
 from env.channel import Channel, Rayleigh
 from env.exhaustive import all_decisions
-from env.optimum import Optimum, certified_optimum
+from env.optimum import Optimum, certified_optimum, rounded_relaxation
 from env.trace import RecordedTrace
 
 _BLOCK = 2**17
@@ -94,12 +94,16 @@ class WirelessPoweredMEC:
         epsilon = positive("bandwidth", bandwidth) / (positive("overhead", overhead) * np.log(2))
         self._rate_scale = epsilon
 
+        self.active = np.ones(num_users, dtype=bool)
         self._groups = _WeightGroups(self.weights)
         self._seed = seed
         self.reset(seed)
 
     def reset(self, seed: int | None = None) -> FloatArray:
-        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 1)."""
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 1).
+
+        Weights and active users stay as they are.
+        """
         self._seed = self._seed if seed is None else seed
         self._rng = np.random.default_rng(self._seed)
         self.frame = 0
@@ -109,8 +113,9 @@ class WirelessPoweredMEC:
 
     def observe(self) -> FloatArray:
         """What the agent sees of this frame, (N, 1): each user's scaled gain or its logarithm."""
-        scaled = self._gain_scale * self.gains[:, None]
-        return np.log(scaled) if self._observes_log else scaled
+        scaled = self._gain_scale * self.gains
+        seen, off = (np.log(scaled), -12.0) if self._observes_log else (scaled, 0.0)
+        return np.where(self.active, seen, off)[:, None]
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Rates of decisions (K, N) in this frame, (K,), bit/s, each with its best allocation.
@@ -131,6 +136,27 @@ class WirelessPoweredMEC:
             raise ValueError(f"decision must have shape ({self.num_users},), got {decision.shape}")
         self.frame += 1
         self._receive(self.channel.sample(self._rng))
+
+    def set_weights(self, weights: ArrayLike) -> None:
+        """Weigh the users' rates by `weights` (N,) from this frame on; raises ValueError as the constructor."""
+        checked = positive("weights", weights)
+        if checked.shape != (self.num_users,):
+            raise ValueError(f"weights must have shape ({self.num_users},), got {checked.shape}")
+        self.weights = checked.copy()
+        self._groups = _WeightGroups(self.weights)
+        self._receive(self.gains)
+
+    def set_active(self, active: ArrayLike) -> None:
+        """Switch users on (1) and off (0) from this frame on; `active` is (N,).
+
+        A user that is off computes and sends nothing, whatever is decided for it, and is observed as a gain of 0
+        (its logarithm as -12, below any that occurs). Raises ValueError when nobody is on.
+        """
+        checked = binary("active", active)
+        if checked.shape != (self.num_users,) or not checked.any():
+            raise ValueError(f"active must have shape ({self.num_users},) and hold a 1, got {active!r}")
+        self.active = checked.astype(bool)
+        self._receive(self.gains)
 
     def allocate(self, gains: ArrayLike, decisions: ArrayLike, weights: ArrayLike | None = None) -> Allocation:
         """Optimal time split for given decisions (problem P2), for any leading batch dimensions.
@@ -210,6 +236,11 @@ class WirelessPoweredMEC:
         )
         return Optimum(decision.reshape(batch), rate.reshape(batch[:-1]), bound.reshape(batch[:-1]))
 
+    def relaxed_decision(self) -> NDArray[np.int64]:
+        """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (N,)."""
+        slope = self._rate_scale * self.weights[None]
+        return rounded_relaxation(self._local[None], self._snr[None], slope)[0].astype(np.int64)
+
     def frame_optimum(self) -> float:
         """The highest rate that any decision has in this frame, bit/s.
 
@@ -223,13 +254,16 @@ class WirelessPoweredMEC:
                 return stored
         if self.num_users <= _EXHAUSTIVE_USERS:
             return float(self.evaluate(all_decisions(self.num_users)).max())
-        return float(self.optimum(self.gains).rate)
+        slope = self._rate_scale * self.weights[None]
+        return float(certified_optimum(self._local[None], self._snr[None], slope, 1e-9).rate[0])
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {
             "frame": self.frame,
             "gains": self.gains.copy(),
+            "weights": self.weights.copy(),
+            "active": self.active.copy(),
             "rng": json.dumps(self._rng.bit_generator.state),
             "channel": self.channel.state_dict(),
         }
@@ -239,13 +273,17 @@ class WirelessPoweredMEC:
         gains = positive("gains", np.asarray(state["gains"]))
         last_dimension("gains", gains, self.num_users)
         self.frame = int(state["frame"])
+        self.gains = gains
+        self.set_weights(np.asarray(state["weights"]))
+        self.set_active(np.asarray(state["active"]))
         self._rng.bit_generator.state = json.loads(state["rng"])
         self.channel.load_state_dict(state["channel"])
         self._receive(gains)
 
     def _receive(self, gains: FloatArray) -> None:
         self.gains = gains
-        self._local, self._snr = self._fold(gains, self.weights)
+        local, snr = self._fold(gains, self.weights)
+        self._local, self._snr = local * self.active, snr * self.active
 
     def _fold(self, gains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Each user's local rate at a = 1, bit/s, and its signal-to-noise ratio at a = tau = 1; (..., N)."""

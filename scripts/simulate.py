@@ -6,26 +6,20 @@ python scripts/simulate.py --resume runs/wpmec-20260101-120000
 """
 
 import argparse
-import importlib
-import inspect
-import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
+from commandline import USER_ERRORS, WORLD, add_agent, fail, load_environment, read_yaml
+from jsonargparse import ArgumentParser, Namespace
+from tqdm import tqdm
 
 from agent import OffloadingAgent
 from agent.plots import plot_run
 from agent.run_folder import RunFolder
 from agent.simulation import simulate
-
-try:
-    from jsonargparse import ArgumentError, ArgumentParser, Namespace
-    from tqdm import tqdm
-except ImportError as missing:
-    sys.exit(f"simulate.py needs {missing.name}: install the 'sim' extra, pip install -e '.[sim]'")
 
 BLOCK = 100
 """Frames between two writes of metrics."""
@@ -41,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             folder = RunFolder(settings.resume)
         run(settings, parser, folder)
-    except (ArgumentError, ValueError, OSError, ImportError) as error:
+    except USER_ERRORS as error:
         fail(error)
 
 
@@ -57,18 +51,19 @@ def parse(arguments: list[str]) -> tuple[Namespace, ArgumentParser]:
         RunFolder(known.resume).read_config()
         known.config = str(Path(known.resume) / "config.yaml")
         arguments = ["--config", known.config, *arguments]
-    parser = make_parser(find_class(known.environment or configured(known.config, "environment")))
+    configured = read_yaml(known.config) if known.config else {}
+    parser = make_parser(load_environment(known.environment or configured.get("environment")))
     return parser.parse_args(arguments), parser
 
 
 def make_parser(environment: type) -> ArgumentParser:
     """The command line for a class of environments: its constructor's arguments are the options `--env.*`."""
-    parser = ArgumentParser(description=str(__doc__).splitlines()[0], exit_on_error=False)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0], exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="YAML file of settings")
     parser.add_argument(
         "--environment",
         type=str,
-        default="env.WirelessPoweredMEC",
+        default=WORLD,
         help="importable class of the environment",
     )
     parser.add_argument("--frames", type=int, default=10_000, help="time frames to simulate in all")
@@ -78,8 +73,7 @@ def make_parser(environment: type) -> ArgumentParser:
     parser.add_argument("--checkpoint_every", type=int, default=1000, help="frames between checkpoints")
     parser.add_argument("--optimum", type=bool, default=True, help="find each frame's optimum where possible")
     parser.add_class_arguments(environment, "env", skip={"seed"}, fail_untyped=False)
-    skip = {"num_users", "num_features", "seed"}  # from the environment and --seed
-    parser.add_class_arguments(OffloadingAgent, "agent", skip=skip, instantiate=False)
+    add_agent(parser)
     return parser
 
 
@@ -173,51 +167,10 @@ def environment_state(environment: Any) -> dict[str, Any] | None:
     return environment.state_dict() if hasattr(environment, "state_dict") else None
 
 
-def configured(config: str | None, name: str) -> str | None:
-    """One top-level setting of a YAML file, before the parser exists that will read all of it."""
-    if config is None:
-        return None
-    path = Path(config)
-    if not path.is_file():
-        raise ValueError(f"config must be a YAML file, there is none at {config}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"config {config} is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"config {config} must hold settings, got {type(content).__name__}")
-    return content.get(name)
-
-
-def find_class(path: str | None) -> type:
-    """The class at an import path like `env.WirelessPoweredMEC`; the working directory is searched too."""
-    path = path or "env.WirelessPoweredMEC"
-    module, _, name = str(path).rpartition(".")
-    sys.path.append(str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"environment must be the import path of a class, got {path}: {error}") from error
-    missing = [need for need in ("reset", "observe", "evaluate", "step") if not hasattr(found, need)]
-    if not inspect.isclass(found) or missing:
-        raise ValueError(f"environment must be a class with reset, observe, evaluate and step, got {path}")
-    return found
-
-
 def default_output(settings: Namespace) -> str:
     """runs/CONFIGURATION-TIME."""
     name = Path(str(settings.config[0])).stem if settings.config else "run"
     return f"runs/{name}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-def fail(error: Exception) -> NoReturn:
-    """Print an error on one line, without the parser's list of types tried, and exit with status 2."""
-    text = re.sub(r"\s+", " ", str(error)).strip()
-    text = re.sub(r"Does not validate against any of the Union subtypes Subtypes: .*? Errors: - ", "", text)
-    text = re.sub(r"Given value type: .*? Given value:", "got", text)
-    text = re.sub(r" - Expected a? ?<class 'NoneType'>", "", text)
-    print(f"error: {text}", file=sys.stderr)
-    sys.exit(2)
 
 
 if __name__ == "__main__":

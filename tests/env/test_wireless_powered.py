@@ -75,6 +75,34 @@ def test_state_continues_the_same_frames():
     assert other.frame == 9
 
 
+def test_weights_and_active_users_can_change():
+    env = WirelessPoweredMEC(5, seed=2)
+    decisions = np.random.default_rng(0).integers(2, size=(9, 5))
+    env.set_weights([3, 1, 1, 2, 2])
+    fresh = WirelessPoweredMEC(5, seed=2, weights=[3, 1, 1, 2, 2])
+    np.testing.assert_array_equal(env.evaluate(decisions), fresh.evaluate(decisions))
+    on = np.array([1, 0, 1, 1, 0])
+    env.set_active(on)
+    few = WirelessPoweredMEC(3, weights=[3, 1, 2])
+    expected = few.allocate(env.gains[on == 1], decisions[:, on == 1]).rate
+    np.testing.assert_allclose(env.evaluate(decisions), expected, rtol=1e-12)
+    assert env.frame_optimum() == pytest.approx(float(few.optimum(env.gains[on == 1]).rate), rel=1e-9)
+    np.testing.assert_array_equal(env.observe()[:, 0] == -12, on == 0)
+    other = WirelessPoweredMEC(5)
+    other.load_state_dict(env.state_dict())
+    np.testing.assert_array_equal(other.evaluate(decisions), env.evaluate(decisions))
+
+
+def test_inactive_users_do_not_disturb_the_certified_optimum():
+    env = WirelessPoweredMEC(14, seed=1)
+    on = np.arange(14) % 3 > 0
+    env.set_active(on)
+    few = WirelessPoweredMEC(int(on.sum()), weights=env.weights[on])
+    for _ in range(20):
+        assert env.frame_optimum() == pytest.approx(float(few.optimum(env.gains[on]).rate), rel=1e-9)
+        env.step(np.zeros(14))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -109,6 +137,9 @@ GAINS = [1e-6, 2e-6, 3e-6]
         (lambda env: env.evaluate([[0, 1, 2]]), r"decisions must hold only 0 and 1, got 2.0 at \[0, 2\]"),
         (lambda env: env.step([0, 1]), r"decision must have shape \(3,\), got \(2,\)"),
         (lambda env: env.step([0, 1, 7]), "must hold only 0 and 1"),
+        (lambda env: env.set_weights([1, 2]), r"weights must have shape \(3,\), got \(2,\)"),
+        (lambda env: env.set_active([0, 0, 0]), "active must have shape .* and hold a 1"),
+        (lambda env: env.set_active([0, 2, 0]), "active must hold only 0 and 1"),
         (lambda env: env.optimum([1e-6, 0, 1e-6]), "gains must be positive"),
         (lambda env: env.optimum(GAINS, tolerance=0.0), "tolerance must be positive"),
         (lambda env: env.optimum(GAINS, time_limit=-1.0), "time_limit must be positive"),

@@ -1,0 +1,78 @@
+"""What the scripts share: finding classes and functions by import path, settings of agents, errors on one line."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from agent import OffloadingAgent
+
+try:
+    from jsonargparse import ArgumentError, ArgumentParser
+except ImportError as missing:
+    sys.exit(f"the scripts need {missing.name}: install the 'sim' extra, pip install -e '.[sim]'")
+
+USER_ERRORS = (ArgumentError, ValueError, OSError, ImportError)
+"""What a user can mend; anything else is ours, and keeps its traceback."""
+WORLD = "env.WirelessPoweredMEC"
+
+
+def load(path: str, needed: str) -> Any:
+    """The object at an import path; the working directory is searched too. Raises ValueError, naming `needed`."""
+    module, _, name = path.rpartition(".")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{needed} must be an import path, got {path}: {error}") from error
+
+
+def load_environment(path: str | None) -> type:
+    """The class at an import path; raises ValueError when it lacks what simulations ask of an environment."""
+    found = load(str(path or WORLD), "environment")
+    missing = [need for need in ("reset", "observe", "evaluate", "step") if not hasattr(found, need)]
+    if not isinstance(found, type) or missing:
+        raise ValueError(f"environment must be a class with reset, observe, evaluate and step, got {path}")
+    return found
+
+
+def read_yaml(config: str | Path) -> dict[str, Any]:
+    """The settings in a YAML file; raises ValueError when there are none."""
+    path = Path(config)
+    if not path.is_file():
+        raise ValueError(f"config must be a YAML file, there is none at {config}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"config {config} is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"config {config} must hold settings, got {type(content).__name__}")
+    return content
+
+
+def add_agent(parser: ArgumentParser) -> None:
+    """The agent's settings as options `--agent.*`; users, features and seed come from elsewhere."""
+    skip = {"num_users", "num_features", "seed"}
+    parser.add_class_arguments(OffloadingAgent, "agent", skip=skip, instantiate=False)
+
+
+def make_agent(settings: dict[str, Any], num_users: int, num_features: int, seed: int) -> OffloadingAgent:
+    """An agent from settings as in a configuration file; raises ArgumentError or ValueError for bad ones."""
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    add_agent(parser)
+    made = parser.instantiate(parser.parse_object({"agent": settings}))
+    return OffloadingAgent(num_users, num_features, seed=seed, **vars(made.agent))
+
+
+def fail(error: Exception) -> NoReturn:
+    """Print an error on one line, without the parser's list of types tried, and exit with status 2."""
+    text = re.sub(r"\s+", " ", str(error)).strip()
+    text = re.sub(r"Does not validate against any of the Union subtypes Subtypes: .*? Errors: - ", "", text)
+    text = re.sub(r"Given value type: .*? Given value:", "got", text)
+    text = re.sub(r" - Expected a? ?<class 'NoneType'>", "", text)
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,210 @@
+"""Methods side by side on the same frames, against the certified optimum.
+
+python scripts/compare.py --config configs/compare.yaml
+python scripts/compare.py --config configs/compare.yaml --users 10 --seeds 0 1 --frames 200 --output runs/mine
+"""
+
+import argparse
+import csv
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from commandline import USER_ERRORS, fail, load, load_environment, make_agent, read_yaml
+from tqdm import tqdm
+
+from agent.comparison import BaselineAgent, Measured, OptimumViolatedError, measure, optima, skip
+from agent.plots import plot_boxes
+from agent.simulation import Agent
+
+SETTINGS = {
+    "environment": str,
+    "env": dict,
+    "users": list,
+    "seeds": list,
+    "warmup": int,
+    "frames": int,
+    "methods": dict,
+}
+COLUMNS = ("users", "seed", "method", "normalized_rate", "percentile_5", "minimum", "critic_calls", "milliseconds")
+
+
+def main() -> None:
+    """Measure what is not yet in the output folder; a row appears, there and here, as soon as it is known."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--config", required=True, help="YAML file such as configs/compare.yaml")
+    parser.add_argument("--users", type=int, nargs="+", help="numbers of users")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--warmup", type=int, help="frames in which agents learn before the measured ones")
+    parser.add_argument("--frames", type=int, help="measured frames of each seed")
+    parser.add_argument(
+        "--output", type=Path, help="folder; one with a part of the same comparison is gone on with"
+    )
+    arguments = parser.parse_args()
+    try:
+        settings = check(read_yaml(arguments.config), arguments)
+        output = arguments.output or Path("runs") / f"compare-{datetime.now():%Y%m%d-%H%M%S}"
+        prepare(output, settings)
+        compare(settings, output)
+        report(settings, output)
+    except USER_ERRORS as error:
+        fail(error)
+    except OptimumViolatedError as error:
+        sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
+
+
+def check(settings: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings with the command line's on top; raises ValueError naming the one that is not right."""
+    for name in ("users", "seeds", "warmup", "frames"):
+        if getattr(arguments, name) is not None:
+            settings[name] = getattr(arguments, name)
+    unknown = sorted(settings.keys() - SETTINGS.keys())
+    if unknown:
+        raise ValueError(f"config must hold only {', '.join(SETTINGS)}, got {', '.join(unknown)}")
+    for name, kind in SETTINGS.items():
+        if not isinstance(settings.get(name), kind):
+            raise ValueError(f"{name} must be a {kind.__name__}, got {settings.get(name)!r}")
+    for name, least in {"users": 1, "seeds": 0}.items():
+        if not settings[name] or not all(isinstance(n, int) and n >= least for n in settings[name]):
+            raise ValueError(f"{name} must be integers from {least}, got {settings[name]}")
+    if settings["warmup"] < 0 or settings["frames"] < 1:
+        raise ValueError(
+            f"warmup must be 0 or more and frames 1 or more, got {settings['warmup']} and {settings['frames']}"
+        )
+    for name, method in settings["methods"].items():
+        if not isinstance(method, dict) or len(method) != 1 or not method.keys() <= {"agent", "baseline"}:
+            raise ValueError(
+                f"methods: {name} must be one of 'agent: settings' and 'baseline: path', got {method}"
+            )
+        if "baseline" in method:
+            load(str(method["baseline"]), f"methods: {name}: baseline")
+        else:
+            make_agent(method["agent"], min(settings["users"]), 1, 0)  # where the limits of K are narrowest
+    environment = load_environment(settings["environment"])
+    if not hasattr(environment, "frame_optimum"):
+        raise ValueError(f"environment must offer frame_optimum, {settings['environment']} does not")
+    return settings
+
+
+def prepare(output: Path, settings: dict[str, Any]) -> None:
+    """Make the folder, or make sure that it holds this comparison; raises ValueError for another one."""
+    config = output / "config.yaml"
+    if config.is_file():
+        if yaml.safe_load(config.read_text(encoding="utf-8")) != settings:
+            raise ValueError(f"output {output} holds another comparison: see {config}")
+        return
+    if output.exists() and any(output.iterdir()):
+        raise ValueError(f"output must be a new or empty folder, got {output}")
+    (output / "frames").mkdir(parents=True)
+    with (output / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+
+def compare(settings: dict[str, Any], output: Path) -> None:
+    """Run every method for every number of users and seed that `rows.csv` does not hold yet."""
+    with (output / "rows.csv").open(newline="", encoding="utf-8") as file:
+        done = {(int(row["users"]), int(row["seed"]), row["method"]) for row in csv.DictReader(file)}
+    todo = [
+        (users, seed, [name for name in settings["methods"] if (users, seed, name) not in done])
+        for users in settings["users"]
+        for seed in settings["seeds"]
+    ]
+    with tqdm(total=sum(len(names) for _, _, names in todo), unit="method") as progress:
+        for users, seed, names in todo:
+            if not names:
+                continue
+            environment = load_environment(settings["environment"])(num_users=users, **settings["env"])
+            progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
+            best = optima(environment, seed, settings["warmup"], settings["frames"])
+            for name in names:
+                progress.set_postfix_str(f"{users} users, seed {seed}: {name}")
+                try:
+                    row = run(environment, settings, name, seed, best, output)
+                except OptimumViolatedError as error:
+                    instance = {
+                        key: getattr(environment, key) for key in ("gains", "weights") if hasattr(environment, key)
+                    }
+                    np.savez(
+                        output / "violation.npz",
+                        decision=error.decision, value=error.value, optimum=error.optimum, method=name, **instance,
+                    )  # fmt: skip
+                    raise
+                with (output / "rows.csv").open("a", newline="", encoding="utf-8") as file:
+                    csv.writer(file, lineterminator="\n").writerow(row)
+                progress.write(f"{users:>5} users  seed {seed}  {name:<26} {row[3]:.6f}  {row[7]:.3f} ms")
+                progress.update()
+
+
+def run(
+    environment: Any, settings: dict[str, Any], name: str, seed: int, best: np.ndarray, output: Path
+) -> tuple[Any, ...]:
+    """One row: a method on the frames of one seed. Its frames are saved before the row is."""
+    method = settings["methods"][name]
+    environment.reset(seed=seed)
+    num_users, num_features = environment.observe().shape
+    agent: Agent
+    if "agent" in method:
+        agent = make_agent(method["agent"], num_users, num_features, seed)
+        for _ in range(settings["warmup"]):
+            environment.step(agent.decide(environment.observe(), environment.evaluate)[0])
+    else:
+        agent = BaselineAgent(load(method["baseline"], "baseline"), environment, seed)
+        skip(environment, settings["warmup"])
+    measured = measure(environment, agent, best)
+    np.savez(frames_file(output, num_users, seed, settings, name), **measured._asdict())
+    rate = measured.normalized_rate
+    return (
+        num_users, seed, name, rate.mean(), np.percentile(rate, 5), rate.min(),
+        measured.evaluations.mean(), 1e3 * np.median(measured.seconds),
+    )  # fmt: skip
+
+
+def frames_file(output: Path, users: int, seed: int, settings: dict[str, Any], name: str) -> Path:
+    """Where a method's frames are kept; by its place in the configuration, as its name may hold anything."""
+    return output / "frames" / f"{users}-{seed}-{list(settings['methods']).index(name)}.npz"
+
+
+def report(settings: dict[str, Any], output: Path) -> None:
+    """`table.md`, `table.csv` and `boxes.png` over all seeds."""
+    head = (
+        "users",
+        "method",
+        "normalized rate",
+        "± over seeds",
+        "5th percentile",
+        "minimum",
+        "critic calls",
+        "ms",
+    )
+    rows: list[tuple[str, ...]] = []
+    boxes: dict[int, dict[str, np.ndarray]] = {}
+    for users in settings["users"]:
+        for name in settings["methods"]:
+            parts = []
+            for seed in settings["seeds"]:
+                with np.load(frames_file(output, users, seed, settings, name)) as saved:
+                    parts.append(Measured(*(saved[field] for field in Measured._fields)))
+            rate = np.concatenate([part.normalized_rate for part in parts])
+            means = [part.normalized_rate.mean() for part in parts]
+            calls = np.mean([part.evaluations.mean() for part in parts])
+            seconds = np.median(np.concatenate([part.seconds for part in parts]))
+            spread = f"{np.std(means, ddof=1):.6f}" if len(means) > 1 else ""
+            least = (f"{np.percentile(rate, 5):.6f}", f"{rate.min():.6f}")
+            cost = (f"{calls:.1f}", f"{1e3 * seconds:.3f}")
+            rows.append((str(users), name, f"{rate.mean():.6f}", spread, *least, *cost))
+            boxes.setdefault(users, {})[name] = rate
+    lines = [head, ("---",) * len(head), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    (output / "table.md").write_text(table, encoding="utf-8")
+    with (output / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+    plot_boxes(boxes, output / "boxes.png")
+    print(table + f"table, box plot and frames: {output}")
+
+
+if __name__ == "__main__":
+    main()

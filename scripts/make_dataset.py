@@ -1,0 +1,94 @@
+"""Write channel gains with certified optimal decisions, in the layout of the published data sets.
+
+python scripts/make_dataset.py --env.num_users 30 --rows 10000 --output data_30.mat
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from commandline import USER_ERRORS, fail
+from jsonargparse import ArgumentParser
+from tqdm import tqdm
+
+from env import WirelessPoweredMEC
+
+BLOCK = 500
+"""Rows between two steps of the progress bar."""
+
+
+def main() -> None:
+    """Variables: input_h, output_mode, output_a, output_tau, output_obj as published, and output_bound.
+
+    Row r of each is frame r: gains (N,), optimal decision (N,), charging time, transmit times (N,), rate in bit/s,
+    and a bound in bit/s that no decision exceeds.
+    """
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0], exit_on_error=False, allow_abbrev=False)
+    parser.add_argument("--output", type=str, required=True, help="a .mat or .npz file that does not exist yet")
+    parser.add_argument("--rows", type=int, default=10_000, help="frames")
+    parser.add_argument("--seed", type=int, default=0, help="of the channel")
+    parser.add_class_arguments(WirelessPoweredMEC, "env", skip={"seed", "observation", "gain_scale"})
+    try:
+        settings = parser.parse_args(sys.argv[1:])
+        output = Path(settings.output)
+        if output.suffix not in {".mat", ".npz"}:
+            raise ValueError(f"output must be a .mat or .npz file, got {output}")
+        if output.exists():
+            raise ValueError(f"output must not exist yet, {output} does")
+        if settings.rows < 1:
+            raise ValueError(f"rows must be 1 or more, got {settings.rows}")
+        if settings.seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {settings.seed}")
+        environment = parser.instantiate(settings).env
+        write(output, make(environment, settings.rows, settings.seed))
+    except USER_ERRORS as error:
+        fail(error)
+
+
+def make(environment: WirelessPoweredMEC, rows: int, seed: int) -> dict[str, np.ndarray]:
+    """The variables of `rows` frames."""
+    environment.reset(seed=seed)
+    nobody = np.zeros(environment.num_users)
+    parts: list[tuple[np.ndarray, ...]] = []
+    with tqdm(total=rows, unit="row") as progress:
+        for first in range(0, rows, BLOCK):
+            gains = np.empty((min(BLOCK, rows - first), environment.num_users))
+            for row in gains:
+                row[:] = environment.gains
+                environment.step(nobody)
+            best = environment.optimum(gains)
+            split = environment.allocate(gains, best.decision)
+            parts.append(
+                (gains, best.decision, split.charging_time, split.transmit_time, split.rate, best.upper_bound)
+            )
+            progress.update(len(gains))
+    h, mode, a, tau, rate, bound = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return {
+        "input_h": h,
+        "output_mode": mode.astype(np.int32),
+        "output_a": a[:, None],
+        "output_tau": tau,
+        "output_obj": rate[:, None],
+        "output_bound": np.maximum(bound, rate)[:, None],
+    }
+
+
+def write(output: Path, variables: dict[str, np.ndarray]) -> None:
+    """Write the file beside its place and move it there whole."""
+    temporary = output.with_name(output.name + ".part")
+    try:
+        with temporary.open("wb") as file:
+            if output.suffix == ".npz":
+                np.savez_compressed(file, **variables)
+            else:
+                from scipy.io import savemat
+
+                savemat(file, variables, do_compression=True)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    print(f"{len(variables['input_h'])} frames of {variables['input_h'].shape[1]} users: {output}")
+
+
+if __name__ == "__main__":
+    main()
