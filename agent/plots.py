@@ -1,6 +1,6 @@
 """The curves of a run, from its metrics, with matplotlib (the `sim` extra)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,6 +148,52 @@ def _moving(
         return values
     padded = np.concatenate([np.full(window - 1, np.nan), values])
     return reduce(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)
+
+
+def plot_panels(
+    panels: Mapping[str, Mapping[str, NDArray[np.float64]]], path: Path, window: int
+) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Save curves over the frames, {what: {label: (seeds, frames)}}, one panel below another.
+
+    Lines are the mean over the seeds of moving averages over `window` frames, bands their least and most; returns
+    the moving averages, each (seeds, frames). The first frames, whose window is not full, are not drawn.
+    """
+    averages = {
+        what: {
+            label: np.array([_moving(run, window, np.nanmean) for run in runs]) for label, runs in curves.items()
+        }
+        for what, curves in panels.items()
+    }
+    figure = _figure(8, 4.5 * len(panels))
+    for axes, (what, curves) in zip(
+        figure.subplots(len(panels), squeeze=False)[:, 0], averages.items(), strict=True
+    ):
+        for label, runs in curves.items():
+            frames = np.arange(runs.shape[1])[window - 1 :]
+            full = runs[:, window - 1 :]
+            axes.plot(frames, full.mean(0), label=label)
+            axes.fill_between(frames, full.min(0), full.max(0), alpha=0.15, linewidth=0)
+        axes.set_ylabel(f"{what}\n(mean of {window} frames)")
+        axes.set_xlabel("Time frame")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+    return averages
+
+
+def plot_points(
+    values: Sequence[float], curves: Mapping[str, NDArray[np.float64]], path: Path, labels: tuple[str, str]
+) -> None:
+    """Save curves over a setting, {label: (values, seeds)}: means with their deviation over seeds."""
+    figure = _figure(8, 4.5)
+    axes = figure.subplots()
+    for label, runs in curves.items():
+        axes.errorbar(values, runs.mean(1), runs.std(1), marker="o", capsize=3, label=label)
+    axes.set_xlabel(labels[0])
+    axes.set_ylabel(labels[1])
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
 
 
 def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Path) -> None:

@@ -1,0 +1,253 @@
+"""The figures and the table of the DROO paper's numerical section, each as a PNG with the numbers as CSV.
+
+python scripts/reproduce.py rate
+python scripts/reproduce.py all --quick
+"""
+
+import argparse
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from commandline import USER_ERRORS, fail, make_agent, read_yaml
+from compare import compare, prepare, report
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from agent.plots import plot_panels, plot_points
+from agent.simulation import Frame, simulate
+from env import WirelessPoweredMEC
+
+ROOT = Path(__file__).resolve().parents[1]
+WINDOW = 100
+"""Frames of the moving averages."""
+
+Event = Callable[[WirelessPoweredMEC], None]
+Schedule = dict[float, Event]
+"""What happens to the environment, by the share of the frames that have passed."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is simulated."""
+
+    frames: int
+    seeds: tuple[int, ...]
+    output: Path
+
+
+def published(**changes: Any) -> dict[str, Any]:
+    """The published agent settings with changes; the NumPy backend takes the same steps faster."""
+    return {**read_yaml(ROOT / "configs" / "wpmec_published.yaml")["agent"], "backend": "numpy", **changes}
+
+
+def play(
+    scale: Scale, seed: int, settings: dict[str, Any], best: NDArray[np.float64], schedule: Schedule
+) -> list[Frame]:
+    """One run of 10 users, against the optimum of each frame."""
+    environment = WirelessPoweredMEC(10, observation="gain", seed=seed)
+    agent = make_agent(settings, 10, 1, seed)
+    history: list[Frame] = []
+    for first, last, event in segments(schedule, scale.frames):
+        event(environment)
+        optimum = iter(best[first:last])
+        history += simulate(
+            environment,
+            agent,
+            last - first,
+            first_frame=first,
+            optimum=lambda optimum=optimum: float(next(optimum)),
+        )
+    return history
+
+
+def optima(scale: Scale, seed: int, schedule: Schedule) -> NDArray[np.float64]:
+    """The optimum of each frame, (frames,): it is the same for every agent."""
+    environment = WirelessPoweredMEC(10, seed=seed)
+    best = np.empty(scale.frames)
+    for first, last, event in segments(schedule, scale.frames):
+        event(environment)
+        for frame in range(first, last):
+            best[frame] = environment.frame_optimum()
+            environment.step(np.zeros(10))
+    return best
+
+
+def segments(schedule: Schedule, frames: int) -> list[tuple[int, int, Event]]:
+    """(first frame, first frame of the next, what happens before it)."""
+    begins: Schedule = {0.0: lambda environment: None, **schedule}
+    starts = [round(share * frames) for share in begins]
+    return list(zip(starts, [*starts[1:], frames], begins.values(), strict=True))
+
+
+def sweep(
+    name: str, scale: Scale, variants: dict[str, dict[str, Any]], schedule: Schedule | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Normalised rate and candidates of each variant of the agent's settings, (2, seeds, frames)."""
+    schedule = schedule or {}
+    best = {seed: optima(scale, seed, schedule) for seed in scale.seeds}
+    results: dict[str, list[list[NDArray[np.float64]]]] = {label: [] for label in variants}
+    with tqdm(total=len(variants) * len(scale.seeds), desc=name, unit="run") as progress:
+        for label, settings in variants.items():
+            for seed in scale.seeds:
+                history = play(scale, seed, settings, best[seed], schedule)
+                rate = np.array([frame.normalized_rate for frame in history])
+                results[label].append([rate, np.array([float(frame.candidates) for frame in history])])
+                progress.update()
+    return {label: np.array(runs).swapaxes(0, 1) for label, runs in results.items()}
+
+
+def save_curves(name: str, scale: Scale, results: dict[str, NDArray[np.float64]], panels: dict[str, int]) -> None:
+    """NAME.png, the moving averages over the frames, and NAME.csv, their mean, least and most over the seeds."""
+    panel_curves = {
+        title: {label: runs[part] for label, runs in results.items()} for title, part in panels.items()
+    }
+    averages = plot_panels(panel_curves, scale.output / f"{name}.png", WINDOW)
+    head, columns = ["frame"], [np.arange(scale.frames, dtype=float)]
+    for title, curves in averages.items():
+        for label, runs in curves.items():
+            for statistic, reduce in {"mean": np.mean, "least": np.min, "most": np.max}.items():
+                head.append(f"{title}, {label}, {statistic}")
+                columns.append(reduce(runs, axis=0))
+    write_csv(scale.output / f"{name}.csv", head, np.array(columns).T[WINDOW - 1 :: 10])
+
+
+def write_csv(path: Path, head: list[str], rows: Any) -> None:
+    """A table with one line of names."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
+
+
+RATE = {"Normalized computation rate": 0}
+
+
+def rate(scale: Scale) -> None:
+    """Normalised rate over the frames."""
+    save_curves("rate", scale, sweep("rate", scale, {"published settings": published()}), RATE)
+
+
+def swept(name: str, setting: str, values: list[Any]) -> Callable[[Scale], None]:
+    """A figure with one curve for each value of one setting of the agent."""
+
+    def figure(scale: Scale) -> None:
+        variants = {f"{setting} = {value:g}": published(**{setting: value}) for value in values}
+        save_curves(name, scale, sweep(name, scale, variants), RATE)
+
+    return figure
+
+
+def quantizers(scale: Scale) -> None:
+    """OP against KNN for growing fixed K: normalised rate over the last fifth of the frames."""
+    sizes = [1, 2, 3, 5, 7, 10]
+    variants = {
+        f"{kind} {k}": published(quantizer=kind, num_candidates=k, adaptive_interval=None)
+        for kind in ("OP", "KNN")
+        for k in sizes
+    }
+    results = sweep("quantizers", scale, variants)
+    points = {
+        kind: np.array([results[f"{kind} {k}"][0][:, -scale.frames // 5 :].mean(1) for k in sizes])
+        for kind in ("OP", "KNN")
+    }
+    labels = ("K (fixed)", "Normalized computation rate")
+    plot_points(sizes, points, scale.output / "quantizers.png", labels)
+    head = ["K", *(f"{kind} {statistic}" for kind in points for statistic in ("mean", "deviation over seeds"))]
+    rows = [
+        [k, *(value for kind in points for value in (points[kind][row].mean(), points[kind][row].std()))]
+        for row, k in enumerate(sizes)
+    ]
+    write_csv(scale.output / "quantizers.csv", head, rows)
+
+
+def adaptive_k(scale: Scale) -> None:
+    """Adaptive K for several update intervals: normalised rate and K over the frames."""
+    variants = {f"interval {interval}": published(adaptive_interval=interval) for interval in (1, 8, 32, 128, 512)}
+    variants["K = N fixed"] = published(adaptive_interval=None)
+    save_curves("adaptive_k", scale, sweep("adaptive_k", scale, variants), {**RATE, "Candidates K": 1})
+
+
+def weights(scale: Scale) -> None:
+    """All weights change from 1 to 1.5 and back at 60% and 80% of the frames."""
+    odd = np.where(np.arange(10) % 2, 1.5, 1.0)
+    schedule: Schedule = {0.6: lambda env: env.set_weights(2.5 - odd), 0.8: lambda env: env.set_weights(odd)}
+    save_curves("weights", scale, sweep("weights", scale, {"published settings": published()}, schedule), RATE)
+
+
+def on_off(scale: Scale) -> None:
+    """Users 1, 2 and 3 leave one after another at 60, 65 and 70% of the frames and return at 80, 85 and 90%."""
+
+    def only(off: tuple[int, ...]) -> Event:
+        return lambda env: env.set_active([user not in off for user in range(10)])
+
+    shares = (0.6, 0.65, 0.7, 0.8, 0.85, 0.9)
+    gone: tuple[tuple[int, ...], ...] = ((1,), (1, 2), (1, 2, 3), (2, 3), (3,), ())
+    schedule: Schedule = {share: only(off) for share, off in zip(shares, gone, strict=True)}
+    save_curves("on_off", scale, sweep("on_off", scale, {"published settings": published()}, schedule), RATE)
+
+
+def table(scale: Scale) -> None:
+    """Rate and decision time of DROO, CD, LR, all local and all offload at 10, 20 and 30 users."""
+    methods: dict[str, Any] = {"DROO (published)": {"agent": published()}}
+    for name in ("coordinate_descent", "linear_relaxation", "all_local", "all_offload"):
+        methods[name.replace("_", " ")] = {"baseline": f"env.baselines.{name}"}
+    settings = {
+        "environment": "env.WirelessPoweredMEC",
+        "env": {"observation": "gain"},
+        "users": [10, 20, 30],
+        "seeds": list(scale.seeds),
+        "warmup": 4 * scale.frames // 5,
+        "frames": scale.frames // 5,
+        "methods": methods,
+    }
+    prepare(scale.output / "table", settings)
+    compare(settings, scale.output / "table")
+    report(settings, scale.output / "table")
+
+
+FIGURES: dict[str, Callable[[Scale], None]] = {
+    "rate": rate,
+    "memory": swept("memory", "memory_size", [128, 512, 1024, 4096]),
+    "batch": swept("batch", "batch_size", [16, 64, 128, 512]),
+    "interval": swept("interval", "training_interval", [1, 5, 10, 50, 200]),
+    "learning_rate": swept("learning_rate", "learning_rate", [0.1, 0.01, 0.001, 0.0001]),
+    "quantizers": quantizers,
+    "adaptive_k": adaptive_k,
+    "weights": weights,
+    "on_off": on_off,
+    "table": table,
+}
+
+
+def main() -> None:
+    """Make one figure, or all."""
+    parser = argparse.ArgumentParser(
+        description=str(__doc__).splitlines()[0],
+        epilog="; ".join(f"{name}: {make.__doc__}" for name, make in FIGURES.items()),
+    )
+    parser.add_argument("figure", choices=[*FIGURES, "all"])
+    parser.add_argument("--quick", action="store_true", help="1,000 frames and 2 seeds: each within a minute")
+    parser.add_argument("--frames", type=int, help="frames of each run, 10,000 by default")
+    parser.add_argument("--seeds", type=int, nargs="+", help="0 to 4 by default")
+    parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="folder")
+    arguments = parser.parse_args()
+    frames = arguments.frames or (1000 if arguments.quick else 10_000)
+    seeds = tuple(arguments.seeds or (range(2) if arguments.quick else range(5)))
+    try:
+        if frames < 2 * WINDOW:
+            raise ValueError(f"frames must be {2 * WINDOW} or more, got {frames}")
+        if min(seeds) < 0:
+            raise ValueError(f"seeds must be 0 or more, got {list(seeds)}")
+        scale = Scale(frames, seeds, arguments.output)
+        scale.output.mkdir(parents=True, exist_ok=True)
+        for name in FIGURES if arguments.figure == "all" else [arguments.figure]:
+            FIGURES[name](scale)
+        print(f"figures and their numbers: {scale.output}")
+    except USER_ERRORS as error:
+        fail(error)
+
+
+if __name__ == "__main__":
+    main()
