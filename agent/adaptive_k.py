@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agent.checks import whole_number
+
 
 class AdaptiveK:
     """Every `interval` frames K becomes one more than the highest place (from 1) that was best since then.
@@ -19,10 +21,9 @@ class AdaptiveK:
     """
 
     def __init__(self, start: int, interval: int | None = 32, *, skip_last: bool = False) -> None:
-        if start < 1:
-            raise ValueError(f"num_candidates must be 1 or more, got {start}")
-        if interval is not None and interval < 1:
-            raise ValueError(f"adaptive_interval must be 1 or more, or None for a fixed K, got {interval}")
+        whole_number("num_candidates", start)
+        if interval is not None:
+            whole_number("adaptive_interval", interval)
         self.k = start
         self.maximum = start
         self.interval = interval

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from agent.checks import whole_number
 from agent.learner import LearningRule, TorchLearner
 from agent.quantizer import KNearest, OrderPreserving, shift_logits
 
@@ -46,15 +47,13 @@ class MemoryDNN:
         memory_size: int = 1000,
         output_graph: bool = False,
     ) -> None:
-        if len(net) < 2 or min(net) < 1:
-            raise ValueError(f"net must hold two or more positive widths, got {list(net)}")
-        for name, size in {
-            "training_interval": training_interval,
-            "batch_size": batch_size,
-            "memory_size": memory_size,
-        }.items():
-            if size < 1:
-                raise ValueError(f"{name} must be 1 or more, got {size}")
+        if not isinstance(net, Sequence | np.ndarray) or len(net) < 2:
+            raise ValueError(f"net must hold two or more widths, got {net!r}")
+        for layer, width in enumerate(net):
+            whole_number(f"net[{layer}]", width)
+        whole_number("training_interval", training_interval)
+        whole_number("batch_size", batch_size)
+        whole_number("memory_size", memory_size)
         self.net = net
         self.lr = learning_rate
         self.training_interval = training_interval
@@ -74,8 +73,11 @@ class MemoryDNN:
         self._learner = TorchLearner(self.model[:-1], rule)
 
     def remember(self, h: ArrayLike, m: ArrayLike) -> None:
-        """Store an input `h` (net[0],) and its decision `m` (net[-1],)."""
-        self.memory[self.memory_counter % self.memory_size] = np.hstack((np.ravel(h), np.ravel(m)))
+        """Store an input `h` (net[0],) and its decision `m` (net[-1],); raises ValueError for other shapes."""
+        inputs, decision = self._inputs(h), np.ravel(m)
+        if decision.size != self.net[-1] or not np.isin(decision, (0, 1)).all():
+            raise ValueError(f"m must hold {self.net[-1]} entries, each 0 or 1, got {m!r}")
+        self.memory[self.memory_counter % self.memory_size] = np.hstack((inputs, decision))
         self.memory_counter += 1
 
     def encode(self, h: ArrayLike, m: ArrayLike) -> None:
@@ -94,9 +96,9 @@ class MemoryDNN:
     def decode(self, h: ArrayLike, k: int = 1, mode: str = "OP") -> list[NDArray[np.int64]]:
         """Candidates (N,) for an input `h` (net[0],): `k` of them for 'OP' and 'KNN', 2 k for 'OPN'.
 
-        Raises ValueError for another mode, or a `k` that is out of range.
+        Raises ValueError for another mode, a `k` that is out of range, or another shape of `h`.
         """
-        inputs = torch.as_tensor(np.ravel(h), dtype=torch.float32)
+        inputs = torch.as_tensor(self._inputs(h), dtype=torch.float32)
         with torch.inference_mode():
             relaxed = self.model(inputs).numpy().astype(np.float64)
         if mode in {"OP", "KNN"}:
@@ -122,6 +124,12 @@ class MemoryDNN:
 
     def _checked(self, k: int, quantizer: OrderPreserving | KNearest) -> int:
         most = quantizer.max_candidates(self.net[-1])
-        if not 1 <= k <= most:
+        if whole_number("k", k) > most:
             raise ValueError(f"k must be 1 to {most}, got {k}")
         return k
+
+    def _inputs(self, h: ArrayLike) -> NDArray[np.float64]:
+        inputs = np.ravel(np.asarray(h, dtype=np.float64))
+        if inputs.size != self.net[0] or not np.isfinite(inputs).all():
+            raise ValueError(f"h must hold {self.net[0]} finite numbers, got {h!r}")
+        return inputs

@@ -1,7 +1,9 @@
 """Learning: one gradient step of a network on a minibatch, with torch's autograd."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -18,7 +20,7 @@ class LearningRule:
         loss: 'cross_entropy' (binary, mean over users and batch; DROO, eq. 10) or 'squared_error' (of the
             sigmoid of the logits).
         optimizer: 'adam' (Kingma and Ba 2015, Algorithm 1) or 'gradient_descent'.
-        learning_rate: step size.
+        learning_rate: step size, positive and at most 1,000.
         betas: Adam's decay rates of the two moments, each in [0, 1).
         weight_decay: added to the gradient times the weights (L2), 0 or more.
         fresh_optimizer: forget Adam's moments before each step, as the published code does.
@@ -35,16 +37,20 @@ class LearningRule:
     fresh_optimizer: bool = False
 
     def __post_init__(self) -> None:
-        if self.loss not in {"cross_entropy", "squared_error"}:
+        if self.loss not in ("cross_entropy", "squared_error"):
             raise ValueError(f"loss must be 'cross_entropy' or 'squared_error', got {self.loss!r}")
-        if self.optimizer not in {"adam", "gradient_descent"}:
+        if self.optimizer not in ("adam", "gradient_descent"):
             raise ValueError(f"optimizer must be 'adam' or 'gradient_descent', got {self.optimizer!r}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate}")
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+        if not _number(self.learning_rate) or not 0 < self.learning_rate <= 1000:
+            raise ValueError(f"learning_rate must be positive and at most 1000, got {self.learning_rate!r}")
+        if len(self.betas) != 2 or not all(_number(beta) and 0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
-        if not 0 <= self.weight_decay < float("inf"):
-            raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}")
+        if not _number(self.weight_decay) or not 0 <= self.weight_decay <= 1000:
+            raise ValueError(f"weight_decay must be 0 to 1000, got {self.weight_decay!r}")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Learner(Protocol):
@@ -64,10 +70,18 @@ class Learner(Protocol):
 
 
 class TorchLearner:
-    """Trains any `torch.nn.Module` that maps (..., N, F) to logits (..., N)."""
+    """Trains any `torch.nn.Module` that maps (..., N, F) to logits (..., N).
 
-    def __init__(self, network: nn.Module, rule: LearningRule) -> None:
+    Args:
+        network: trained in place.
+        rule: loss, optimiser and their settings.
+        seed: of the random numbers that the network itself draws while it learns, such as dropout's; None leaves
+            them to torch's global generator.
+    """
+
+    def __init__(self, network: nn.Module, rule: LearningRule, seed: int | None = None) -> None:
         self.network = network.eval()
+        self._random_state = None if seed is None else torch.Generator().manual_seed(seed).get_state()
         self.rule = rule
         self._optimizer = self._new_optimizer()
         self._loss = (
@@ -86,22 +100,35 @@ class TorchLearner:
         """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
         if self.rule.fresh_optimizer:
             self._optimizer = self._new_optimizer()
+        outer_state = torch.get_rng_state()
+        if self._random_state is not None:
+            torch.set_rng_state(self._random_state)
         self.network.train()
         self._optimizer.zero_grad()
         loss = self._loss(self.network(torch.from_numpy(observations)), torch.from_numpy(decisions))
         loss.backward()
         self._optimizer.step()
         self.network.eval()
+        if self._random_state is not None:
+            self._random_state = torch.get_rng_state()
+            torch.set_rng_state(outer_state)
         return float(loss.item())
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights and optimiser state."""
-        return {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
+        """Copies of weights, optimiser state and random state."""
+        return deepcopy(
+            {
+                "network": self.network.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "random_state": self._random_state,
+            }
+        )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of a learner with the same network returned."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._random_state = state["random_state"]
 
     def _new_optimizer(self) -> torch.optim.Optimizer:
         rule = self.rule

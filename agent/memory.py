@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agent.checks import whole_number
+
 
 class ReplayMemory:
     """The last `capacity` pairs (observation, decision), sampled uniformly (DROO, section V-C).
@@ -24,10 +26,13 @@ class ReplayMemory:
     """
 
     def __init__(self, capacity: int, num_users: int, num_features: int = 1, *, blank_row: bool = False) -> None:
-        if capacity < 1:
-            raise ValueError(f"capacity must be 1 or more, got {capacity}")
-        self.observations = np.zeros((capacity, num_users, num_features), dtype=np.float32)
-        self.decisions = np.zeros((capacity, num_users), dtype=np.float32)
+        shape = (
+            whole_number("capacity", capacity),
+            whole_number("num_users", num_users),
+            whole_number("num_features", num_features),
+        )
+        self.observations = np.zeros(shape, dtype=np.float32)
+        self.decisions = np.zeros(shape[:2], dtype=np.float32)
         self.counter = int(blank_row)
 
     def __len__(self) -> int:
@@ -70,8 +75,16 @@ class ReplayMemory:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of a memory of the same sizes returned."""
-        used = len(state["decisions"])
-        self.observations[:used] = np.asarray(state["observations"])
-        self.decisions[:used] = np.asarray(state["decisions"])
+        """Take over what `state_dict` of a memory of the same sizes returned; raises ValueError for another's."""
+        observations, decisions = np.asarray(state["observations"]), np.asarray(state["decisions"])
+        used = len(decisions)
+        fits = used <= self.capacity and used == min(int(state["counter"]), self.capacity)
+        fits &= observations.shape == (used, *self.observations.shape[1:])
+        if not fits or decisions.shape != (used, *self.decisions.shape[1:]):
+            raise ValueError(
+                f"memory must hold up to {self.capacity} observations {self.observations.shape[1:]}, "
+                f"got {observations.shape} and decisions {decisions.shape}"
+            )
+        self.observations[:used] = observations
+        self.decisions[:used] = decisions
         self.counter = int(state["counter"])

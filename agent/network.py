@@ -11,6 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from agent.checks import whole_number
+
 Activation = Literal["relu", "sigmoid"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
@@ -42,8 +44,8 @@ class FullyConnected(nn.Module):
             "hidden": list(hidden),
             "activation": activation,
         }
-        _positive(num_users=num_users, num_features=num_features)
-        _positive(**{f"hidden[{place}]": width for place, width in enumerate(hidden)})
+        _widths(num_users=num_users, num_features=num_features)
+        _widths(**{f"hidden[{place}]": width for place, width in enumerate(hidden)})
         self.activation = _activation(activation)
         widths = [num_users * num_features, *hidden, num_users]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
@@ -86,9 +88,9 @@ class Convolutional(nn.Module):
             "kernel_size": kernel_size,
             "activation": activation,
         }
-        _positive(num_users=num_users, num_features=num_features)
-        _positive(**{f"channels[{place}]": width for place, width in enumerate(channels)})
-        if kernel_size < 1 or kernel_size % 2 == 0:
+        _widths(num_users=num_users, num_features=num_features, kernel_size=kernel_size)
+        _widths(**{f"channels[{place}]": width for place, width in enumerate(channels)})
+        if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd and positive, got {kernel_size}")
         self.activation = _activation(activation)
         widths = [num_features, *channels]
@@ -131,10 +133,9 @@ def check_output(network: nn.Module, num_users: int, num_features: int) -> None:
         raise ValueError(f"network must map (2, {num_users}, {num_features}) to {expected}, got {shape}")
 
 
-def _positive(**sizes: int) -> None:
+def _widths(**sizes: int) -> None:
     for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be 1 or more, got {size}")
+        whole_number(name, size)
 
 
 def _activation(name: str) -> nn.Module:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from torch import nn
 from agent import checkpoint
 from agent.adaptive_k import AdaptiveK
 from agent.backpropagation import NumpyLearner
+from agent.checks import whole_number
 from agent.learner import Learner, LearningRule, TorchLearner
 from agent.memory import ReplayMemory
 from agent.network import NETWORKS, FullyConnected, check_output
@@ -81,15 +83,13 @@ class OffloadingAgent:
         published: bool = False,
         seed: int = 0,
     ) -> None:
-        _at_least_one(
-            num_users=num_users,
-            num_features=num_features,
-            training_interval=training_interval,
-            batch_size=batch_size,
-            memory_size=memory_size,
-        )
-        if seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {seed}")
+        whole_number("num_users", num_users)
+        whole_number("num_features", num_features)
+        whole_number("training_interval", training_interval)
+        whole_number("batch_size", batch_size)
+        whole_number("memory_size", memory_size)
+        if whole_number("seed", seed, 0) >= 2**63:
+            raise ValueError(f"seed must be below 2^63, got {seed}")
         self.num_users = num_users
         self.num_features = num_features
         self.training_interval = training_interval
@@ -97,19 +97,22 @@ class OffloadingAgent:
         self.quantizer = _make_quantizer(quantizer)
         most = self.quantizer.max_candidates(num_users)
         start = min(max(num_users, 2), most) if num_candidates is None else num_candidates
-        if not 1 <= start <= most:
-            raise ValueError(f"num_candidates must be 1 to {most} here, got {num_candidates}")
+        if whole_number("num_candidates", start) > most:
+            name = type(self.quantizer).__name__
+            raise ValueError(
+                f"num_candidates must be 1 to {most} for {name} and {num_users} users, got {num_candidates}"
+            )
         self._adaptive_k = AdaptiveK(start, adaptive_interval, skip_last=published)
         rule = LearningRule(
             loss=loss,
             optimizer=optimizer,
             learning_rate=learning_rate,
-            betas=tuple(betas),  # type: ignore[arg-type]
+            betas=tuple(np.ravel(betas).tolist()),
             weight_decay=weight_decay,
             fresh_optimizer=published,
         )
         module = _make_network(network, num_users, num_features, seed)
-        self.learner = _make_learner(module, backend, rule)
+        self.learner = _make_learner(module, backend, rule, seed)
         self.memory = ReplayMemory(memory_size, num_users, num_features, blank_row=published)
         # A spawned sequence, so that an environment with the same seed draws other numbers.
         self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
@@ -163,6 +166,7 @@ class OffloadingAgent:
                 shape or nan for the best candidate.
         """
         candidates = self.decode(observation)
+        candidates.setflags(write=False)  # what was valued is what is carried out and learned
         values = np.asarray(evaluate(candidates), dtype=np.float64)
         if values.shape != (len(candidates),):
             raise ValueError(f"evaluate must return shape ({len(candidates)},), got {values.shape}")
@@ -172,7 +176,7 @@ class OffloadingAgent:
         self.encode(observation, candidates[best])
         self.best_candidate = best
         self._adaptive_k.update(best)
-        return candidates[best], float(values[best])
+        return candidates[best].copy(), float(values[best])
 
     def relax(self, observation: ArrayLike) -> NDArray[np.float64]:
         """The network's relaxed decision in (0,1)^N, (N,), for an observation (N, F)."""
@@ -186,8 +190,7 @@ class OffloadingAgent:
         """
         if k is None:
             k = self._adaptive_k.k
-        elif not 1 <= k <= self.quantizer.max_candidates(self.num_users):
-            most = self.quantizer.max_candidates(self.num_users)
+        elif whole_number("k", k) > (most := self.quantizer.max_candidates(self.num_users)):
             raise ValueError(f"k must be 1 to {most} for {self.num_users} users, got {k}")
         return self.quantizer(self.relax(observation), k, self._rng)
 
@@ -208,7 +211,7 @@ class OffloadingAgent:
     def learn(self) -> float:
         """Train on one minibatch of the memory; returns its loss before the step.
 
-        Raises ValueError when nothing is remembered yet.
+        Raises ValueError when nothing is remembered yet, FloatingPointError when the loss is not finite.
         """
         if self._untrained:
             observations, decisions = self.memory.recent(self._untrained)
@@ -216,6 +219,9 @@ class OffloadingAgent:
             self._untrained = 0
         self.loss = self.learner.learn(*self.memory.sample(self.batch_size, self._rng))
         self.learning_steps += 1
+        if not np.isfinite(self.loss):
+            rate = self.settings["learning_rate"]
+            raise FloatingPointError(f"learning diverged, the loss is {self.loss}: learning_rate is {rate}")
         return self.loss
 
     def encode(self, observation: ArrayLike, decision: ArrayLike) -> None:
@@ -251,26 +257,29 @@ class OffloadingAgent:
         try:
             settings = dict(state["settings"])
             saved_network, saved_quantizer = settings.pop("network"), settings.pop("quantizer")
+            network_class, quantizer_class = saved_network["class"], saved_quantizer["class"]
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a checkpoint of an OffloadingAgent") from error
         if network is None:
-            network_class = saved_network["class"]
             if network_class not in NETWORKS:
                 raise ValueError(f"network must be passed: {path} holds the weights of a {network_class}")
             network = NETWORKS[network_class](**saved_network["settings"])
         if quantizer is None:
             classes = {kind.__name__: kind for kind in QUANTIZERS.values()}
-            if saved_quantizer["class"] not in classes:
-                raise ValueError(f"quantizer must be passed: {path} was saved with {saved_quantizer['class']}")
-            quantizer = classes[saved_quantizer["class"]](**saved_quantizer["settings"])
-        agent = cls(network=network, quantizer=quantizer, **settings)
-        agent.load_state_dict(state)
+            if quantizer_class not in classes:
+                raise ValueError(f"quantizer must be passed: {path} was saved with {quantizer_class}")
+            quantizer = classes[quantizer_class](**saved_quantizer["settings"])
+        try:
+            agent = cls(network=network, quantizer=quantizer, **settings)
+            agent.load_state_dict(state)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a whole checkpoint of an OffloadingAgent: {error!r}") from error
         return agent
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs to go on: settings, arrays, numbers and strings."""
         return {
-            "settings": self.settings,
+            "settings": deepcopy(self.settings),
             "learner": self.learner.state_dict(),
             "memory": self.memory.state_dict(),
             "adaptive_k": self._adaptive_k.state_dict(),
@@ -295,7 +304,8 @@ class OffloadingAgent:
         try:
             self.learner.load_state_dict(state["learner"])
         except (RuntimeError, KeyError, ValueError) as error:
-            raise ValueError(f"network does not fit the checkpoint's weights: {error}") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"network does not fit the checkpoint's weights: {reason}") from error
         self.memory.load_state_dict(state["memory"])
         self._adaptive_k.load_state_dict(state["adaptive_k"])
         self._rng.bit_generator.state = json.loads(state["rng"])
@@ -326,6 +336,8 @@ def _make_network(
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
+            if network is not None and not callable(network):
+                raise ValueError(f"network must be or make a torch.nn.Module, got {network!r}")
             module = (network or FullyConnected)(num_users, num_features)
         if not isinstance(module, nn.Module):
             raise ValueError(f"network must be or make a torch.nn.Module, got {type(module).__name__}")
@@ -333,9 +345,9 @@ def _make_network(
     return module
 
 
-def _make_learner(network: nn.Module, backend: str, rule: LearningRule) -> Learner:
+def _make_learner(network: nn.Module, backend: str, rule: LearningRule, seed: int) -> Learner:
     if backend == "torch":
-        return TorchLearner(network, rule)
+        return TorchLearner(network, rule, seed)
     if backend != "numpy":
         raise ValueError(f"backend must be 'torch' or 'numpy', got {backend!r}")
     if not isinstance(network, FullyConnected):
@@ -345,14 +357,10 @@ def _make_learner(network: nn.Module, backend: str, rule: LearningRule) -> Learn
 
 def _make_quantizer(quantizer: str | Quantizer) -> Quantizer:
     if not isinstance(quantizer, str):
+        if isinstance(quantizer, type) or not (callable(quantizer) and hasattr(quantizer, "max_candidates")):
+            raise ValueError(f"quantizer must be one of {sorted(QUANTIZERS)} or a quantizer, got {quantizer!r}")
         return quantizer
     if quantizer not in QUANTIZERS:
         raise ValueError(f"quantizer must be one of {sorted(QUANTIZERS)}, got {quantizer!r}")
     made: Quantizer = QUANTIZERS[quantizer]()
     return made
-
-
-def _at_least_one(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be 1 or more, got {size}")

@@ -97,8 +97,8 @@ class NoisyOrderPreserving:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.noise > 0:
-            raise ValueError(f"noise must be positive, got {self.noise}")
+        if not 0 < self.noise < float("inf"):
+            raise ValueError(f"noise must be positive and finite, got {self.noise}")
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""

@@ -61,36 +61,44 @@ class RunFolder:
             os.fsync(file.fileno())
         self._rows.clear()
 
-    def save(self, frame: int, agent: Mapping[str, Any], environment: Mapping[str, Any] | None) -> None:
-        """Flush, then write the checkpoint of a run that has done `frame` frames."""
+    def write_config(self, config: str) -> None:
+        """Put another configuration in place, of the same run with more frames to go."""
+        self._replace(CONFIG, config)
+
+    def save(
+        self, frame: int, agent: Mapping[str, Any], environment: Mapping[str, Any] | None, identity: str
+    ) -> None:
+        """Flush, then write the checkpoint of a run that has done `frame` frames.
+
+        `identity` is what must not differ when the run goes on: the configuration without what may change.
+        """
         self.flush()
-        content = {"frame": frame, "agent": agent, "environment": environment, "config": self.read_config()}
+        content = {"frame": frame, "agent": agent, "environment": environment, "identity": identity}
         checkpoint.write(self.path / CHECKPOINT, content)
 
-    def resume(self) -> dict[str, Any] | None:
-        """The last checkpoint, with `metrics.csv` cut back to it; None for a run that has none yet.
+    def read_checkpoint(self, identity: str) -> dict[str, Any] | None:
+        """The last checkpoint, or None for a run that has none yet; changes nothing.
 
         Raises:
-            ValueError: when the checkpoint is damaged, of another configuration, holds no environment, or
-                `metrics.csv` holds fewer rows than it. Nothing is changed then.
+            ValueError: when the checkpoint is damaged, of another configuration, or holds no environment.
         """
-        config = self.read_config()
         path = self.path / CHECKPOINT
         if not path.exists():
-            self._replace(METRICS, ",".join(Frame._fields) + "\n")
             return None
         state = checkpoint.read(path)
-        if state.get("config") != config:
+        if state.get("identity") != identity:
             raise ValueError(f"{path} is the checkpoint of another configuration than {self.path / CONFIG}")
         if state.get("environment") is None:
             raise ValueError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
+        return state
+
+    def cut_metrics(self, frames: int) -> None:
+        """Leave the first `frames` rows of `metrics.csv`; raises ValueError where it has fewer."""
         metrics = self.path / METRICS
         lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True) if metrics.exists() else []
-        wanted = int(state["frame"]) + 1
-        if len(lines) < wanted or not lines[wanted - 1].endswith("\n"):
-            raise ValueError(f"{metrics} must hold the {wanted - 1} frames of the checkpoint, it was cut short")
-        self._replace(METRICS, "".join(lines[:wanted]))
-        return state
+        if len(lines) <= frames or not lines[frames].endswith("\n"):
+            raise ValueError(f"{metrics} must hold the {frames} frames of the checkpoint, it was cut short")
+        self._replace(METRICS, "".join(lines[: frames + 1]))
 
     def read_metrics(self) -> dict[str, NDArray[np.float64]]:
         """The columns of `metrics.csv`, each (frames,), nan where empty."""

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from agent.checks import whole_number
+
 
 class Environment(Protocol):
     """All that agents and simulations know of a world; any object with these members will do.
@@ -53,7 +55,7 @@ class Frame(NamedTuple):
     optimum: float | None
     """The best value of any decision."""
     normalized_rate: float | None
-    """value / optimum."""
+    """value / optimum; None where the optimum is 0."""
     candidates: int
     """Decisions that were evaluated."""
     best_candidate: int | None
@@ -84,12 +86,22 @@ def simulate(
         optimum: the best value of the current frame; by default `environment.frame_optimum` where it has one.
 
     Raises:
-        ValueError: when `frames` is negative.
+        ValueError: when `frames` or `first_frame` is not a whole number from 0.
     """
-    if frames < 0:
-        raise ValueError(f"frames must be 0 or more, got {frames}")
+    whole_number("frames", frames, 0)
+    whole_number("first_frame", first_frame, 0)
     if optimum is None:
         optimum = getattr(environment, "frame_optimum", None)
+    return _simulate(environment, agent, frames, first_frame, optimum)
+
+
+def _simulate(
+    environment: Environment,
+    agent: Agent,
+    frames: int,
+    first_frame: int,
+    optimum: Callable[[], float | None] | None,
+) -> Iterator[Frame]:
     for frame in range(first_frame, first_frame + frames):
         best = None if optimum is None else optimum()
         evaluated = 0
@@ -109,7 +121,7 @@ def simulate(
             frame=frame,
             value=value,
             optimum=best,
-            normalized_rate=None if best is None else value / best,
+            normalized_rate=value / best if best else None,
             candidates=evaluated,
             best_candidate=getattr(agent, "best_candidate", None),
             loss=getattr(agent, "loss", None) if learned else None,

@@ -68,7 +68,8 @@ def split_time(local_rate: FloatArray, snr: FloatArray, slope: FloatArray) -> Ti
     by at most as much as t does, which keeps (3) in logarithms close to a straight line: three or four steps.
 
     Raises:
-        ArithmeticError: when a step is still above `STEP_TOLERANCE` after `MAX_STEPS` (no known instance).
+        ArithmeticError: when a step is still above `STEP_TOLERANCE` after `MAX_STEPS`, or not a number (no known
+            instance of finite rates).
     """
     offloading = snr > 0
     reference = np.where(offloading, slope, np.inf).min(-1)
@@ -97,7 +98,7 @@ def split_time(local_rate: FloatArray, snr: FloatArray, slope: FloatArray) -> Ti
         value_slope -= (offload_gain * group_share * y_slope).sum(-1)
         step = residual / (price_slope - value_slope / value)
         t = t + step
-        if not np.any(np.abs(step) > STEP_TOLERANCE):
+        if np.all(np.abs(step) <= STEP_TOLERANCE):
             break
     else:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")

@@ -1,4 +1,6 @@
-"""Checks of arrays at the public edge: one clear error that names the argument."""
+"""Checks of arrays and numbers at the public edge: one clear error that names the argument."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,25 +9,31 @@ FloatArray = NDArray[np.float64]
 
 
 def positive(name: str, value: ArrayLike) -> FloatArray:
-    """Return `value` as a float array, or raise ValueError unless every entry is positive and finite."""
-    array = _numbers(name, value)
-    good = np.isfinite(array) & (array > 0)
-    if not good.all():
-        where = np.argwhere(~good)[0]
-        place = f" at {where.tolist()}" if where.size else ""
-        raise ValueError(f"{name} must be positive and finite, got {array[tuple(where)]}{place}")
+    """A copy of `value` as a float array; raises ValueError unless every entry is positive and finite."""
+    array = np.array(_numbers(name, value))
+    _require(name, array, np.isfinite(array) & (array > 0), "be positive and finite")
     return array
 
 
 def binary(name: str, value: ArrayLike) -> FloatArray:
-    """Return `value` as an array of 0.0 and 1.0, or raise ValueError when it holds anything else."""
+    """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
     array = _numbers(name, value)
-    good = (array == 0) | (array == 1)
-    if not good.all():
-        where = np.argwhere(~good)[0]
-        place = f" at {where.tolist()}" if where.size else ""
-        raise ValueError(f"{name} must hold only 0 and 1, got {array[tuple(where)]}{place}")
+    _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")
     return array
+
+
+def positive_number(name: str, value: Any) -> float:
+    """`value` as a float; raises ValueError unless it is one positive and finite number."""
+    if isinstance(value, bool) or np.ndim(value) != 0:
+        raise ValueError(f"{name} must be one number, got {value!r}")
+    return float(positive(name, value))
+
+
+def whole_number(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int; raises ValueError unless it is a whole number from `least` on."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
+    return int(value)
 
 
 def last_dimension(name: str, array: FloatArray, size: int) -> None:
@@ -34,8 +42,24 @@ def last_dimension(name: str, array: FloatArray, size: int) -> None:
         raise ValueError(f"{name} must have shape (..., {size}), one entry a user, got {array.shape}")
 
 
+def one_a_user(name: str, array: FloatArray, num_users: int) -> None:
+    """Raise ValueError unless `array` has shape (num_users,)."""
+    if array.shape != (num_users,):
+        raise ValueError(f"{name} must have shape ({num_users},), got {array.shape}")
+
+
+def _require(name: str, array: FloatArray, good: NDArray[np.bool_], condition: str) -> None:
+    if not good.all():
+        where = np.argwhere(~good)[0]
+        place = f" at {where.tolist()}" if where.size else ""
+        raise ValueError(f"{name} must {condition}, got {array[tuple(where)]}{place}")
+
+
 def _numbers(name: str, value: ArrayLike) -> FloatArray:
     try:
-        return np.asarray(value, dtype=np.float64)
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":  # no complex numbers, no text
+            raise TypeError(f"dtype {array.dtype}")
+        return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of numbers, got {value!r}") from error
+        raise ValueError(f"{name} must be an array of real numbers, got {value!r}") from error

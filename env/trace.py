@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray, binary, positive
+from env.arrays import FloatArray, binary, positive, whole_number
 from env.channel import Channel
 
 
@@ -52,8 +52,11 @@ class RecordedTrace(Channel):
             if rates.shape not in {(rows, 1), (1, rows), (rows,)}:
                 raise ValueError(f"'output_obj' in {path} must have shape ({rows}, 1), got {rates.shape}")
             self.rates = rates.reshape(rows)
-        if not 0 <= start < rows:
+        if whole_number("start", start, 0) >= rows:
             raise ValueError(f"start must be a row of {path}, 0 to {rows - 1}, got {start}")
+        for array in (self.gains, self.decisions, self.rates):
+            if array is not None:
+                array.setflags(write=False)
         self.start = start
         self._next = start
 

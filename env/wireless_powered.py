@@ -7,6 +7,7 @@ rate is the objective (eqs. 4, 7 and problem P1 of the paper).
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -15,7 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from env.allocation import Allocation, TimeSplit, split_time
-from env.arrays import FloatArray, binary, last_dimension, positive
+from env.arrays import (
+    FloatArray,
+    binary,
+    last_dimension,
+    one_a_user,
+    positive,
+    positive_number,
+    whole_number,
+)
 from env.channel import Channel, Rayleigh
 from env.exhaustive import all_decisions
 from env.optimum import Optimum, certified_optimum, rounded_relaxation
@@ -68,43 +77,46 @@ class WirelessPoweredMEC:
     ) -> None:
         if isinstance(channel, str | Path):
             channel = RecordedTrace(channel)
-        self.channel: Channel = Rayleigh() if channel is None else channel
+        if not isinstance(channel, Channel | None):
+            raise ValueError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        self.channel = Rayleigh() if channel is None else deepcopy(channel)  # its state is this environment's own
         if num_users is None:
             num_users = self.channel.num_users or 10
-        if num_users < 1:
-            raise ValueError(f"num_users must be 1 or more, got {num_users}")
+        num_users = whole_number("num_users", num_users)
         self.num_users = num_users
         if weights is None:
             weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
-        if self.weights.shape != (num_users,):
-            raise ValueError(f"weights must have shape ({num_users},), got {self.weights.shape}")
-        if observation not in {"log_gain", "gain"}:
+        one_a_user("weights", self.weights, num_users)
+        if observation not in ("log_gain", "gain"):
             raise ValueError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
         self._observes_log = observation == "log_gain"
-        self._gain_scale = positive("gain_scale", gain_scale)
+        self._gain_scale = positive_number("gain_scale", gain_scale)
 
-        power = positive("transmit_power", transmit_power)
-        efficiency = positive("harvesting_efficiency", harvesting_efficiency)
+        power = positive_number("transmit_power", transmit_power)
+        efficiency = positive_number("harvesting_efficiency", harvesting_efficiency)
         if efficiency > 1:
             raise ValueError(f"harvesting_efficiency must be at most 1, got {harvesting_efficiency}")
-        eta1 = np.cbrt(efficiency * power) / positive("cycles_per_bit", cycles_per_bit)
-        self._local_scale = eta1 / np.cbrt(positive("energy_coefficient", energy_coefficient))
-        self._snr_scale = efficiency * power / positive("noise_power", noise_power)  # eta2
-        epsilon = positive("bandwidth", bandwidth) / (positive("overhead", overhead) * np.log(2))
+        eta1 = np.cbrt(efficiency * power) / positive_number("cycles_per_bit", cycles_per_bit)
+        self._local_scale = eta1 / np.cbrt(positive_number("energy_coefficient", energy_coefficient))
+        self._snr_scale = efficiency * power / positive_number("noise_power", noise_power)  # eta2
+        epsilon = positive_number("bandwidth", bandwidth) / (positive_number("overhead", overhead) * np.log(2))
         self._rate_scale = epsilon
 
         self.active = np.ones(num_users, dtype=bool)
         self._groups = _WeightGroups(self.weights)
-        self._seed = seed
-        self.reset(seed)
+        for scale in (self._local_scale, self._snr_scale, self._rate_scale):
+            if not (np.isfinite(scale) and scale > 0):
+                raise ValueError("the constants of the problem must give finite rates, these overflow")
+        self._seed = whole_number("seed", seed, 0)
+        self.reset()
 
     def reset(self, seed: int | None = None) -> FloatArray:
         """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 1).
 
         Weights and active users stay as they are.
         """
-        self._seed = self._seed if seed is None else seed
+        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
         self._rng = np.random.default_rng(self._seed)
         self.frame = 0
         self.channel.reset(self.num_users, self._rng)
@@ -131,18 +143,15 @@ class WirelessPoweredMEC:
 
         Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
         """
-        decision = binary("decision", decision)
-        if decision.shape != (self.num_users,):
-            raise ValueError(f"decision must have shape ({self.num_users},), got {decision.shape}")
-        self.frame += 1
+        one_a_user("decision", binary("decision", decision), self.num_users)
         self._receive(self.channel.sample(self._rng))
+        self.frame += 1
 
     def set_weights(self, weights: ArrayLike) -> None:
         """Weigh the users' rates by `weights` (N,) from this frame on; raises ValueError as the constructor."""
         checked = positive("weights", weights)
-        if checked.shape != (self.num_users,):
-            raise ValueError(f"weights must have shape ({self.num_users},), got {checked.shape}")
-        self.weights = checked.copy()
+        one_a_user("weights", checked, self.num_users)
+        self.weights = checked
         self._groups = _WeightGroups(self.weights)
         self._receive(self.gains)
 
@@ -213,8 +222,8 @@ class WirelessPoweredMEC:
         last_dimension("gains", gains, self.num_users)
         weights = self.weights if weights is None else positive("weights", weights)
         last_dimension("weights", weights, self.num_users)
-        tolerance = float(positive("tolerance", tolerance))
-        deadline = None if time_limit is None else monotonic() + float(positive("time_limit", time_limit))
+        tolerance = positive_number("tolerance", tolerance)
+        deadline = None if time_limit is None else monotonic() + positive_number("time_limit", time_limit)
         try:
             batch = np.broadcast_shapes(gains.shape, weights.shape)
         except ValueError as error:
@@ -271,7 +280,7 @@ class WirelessPoweredMEC:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises ValueError when it is of another number of users."""
         gains = positive("gains", np.asarray(state["gains"]))
-        last_dimension("gains", gains, self.num_users)
+        one_a_user("gains", gains, self.num_users)
         self.frame = int(state["frame"])
         self.gains = gains
         self.set_weights(np.asarray(state["weights"]))
@@ -281,13 +290,18 @@ class WirelessPoweredMEC:
         self._receive(gains)
 
     def _receive(self, gains: FloatArray) -> None:
-        self.gains = gains
         local, snr = self._fold(gains, self.weights)
+        self.gains = np.array(gains)
+        self.gains.setflags(write=False)  # evaluate and observe must not come to differ
         self._local, self._snr = local * self.active, snr * self.active
 
     def _fold(self, gains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Each user's local rate at a = 1, bit/s, and its signal-to-noise ratio at a = tau = 1; (..., N)."""
-        return weights * self._local_scale * np.cbrt(gains), self._snr_scale * gains * gains
+        with np.errstate(over="ignore"):
+            local, snr = weights * self._local_scale * np.cbrt(gains), self._snr_scale * gains * gains
+        if not (np.isfinite(local).all() and np.isfinite(snr).all()):
+            raise ValueError(f"gains and weights must give finite rates, got gains up to {np.max(gains)}")
+        return local, snr
 
     def _split(
         self, local: FloatArray, snr: FloatArray, decisions: FloatArray, groups: "_WeightGroups"

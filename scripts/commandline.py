@@ -15,7 +15,7 @@ try:
 except ImportError as missing:
     sys.exit(f"the scripts need {missing.name}: install the 'sim' extra, pip install -e '.[sim]'")
 
-USER_ERRORS = (ArgumentError, ValueError, OSError, ImportError)
+USER_ERRORS = (ArgumentError, ValueError, OSError, ImportError, FloatingPointError)
 """What a user can mend; anything else is ours, and keeps its traceback."""
 WORLD = "env.WirelessPoweredMEC"
 
@@ -27,8 +27,8 @@ def load(path: str, needed: str) -> Any:
         sys.path.append(str(Path.cwd()))
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{needed} must be an import path, got {path}: {error}") from error
+    except Exception as error:  # importing runs the module, which may raise anything
+        raise ValueError(f"{needed} must be an import path, got {path}: {error!r}") from error
 
 
 def load_environment(path: str | None) -> type:

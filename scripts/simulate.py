@@ -23,6 +23,8 @@ from agent.simulation import simulate
 
 BLOCK = 100
 """Frames between two writes of metrics."""
+FREE = {"frames", "checkpoint_every"}
+"""Settings that may change when a run goes on."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,17 +43,22 @@ def main(arguments: list[str] | None = None) -> None:
 
 def parse(arguments: list[str]) -> tuple[Namespace, ArgumentParser]:
     """Settings from the configuration file and the command line, the latter last."""
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     early.add_argument("--config")
     early.add_argument("--environment")
     early.add_argument("--resume")
     known = early.parse_known_args(arguments)[0]
     if known.resume is not None:
+        if "--output" in arguments:
+            raise ValueError("output must not be given with resume, which goes on in its own folder")
         # The folder's own configuration comes first, what the command line adds after it must agree.
         RunFolder(known.resume).read_config()
         known.config = str(Path(known.resume) / "config.yaml")
         arguments = ["--config", known.config, *arguments]
     configured = read_yaml(known.config) if known.config else {}
+    for name in ("env", "agent"):
+        if not isinstance(configured.get(name, {}), dict):
+            raise ValueError(f"{name} must hold settings, got {configured[name]!r}")
     parser = make_parser(load_environment(known.environment or configured.get("environment")))
     return parser.parse_args(arguments), parser
 
@@ -91,18 +98,26 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
     agent = OffloadingAgent(num_users, num_features, seed=settings.seed, **vars(made.agent))
 
     done = 0
+    config = config_text(settings, parser)
+    identity = yaml.safe_dump(
+        {name: value for name, value in flat(yaml.safe_load(config)).items() if name not in FREE}
+    )
     if settings.resume is None:
-        folder.create(config_text(settings, parser))
-        folder.save(0, agent.state_dict(), environment_state(environment))
+        folder.create(config)
+        folder.save(0, agent.state_dict(), environment_state(environment), identity)
     else:
-        check_same_run(settings, parser, folder)
-        state = folder.resume()
+        check_same_run(config, folder)
+        state = folder.read_checkpoint(identity)
         if state is not None:
+            done = state["frame"]
+            if settings.frames < done:
+                raise ValueError(
+                    f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"
+                )
             agent.load_state_dict(state["agent"])
             environment.load_state_dict(state["environment"])
-            done = state["frame"]
-    if settings.frames < done:
-        raise ValueError(f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}")
+        folder.cut_metrics(done)
+        folder.write_config(config)
 
     optimum = None if settings.optimum else lambda: None
     history = simulate(environment, agent, settings.frames - done, first_frame=done, optimum=optimum)
@@ -113,7 +128,7 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
             rates.append(frame.value if frame.normalized_rate is None else frame.normalized_rate)
             done = frame.frame + 1
             if done % settings.checkpoint_every == 0 or done == settings.frames:
-                folder.save(done, agent.state_dict(), environment_state(environment))
+                folder.save(done, agent.state_dict(), environment_state(environment), identity)
             elif done % BLOCK == 0:
                 folder.flush()
             if done % BLOCK == 0:
@@ -136,16 +151,11 @@ def config_text(settings: Namespace, parser: ArgumentParser) -> str:
     return text
 
 
-def check_same_run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
-    """Raise ValueError, naming the settings, unless the command line agrees with the folder's configuration.
-
-    `frames` may grow, and `checkpoint_every` may change.
-    """
-    saved = flat(yaml.safe_load(folder.read_config()))
-    now = flat(yaml.safe_load(config_text(settings, parser)))
-    free = {"frames", "checkpoint_every"}
+def check_same_run(config: str, folder: RunFolder) -> None:
+    """Raise ValueError, naming the settings, unless the command line agrees with the folder's configuration."""
+    saved, now = flat(yaml.safe_load(folder.read_config())), flat(yaml.safe_load(config))
     differing = sorted(name for name in saved.keys() | now.keys() if saved.get(name) != now.get(name))
-    differing = [name for name in differing if name not in free]
+    differing = [name for name in differing if name not in FREE]
     if differing:
         pairs = ", ".join(f"{name} was {saved.get(name)}, is {now.get(name)}" for name in differing)
         raise ValueError(f"resume must keep the configuration of {folder.path}: {pairs}")

@@ -154,7 +154,7 @@ def test_bad_data_set_options_are_one_line(tmp_path):
     for options, message in [
         (["--output", "data.csv"], "output must be a .mat or .npz file"),
         (["--output", "data.mat", "--rows", 0], "rows must be 1 or more, got 0"),
-        (["--output", "data.mat", "--env.num_users", -1], "num_users must be 1 or more, got -1"),
+        (["--output", "data.mat", "--env.num_users", -1], "num_users must be a whole number, 1 or more, got -1"),
     ]:
         result = script("make_dataset.py", *options, status=2, cwd=tmp_path)
         assert message in result.stderr

@@ -39,7 +39,7 @@ def quick(output, *more, frames=300):
     return ("--config", ROOT / "configs" / "wpmec.yaml", "--frames", frames, "--output", output, *more)
 
 
-@pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("wpmec*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_runs(tmp_path, config):
     simulate("--config", config, "--frames", 150, "--output", tmp_path / "run")
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
@@ -89,6 +89,10 @@ def test_a_finished_run_can_be_made_longer(tmp_path):
     simulate(*quick(tmp_path / "long", frames=250))
     simulate(*quick(tmp_path / "short", frames=120))
     simulate("--resume", tmp_path / "short", "--frames", 250)
+    assert rows(tmp_path / "short") == rows(tmp_path / "long")
+    configs = [yaml.safe_load((tmp_path / name / "config.yaml").read_text()) for name in ("short", "long")]
+    assert configs[0] == configs[1]
+    simulate("--resume", tmp_path / "short")
     assert rows(tmp_path / "short") == rows(tmp_path / "long")
 
 
@@ -148,13 +152,13 @@ BAD = {
     "not YAML": ("agent: [1", [], "is not valid YAML"),
     "empty": ("", [], "must hold settings, got NoneType"),
     "not settings": ("3", [], "must hold settings, got int"),
-    "negative users": ("env: {num_users: -3}", [], "num_users must be 1 or more, got -3"),
-    "K": ("agent: {num_candidates: 99}", [], "num_candidates must be 1 to 11 here, got 99"),
+    "negative users": ("env: {num_users: -3}", [], "num_users must be a whole number, 1 or more, got -3"),
+    "K": ("agent: {num_candidates: 99}", [], "num_candidates must be 1 to 11 for OrderPreserving and 10 users"),
     "seed": ("seed: -1", [], "seed must be 0 or more, got -1"),
     "frames": ("seed: 0", ["--frames", "0"], "frames must be 1 or more, got 0"),
     "option": ("seed: 0", ["--agent.bogus", "1"], "--agent.bogus"),
     "trace": ("env: {channel: none.mat}", [], "no such trace file: none.mat"),
-    "environment": ("environment: nowhere.World", [], "environment must be the import path of a class"),
+    "environment": ("environment: nowhere.World", [], "environment must be an import path"),
     "no environment": ("environment: env.PathLoss", [], "must be a class with reset, observe"),
     "network": ("agent: {network: {class_path: agent.Nothing}}", [], "agent.Nothing"),
     "weights": ("env: {weights: [1, 2]}", [], r"weights must have shape \(10,\), got \(2,\)"),
@@ -162,6 +166,12 @@ BAD = {
     "other settings": ("", ["--resume", "{finished}", "--agent.loss", "squared_error"],
                        "agent.loss was cross_entropy, is squared_error"),
     "fewer frames": ("", ["--resume", "{finished}", "--frames", "10"], "frames must be at least the 20"),
+    "output and resume": ("", ["--resume", "{finished}", "--output", "x"], "output must not be given with resume"),
+    "env": ("env: 3", [], "env must hold settings, got 3"),
+    "diverging": ("agent: {learning_rate: 1.0e+300}", [], "learning_rate must be positive and at most 1000"),
+    "abbreviation": ("seed: 0", ["--fram", "5"], "--fram"),
+    "no value": ("seed: 0", ["--resume"], "expected one argument"),
+    "constants": ("env: {noise_power: 1.0e-320}", [], "must give finite rates"),
     "no run": ("", ["--resume", "nowhere"], "resume must be the folder of a run"),
 }  # fmt: skip
 

@@ -96,9 +96,9 @@ def test_loss_is_stable_for_extreme_logits():
     [
         ({"loss": "hinge"}, "loss must be 'cross_entropy' or 'squared_error', got 'hinge'"),
         ({"optimizer": "sgd"}, "optimizer must be"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0.0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive and at most 1000, got 0.0"),
         ({"betas": (0.9, 1.0)}, r"betas must be two numbers in \[0, 1\)"),
-        ({"weight_decay": -1.0}, "weight_decay must be 0 or more, got -1.0"),
+        ({"weight_decay": -1.0}, "weight_decay must be 0 to 1000, got -1.0"),
     ],
 )
 def test_bad_rules_are_named(settings, message):

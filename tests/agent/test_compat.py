@@ -74,7 +74,10 @@ def test_plot_cost_draws_the_loss(monkeypatch):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"net": [3]}, "net must hold two or more"), ({"net": [3, 3], "batch_size": 0}, "batch_size must be 1")],
+    [
+        ({"net": [3]}, "net must hold two or more"),
+        ({"net": [3, 3], "batch_size": 0}, "batch_size must be a whole number"),
+    ],
 )
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -52,7 +52,7 @@ def test_state_goes_on():
 
 
 def test_bad_use_is_named():
-    with pytest.raises(ValueError, match="capacity must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="capacity must be a whole number, 1 or more, got 0"):
         ReplayMemory(0, 2)
     with pytest.raises(ValueError, match="the replay memory is empty"):
         ReplayMemory(3, 2).sample(1, np.random.default_rng(0))

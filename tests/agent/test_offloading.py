@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from agent import Convolutional, FullyConnected, KNearest, NoisyOrderPreserving, OffloadingAgent
+from agent import Convolutional, FullyConnected, KNearest, NoisyOrderPreserving, OffloadingAgent, checkpoint
 from agent.adaptive_k import AdaptiveK
 
 
@@ -243,25 +243,36 @@ def test_a_checkpoint_of_other_settings_is_refused():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_users": 0}, "num_users must be 1 or more, got 0"),
-        ({"num_candidates": 0}, "num_candidates must be 1 to 7 here, got 0"),
-        ({"num_candidates": 8}, "num_candidates must be 1 to 7 here, got 8"),
-        ({"num_candidates": 65, "quantizer": KNearest()}, "num_candidates must be 1 to 64 here, got 65"),
-        ({"adaptive_interval": 0}, "adaptive_interval must be 1 or more"),
-        ({"training_interval": 0}, "training_interval must be 1 or more, got 0"),
-        ({"batch_size": -1}, "batch_size must be 1 or more, got -1"),
-        ({"memory_size": 0}, "memory_size must be 1 or more, got 0"),
-        ({"learning_rate": -0.1}, "learning_rate must be positive and finite, got -0.1"),
+        ({"num_users": 0}, "num_users must be a whole number, 1 or more, got 0"),
+        ({"num_candidates": 0}, "num_candidates must be a whole number"),
+        ({"num_candidates": 8}, "num_candidates must be 1 to 7 for OrderPreserving and 6 users, got 8"),
+        (
+            {"num_candidates": 65, "quantizer": KNearest()},
+            "num_candidates must be 1 to 64 for KNearest and 6 users",
+        ),
+        ({"adaptive_interval": 0}, "adaptive_interval must be a whole number, 1 or more"),
+        ({"training_interval": 0}, "training_interval must be a whole number, 1 or more, got 0"),
+        ({"batch_size": -1}, "batch_size must be a whole number, 1 or more, got -1"),
+        ({"memory_size": 0}, "memory_size must be a whole number, 1 or more, got 0"),
+        ({"learning_rate": -0.1}, "learning_rate must be positive and at most 1000, got -0.1"),
         ({"betas": (0.9,)}, "betas must be two numbers"),
         ({"quantizer": "OPQ"}, "quantizer must be one of"),
         ({"backend": "jax"}, "backend must be 'torch' or 'numpy', got 'jax'"),
         ({"backend": "numpy", "network": Convolutional(6)}, "network must be FullyConnected"),
-        ({"seed": -1}, "seed must be 0 or more, got -1"),
+        ({"seed": -1}, "seed must be a whole number, 0 or more, got -1"),
+        ({"num_users": 2.5}, "num_users must be a whole number"),
+        ({"batch_size": True}, "batch_size must be a whole number"),
+        ({"training_interval": float("nan")}, "training_interval must be a whole number"),
+        ({"learning_rate": "fast"}, "learning_rate must be positive"),
+        ({"learning_rate": 1e300}, "learning_rate must be positive and at most 1000"),
+        ({"betas": 0.9}, "betas must be two numbers"),
+        ({"quantizer": KNearest}, "quantizer must be one of .* or a quantizer"),
+        ({"network": 3}, "network must be or make a torch.nn.Module"),
         ({"network": FullyConnected(5)}, "network must accept observations of shape"),
         ({"network": nn.Flatten(0)}, r"network must map \(2, 6, 1\) to \(2, 6\), got \(12,\)"),
         ({"network": nn.Sequential(nn.Flatten(), nn.Sigmoid())}, "network must return logits"),
         ({"network": lambda n, f: "net"}, "network must be or make a torch.nn.Module, got str"),
-        ({"network": lambda n, f: FullyConnected(n, f, hidden=[8, 0])}, r"hidden\[1\] must be 1 or more"),
+        ({"network": lambda n, f: FullyConnected(n, f, hidden=[8, 0])}, r"hidden\[1\] must be a whole number"),
         ({"network": lambda n, f: FullyConnected(n, f, activation="tanh")}, "activation must be one of"),
         ({"network": lambda n, f: Convolutional(n, f, kernel_size=4)}, "kernel_size must be odd"),
     ],
@@ -280,7 +291,7 @@ OBSERVATION = np.zeros((6, 1))
         (lambda agent: agent.decode(np.zeros(6)), r"observation must have shape \(6, 1\), .* got \(6,\)"),
         (lambda agent: agent.decode(OBSERVATION + np.nan), "observation must be finite"),
         (lambda agent: agent.decode(OBSERVATION, k=8), "k must be 1 to 7 for 6 users, got 8"),
-        (lambda agent: agent.decode(OBSERVATION, k=0), "k must be 1 to 7 for 6 users, got 0"),
+        (lambda agent: agent.decode(OBSERVATION, k=0), "k must be a whole number, 1 or more, got 0"),
         (lambda agent: agent.remember(OBSERVATION, np.full(6, 0.5)), "decision must hold only 0 and 1"),
         (lambda agent: agent.encode(OBSERVATION, np.zeros(5)), r"decision must have shape \(6,\)"),
         (lambda agent: agent.decide(OBSERVATION, lambda x: [1.0]), r"evaluate must return shape \(6,\)"),
@@ -293,6 +304,75 @@ def test_bad_arguments_are_named_and_nothing_is_remembered(call, message):
     with pytest.raises(ValueError, match=message):
         call(agent)
     assert agent.memory.counter == 0
+
+
+class Dropping(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(-2), nn.Linear(6, 40), nn.Dropout(0.5), nn.Linear(40, 6))
+
+
+def test_the_seed_fixes_what_a_network_draws_too(tmp_path):
+    def run():
+        agent = OffloadingAgent(6, network=lambda n, f: Dropping(), seed=1)
+        values = play(agent, 30)
+        agent.save(tmp_path / "agent.pt")
+        return values, agent.loss, play(agent, 30), agent.loss
+
+    first = run()
+    torch.rand(3)
+    assert run() == first
+    loaded = OffloadingAgent.load(tmp_path / "agent.pt", network=Dropping())
+    assert (play(loaded, 30), loaded.loss) == first[2:]
+
+
+def test_evaluate_cannot_change_the_candidates_it_values():
+    agent = OffloadingAgent(6)
+
+    def flip(candidates):
+        candidates[:] = 1 - candidates
+        return candidates.sum(-1)
+
+    with pytest.raises(ValueError, match="read-only"):
+        agent.decide(OBSERVATION, flip)
+    decision, _ = agent.decide(OBSERVATION, lambda candidates: candidates.sum(-1))
+    decision[:] = 0  # the caller's own
+
+
+def test_learning_that_diverges_is_an_error():
+    agent = OffloadingAgent(
+        6, backend="numpy", optimizer="gradient_descent", learning_rate=1000.0, weight_decay=1000.0
+    )
+    with pytest.raises(FloatingPointError, match="learning diverged"), np.errstate(all="ignore"):
+        play(agent, 300)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numpy"])
+def test_a_state_is_a_copy(backend):
+    agent = OffloadingAgent(6, backend=backend)
+    play(agent, 20)
+    state = agent.state_dict()
+    play(agent, 20)
+    other = OffloadingAgent(6, backend=backend)
+    other.load_state_dict(state)
+    assert other.learning_steps == 2
+    assert not np.array_equal(other.relax(OBSERVATION + 1), agent.relax(OBSERVATION + 1))
+
+
+def test_parts_of_a_checkpoint_must_be_there_and_fit(tmp_path):
+    for damage in [
+        lambda s: s.pop("memory"),
+        lambda s: s["settings"].update(more=1),
+        lambda s: s.update(rng=None),
+    ]:
+        state = OffloadingAgent(6).state_dict()
+        damage(state)
+        torch.save({"agent": checkpoint._to_tensors(state)}, tmp_path / "agent.pt")
+        with pytest.raises(ValueError, match="not a whole checkpoint"):
+            OffloadingAgent.load(tmp_path / "agent.pt")
+    state = OffloadingAgent(6).state_dict()
+    state["memory"]["observations"] = np.zeros((1, 1, 1))
+    with pytest.raises(ValueError, match="memory must hold up to 1024 observations"):
+        OffloadingAgent(6).load_state_dict(state)
 
 
 def test_a_single_user_has_both_decisions_proposed():

@@ -100,5 +100,5 @@ def test_certain_decisions_are_quantized_too(quantizer):
 
 
 def test_noise_must_be_positive():
-    with pytest.raises(ValueError, match="noise must be positive, got 0"):
+    with pytest.raises(ValueError, match="noise must be positive and finite, got 0"):
         NoisyOrderPreserving(noise=0.0)

@@ -18,8 +18,15 @@ def started(path, frames=5):
     folder.create("seed: 0\n")
     for number in range(frames):
         folder.append(frame(number))
-    folder.save(frames, {"weights": np.arange(3)}, {"frame": frames})
+    folder.save(frames, {"weights": np.arange(3)}, {"frame": frames}, "seed: 0")
     return folder
+
+
+def resume(path):
+    folder = RunFolder(path)
+    state = folder.read_checkpoint("seed: 0")
+    folder.cut_metrics(state["frame"])
+    return state
 
 
 def lines(folder):
@@ -49,7 +56,7 @@ def test_resume_cuts_the_metrics_back_to_the_checkpoint(tmp_path):
     folder.flush()
     with (folder.path / "metrics.csv").open("a") as file:
         file.write("7,8.5,")  # torn by the kill
-    state = RunFolder(folder.path).resume()
+    state = resume(folder.path)
     assert state["frame"] == 5
     np.testing.assert_array_equal(np.asarray(state["agent"]["weights"]), [0, 1, 2])
     assert lines(folder) == before
@@ -60,7 +67,8 @@ def test_a_run_without_a_checkpoint_starts_over(tmp_path):
     folder.create("seed: 0\n")
     folder.append(frame(0))
     folder.flush()
-    assert folder.resume() is None
+    assert folder.read_checkpoint("seed: 0") is None
+    folder.cut_metrics(0)
     assert len(lines(folder)) == 1
 
 
@@ -74,11 +82,11 @@ def test_a_foreign_folder_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="output must be a new or empty folder"):
         RunFolder(tmp_path / "file").create("")
     with pytest.raises(ValueError, match="resume must be the folder of a run"):
-        RunFolder(tmp_path / "none").resume()
+        RunFolder(tmp_path / "none").read_config()
 
 
-def damage_config(folder):
-    (folder.path / "config.yaml").write_text("seed: 1\n")
+def other_configuration(folder):
+    folder.save(5, {}, {}, "seed: 1")
 
 
 def damage_checkpoint(folder):
@@ -91,13 +99,13 @@ def damage_metrics(folder):
 
 
 def forget_environment(folder):
-    folder.save(5, {}, None)
+    folder.save(5, {}, None, "seed: 0")
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_config, "is the checkpoint of another configuration"),
+        (other_configuration, "is the checkpoint of another configuration"),
         (damage_checkpoint, "is not a readable checkpoint"),
         (damage_metrics, "must hold the 5 frames of the checkpoint, it was cut short"),
         (forget_environment, "holds no environment"),
@@ -108,7 +116,7 @@ def test_a_damaged_run_is_refused_and_left_alone(tmp_path, damage, message):
     damage(folder)
     before = lines(folder)
     with pytest.raises(ValueError, match=message):
-        RunFolder(folder.path).resume()
+        resume(folder.path)
     assert lines(folder) == before
 
 

@@ -125,7 +125,7 @@ BAD_TRACES = {
     "decision shape": ({"input_h": GAINS, "output_mode": np.ones((4, 2))}, "'output_mode' in .* must have"),
     "decision value": ({"input_h": GAINS, "output_mode": 2 * np.ones((4, 3))}, "must hold only 0 and 1"),
     "rates shape": ({"input_h": GAINS, "output_obj": np.ones((3, 1))}, "'output_obj' in .* must have"),
-    "text": ({"input_h": np.array([["a", "b"]])}, "must be an array of numbers"),
+    "text": ({"input_h": np.array([["a", "b"]])}, "must be an array of real numbers"),
 }
 
 

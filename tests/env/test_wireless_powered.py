@@ -75,6 +75,22 @@ def test_state_continues_the_same_frames():
     assert other.frame == 9
 
 
+def test_nothing_outside_can_change_an_environment(trace_path):
+    env = WirelessPoweredMEC(channel=str(trace_path("data_6")))
+    with pytest.raises(ValueError, match="read-only"):
+        env.gains[0] = 5
+    weights = np.array([1.0, 2.0, 3.0])
+    channel = GaussMarkov()
+    env, twin = (WirelessPoweredMEC(3, weights=weights, channel=channel, seed=1) for _ in range(2))
+    weights[:] = 9
+    assert env.weights.tolist() == [1, 2, 3]
+    WirelessPoweredMEC(5, channel=channel, seed=2)
+    for _ in range(3):
+        env.step(np.zeros(3))
+        twin.step(np.zeros(3))
+        np.testing.assert_array_equal(env.gains, twin.gains)
+
+
 def test_weights_and_active_users_can_change():
     env = WirelessPoweredMEC(5, seed=2)
     decisions = np.random.default_rng(0).integers(2, size=(9, 5))
@@ -106,12 +122,18 @@ def test_inactive_users_do_not_disturb_the_certified_optimum():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_users": -3}, "num_users must be 1 or more, got -3"),
+        ({"num_users": -3}, "num_users must be a whole number, 1 or more, got -3"),
         ({"num_users": 2, "weights": [1.0]}, r"weights must have shape \(2,\), got \(1,\)"),
         ({"num_users": 2, "weights": [1.0, 0.0]}, r"weights must be positive and finite, got 0.0 at \[1\]"),
         ({"observation": "db"}, "observation must be 'log_gain' or 'gain', got 'db'"),
         ({"noise_power": 0.0}, "noise_power must be positive and finite, got 0.0"),
         ({"bandwidth": float("nan")}, "bandwidth must be positive and finite, got nan"),
+        ({"num_users": True}, "num_users must be a whole number"),
+        ({"seed": 1.5}, "seed must be a whole number, 0 or more, got 1.5"),
+        ({"bandwidth": [1.0, 2.0]}, "bandwidth must be one number"),
+        ({"transmit_power": "3"}, "transmit_power must be an array of real numbers"),
+        ({"noise_power": 1e-320}, "must give finite rates"),
+        ({"channel": 3}, "channel must be a Channel or the path of a trace, got 3"),
         ({"harvesting_efficiency": 1.2}, "harvesting_efficiency must be at most 1, got 1.2"),
     ],
 )
@@ -133,7 +155,10 @@ GAINS = [1e-6, 2e-6, 3e-6]
         (lambda env: env.allocate(GAINS[:2], [0, 1, 1]), r"gains must have shape \(..., 3\)"),
         (lambda env: env.allocate(GAINS, [0, 1, 1], weights=[1, 2]), r"weights must have shape \(..., 3\)"),
         (lambda env: env.allocate([GAINS] * 2, [[0, 1, 1]] * 3), "leading dimensions that broadcast"),
-        (lambda env: env.allocate("gains", [0, 1, 1]), "gains must be an array of numbers"),
+        (lambda env: env.allocate([1e200, 1, 1], [0, 1, 1]), "must give finite rates"),
+        (lambda env: env.allocate(np.array(GAINS) + 1j, [0, 1, 1]), "gains must be an array of real numbers"),
+        (lambda env: env.reset(seed=-1), "seed must be a whole number"),
+        (lambda env: env.allocate("gains", [0, 1, 1]), "gains must be an array of real numbers"),
         (lambda env: env.evaluate([[0, 1, 2]]), r"decisions must hold only 0 and 1, got 2.0 at \[0, 2\]"),
         (lambda env: env.step([0, 1]), r"decision must have shape \(3,\), got \(2,\)"),
         (lambda env: env.step([0, 1, 7]), "must hold only 0 and 1"),
@@ -146,7 +171,7 @@ GAINS = [1e-6, 2e-6, 3e-6]
         (lambda env: env.optimum([GAINS] * 2, [GAINS] * 3), "must broadcast against gains"),
         (
             lambda env: env.load_state_dict(WirelessPoweredMEC(4).state_dict()),
-            r"gains must have shape \(..., 3\)",
+            r"gains must have shape \(3,\), got \(4,\)",
         ),
         (lambda env: bisection(GAINS, [0, 1]), "h and M must have one shape"),
         (lambda env: cd_method([1e-6, -1.0]), "h must be positive"),
