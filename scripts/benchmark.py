@@ -1,4 +1,4 @@
-"""Time a frame, and of that its parts: network, quantizer, critic, learning.
+"""Time a frame and of that its parts: network, quantizer, critic, learning; and time and gap of the optimum.
 
 python scripts/benchmark.py --backend torch
 """
@@ -75,6 +75,57 @@ def measure(num_users: int, frames: int, agent_settings: dict[str, Any]) -> dict
     return {"frame": whole / frames * 1e6, **{part: watch.seconds[part] / frames * 1e6 for part in PARTS}}
 
 
+def measure_optimum(num_users: int, frames: int, random_weights: bool) -> dict[str, float]:
+    """Milliseconds a frame of the certified optimum, frame by frame (median) and in one batch, and its gaps."""
+    rng = np.random.default_rng(0)
+    weights = rng.uniform(0.2, 5, num_users).tolist() if random_weights else None
+    env = WirelessPoweredMEC(num_users, weights=weights)
+    gains = np.empty((frames, num_users))
+    for row in gains:
+        row[:] = env.gains
+        env.step(np.zeros(num_users))
+    start = time.perf_counter()
+    best = env.optimum(gains)
+    batch = time.perf_counter() - start
+    single, allocation = np.empty(frames), np.empty(frames)
+    for frame in range(frames):
+        start = time.perf_counter()
+        env.optimum(gains[frame])
+        single[frame] = time.perf_counter() - start
+        start = time.perf_counter()
+        env.allocate(gains[frame], best.decision[frame])
+        allocation[frame] = time.perf_counter() - start
+    gap = best.upper_bound / best.rate - 1
+    return {
+        "single": 1e3 * float(np.median(single)),
+        "batch": 1e3 * batch / frames,
+        "allocation": 1e3 * float(np.median(allocation)),
+        "closed": float(np.mean(gap <= 1e-6)),
+        "gap": float(gap.max()),
+    }
+
+
+def benchmark_optimum(frames: int) -> list[dict[str, Any]]:
+    """Print and return the figures of the optimum for 10 to 1,000 users, published and random weights."""
+    print(f"\nthe certified optimum of {frames} frames: milliseconds a frame, and relative gap")
+    print(f"{'users':>6} {'weights':>10} {'single':>8} {'batch':>8} {'allocate':>9} {'gap<=1e-6':>10} {'gap':>9}")
+    rows: list[dict[str, Any]] = []
+    for random_weights in (False, True):
+        for num_users in (10, 30, 100, 300, 1000):
+            row = measure_optimum(num_users, frames, random_weights)
+            rows.append({"users": num_users, "random_weights": random_weights, **row})
+            kind = "random" if random_weights else "published"
+            print(
+                f"{num_users:>6} {kind:>10} {row['single']:>8.3f} {row['batch']:>8.3f} {row['allocation']:>9.3f} "
+                f"{row['closed']:>10.1%} {row['gap']:>9.1e}"
+            )
+    at = {row["users"]: row for row in rows if not row["random_weights"]}
+    ratio = at[30]["single"] / (30 * at[30]["allocation"])
+    print(f"30 users, one frame over 30 single allocations: {ratio:.2f}")
+    print(f"one frame of 1,000 users over one of 30: {at[1000]['single'] / at[30]['single']:.2f}")
+    return rows
+
+
 def main() -> None:
     """Print a table of medians, and write them as JSON where asked."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
@@ -106,8 +157,10 @@ def main() -> None:
             print(f"{num_users:>6} " + " ".join(f"{value:>9.1f}" for value in [*row.values(), rest]))
     except ValueError as error:
         sys.exit(f"error: {error}")
+    optimum = benchmark_optimum(arguments.frames)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"settings": settings, "rows": results}, indent=2) + "\n")
+        content = {"settings": settings, "frames": results, "optimum": optimum}
+        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":
