@@ -177,15 +177,20 @@ def weights(scale: Scale) -> None:
 
 
 def on_off(scale: Scale) -> None:
-    """Users 1, 2 and 3 leave one after another at 60, 65 and 70% of the frames and return at 80, 85 and 90%."""
+    """Four users leave one after another from 60% of the frames, return from 80%, and two leave again at 95%.
 
-    def only(off: tuple[int, ...]) -> Event:
+    In the published experiment these are the users farthest away; the second curve has the nearest ones instead.
+    """
+    gone = {0.6: 1, 0.65: 2, 0.7: 3, 0.75: 4, 0.8: 3, 0.85: 2, 0.9: 0, 0.95: 2}
+
+    def only(off: list[int]) -> Event:
         return lambda env: env.set_active([user not in off for user in range(10)])
 
-    shares = (0.6, 0.65, 0.7, 0.8, 0.85, 0.9)
-    gone: tuple[tuple[int, ...], ...] = ((1,), (1, 2), (1, 2, 3), (2, 3), (3,), ())
-    schedule: Schedule = {share: only(off) for share, off in zip(shares, gone, strict=True)}
-    save_curves("on_off", scale, sweep("on_off", scale, {"published settings": published()}, schedule), RATE)
+    results = {}
+    for label, order in {"farthest users": [9, 8, 7, 6], "nearest users": [0, 1, 2, 3]}.items():
+        schedule: Schedule = {share: only(order[:count]) for share, count in gone.items()}
+        results |= sweep("on_off", scale, {label: published()}, schedule)
+    save_curves("on_off", scale, results, RATE)
 
 
 def table(scale: Scale) -> None:
