@@ -3,26 +3,20 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent import checkpoint
+from agent import checkpoint, parts
 from agent.adaptive_k import AdaptiveK
-from agent.backpropagation import NumpyLearner
 from agent.checks import whole_number
-from agent.learner import Learner, LearningRule, TorchLearner
+from agent.learner import LearningRule
 from agent.memory import ReplayMemory
-from agent.network import NETWORKS, FullyConnected, check_output
-from agent.quantizer import QUANTIZERS, Quantizer
-
-NetworkFactory = Callable[[int, int], nn.Module]
-"""Makes a network from the number of users and of features a user."""
+from agent.parts import NetworkFactory
+from agent.quantizer import Quantizer
 
 
 class OffloadingAgent:
@@ -94,7 +88,7 @@ class OffloadingAgent:
         self.num_features = num_features
         self.training_interval = training_interval
         self.batch_size = batch_size
-        self.quantizer = _make_quantizer(quantizer)
+        self.quantizer = parts.make_quantizer(quantizer)
         most = self.quantizer.max_candidates(num_users)
         start = min(max(num_users, 2), most) if num_candidates is None else num_candidates
         if whole_number("num_candidates", start) > most:
@@ -111,8 +105,8 @@ class OffloadingAgent:
             weight_decay=weight_decay,
             fresh_optimizer=published,
         )
-        module = _make_network(network, num_users, num_features, seed)
-        self.learner = _make_learner(module, backend, rule, seed)
+        module = parts.make_network(network, num_users, num_features, seed)
+        self.learner = parts.make_learner(module, backend, rule, seed)
         self.memory = ReplayMemory(memory_size, num_users, num_features, blank_row=published)
         # A spawned sequence, so that an environment with the same seed draws other numbers.
         self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
@@ -124,12 +118,9 @@ class OffloadingAgent:
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
-            "network": {"class": type(module).__name__, "settings": getattr(module, "settings", {})},
+            "network": parts.describe(module),
             "backend": backend,
-            "quantizer": {
-                "class": type(self.quantizer).__name__,
-                "settings": asdict(self.quantizer) if is_dataclass(self.quantizer) else {},
-            },
+            "quantizer": parts.describe(self.quantizer),
             "num_candidates": start,
             "adaptive_interval": adaptive_interval,
             "training_interval": training_interval,
@@ -257,18 +248,14 @@ class OffloadingAgent:
         try:
             settings = dict(state["settings"])
             saved_network, saved_quantizer = settings.pop("network"), settings.pop("quantizer")
-            network_class, quantizer_class = saved_network["class"], saved_quantizer["class"]
+            if network is None:
+                network = parts.rebuild_network(saved_network)
+            if quantizer is None:
+                quantizer = parts.rebuild_quantizer(saved_quantizer)
+        except parts.UnknownPartError as error:
+            raise ValueError(f"{error.part} must be passed: {path} was saved with {error.name}") from error
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path} is not a checkpoint of an OffloadingAgent") from error
-        if network is None:
-            if network_class not in NETWORKS:
-                raise ValueError(f"network must be passed: {path} holds the weights of a {network_class}")
-            network = NETWORKS[network_class](**saved_network["settings"])
-        if quantizer is None:
-            classes = {kind.__name__: kind for kind in QUANTIZERS.values()}
-            if quantizer_class not in classes:
-                raise ValueError(f"quantizer must be passed: {path} was saved with {quantizer_class}")
-            quantizer = classes[quantizer_class](**saved_quantizer["settings"])
         try:
             agent = cls(network=network, quantizer=quantizer, **settings)
             agent.load_state_dict(state)
@@ -325,42 +312,3 @@ class OffloadingAgent:
         if not np.isfinite(array).all():
             raise ValueError(f"observation must be finite, got {array.ravel().tolist()}")
         return array
-
-
-def _make_network(
-    network: nn.Module | NetworkFactory | None, num_users: int, num_features: int, seed: int
-) -> nn.Module:
-    """The module itself, or one made from the seed without touching torch's global generator."""
-    if isinstance(network, nn.Module):
-        module = network
-    else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            if network is not None and not callable(network):
-                raise ValueError(f"network must be or make a torch.nn.Module, got {network!r}")
-            module = (network or FullyConnected)(num_users, num_features)
-        if not isinstance(module, nn.Module):
-            raise ValueError(f"network must be or make a torch.nn.Module, got {type(module).__name__}")
-    check_output(module, num_users, num_features)
-    return module
-
-
-def _make_learner(network: nn.Module, backend: str, rule: LearningRule, seed: int) -> Learner:
-    if backend == "torch":
-        return TorchLearner(network, rule, seed)
-    if backend != "numpy":
-        raise ValueError(f"backend must be 'torch' or 'numpy', got {backend!r}")
-    if not isinstance(network, FullyConnected):
-        raise ValueError(f"network must be FullyConnected for the 'numpy' backend, got {type(network).__name__}")
-    return NumpyLearner(network, rule)
-
-
-def _make_quantizer(quantizer: str | Quantizer) -> Quantizer:
-    if not isinstance(quantizer, str):
-        if isinstance(quantizer, type) or not (callable(quantizer) and hasattr(quantizer, "max_candidates")):
-            raise ValueError(f"quantizer must be one of {sorted(QUANTIZERS)} or a quantizer, got {quantizer!r}")
-        return quantizer
-    if quantizer not in QUANTIZERS:
-        raise ValueError(f"quantizer must be one of {sorted(QUANTIZERS)}, got {quantizer!r}")
-    made: Quantizer = QUANTIZERS[quantizer]()
-    return made
