@@ -5,12 +5,13 @@ python scripts/benchmark.py --backend torch
 
 import argparse
 import json
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from commandline import USER_ERRORS, fail
 
 import numpy as np
 import torch
@@ -135,7 +136,7 @@ def main() -> None:
     parser.add_argument("--backend", choices=["numpy", "torch"], default="numpy")
     parser.add_argument("--quantizer", choices=["OP", "KNN", "OPN", "OP+KNN"], default="OP")
     parser.add_argument("--training_interval", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1, help="of torch; NumPy's are set by its environment")
+    parser.add_argument("--threads", type=int, default=1, help="of torch; NumPy's: OPENBLAS_NUM_THREADS")
     parser.add_argument("--json", type=Path, help="file for the results")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -155,8 +156,8 @@ def main() -> None:
             rest = row["frame"] - sum(row[part] for part in PARTS)
             results.append({"users": num_users, **row, "rest": rest})
             print(f"{num_users:>6} " + " ".join(f"{value:>9.1f}" for value in [*row.values(), rest]))
-    except ValueError as error:
-        sys.exit(f"error: {error}")
+    except USER_ERRORS as error:
+        fail(error)
     optimum = benchmark_optimum(arguments.frames)
     if arguments.json:
         content = {"settings": settings, "frames": results, "optimum": optimum}

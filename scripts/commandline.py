@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+import threads  # noqa: F401
+
 import yaml
 
 from agent import OffloadingAgent

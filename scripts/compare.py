@@ -11,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from commandline import USER_ERRORS, fail, load, load_environment, make_agent, read_yaml
+
 import numpy as np
 import yaml
-from commandline import USER_ERRORS, fail, load, load_environment, make_agent, read_yaml
 from tqdm import tqdm
 
 from agent.comparison import BaselineAgent, Measured, OptimumViolatedError, measure, optima, skip

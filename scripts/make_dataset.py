@@ -6,8 +6,9 @@ python scripts/make_dataset.py --env.num_users 30 --rows 10000 --output data_30.
 import sys
 from pathlib import Path
 
-import numpy as np
 from commandline import USER_ERRORS, fail
+
+import numpy as np
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 

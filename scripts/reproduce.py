@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from commandline import USER_ERRORS, fail, make_agent, read_yaml
 from compare import compare, prepare, report
+
+import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 

@@ -11,8 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
 from commandline import USER_ERRORS, WORLD, add_agent, fail, load_environment, read_yaml
+
+import yaml
 from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 

@@ -5,8 +5,9 @@ python scripts/summarize.py runs/wpmec-* runs/published-* --plot curves.png
 
 import argparse
 import re
-import sys
 from pathlib import Path
+
+from commandline import USER_ERRORS, fail
 
 import numpy as np
 import yaml
@@ -31,8 +32,8 @@ def main() -> None:
         print(table(rates, windows))
         if arguments.plot:
             plot_seeds(rates, arguments.plot)
-    except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"error: {error}")
+    except USER_ERRORS as error:
+        fail(error)
 
 
 def collect(runs: list[str]) -> dict[str, NDArray[np.float64]]:
