@@ -234,15 +234,11 @@ class WirelessPoweredMEC:
         slope = self._rate_scale * row_weights
         block = max(1, _BLOCK // self.num_users)
         parts = []
-        for first in range(0, len(local), block):
+        for first in range(0, max(len(local), 1), block):
             rows = slice(first, first + block)
             left = None if deadline is None else deadline - monotonic()
             parts.append(certified_optimum(local[rows], snr[rows], slope[rows], tolerance, left))
-        decision = np.concatenate([part.decision for part in parts]) if parts else local
-        rate, bound = (
-            np.concatenate([getattr(part, name) for part in parts]) if parts else local.sum(-1)
-            for name in ("rate", "upper_bound")
-        )
+        decision, rate, bound = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Optimum(decision.reshape(batch), rate.reshape(batch[:-1]), bound.reshape(batch[:-1]))
 
     def relaxed_decision(self) -> NDArray[np.int64]:
