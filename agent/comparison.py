@@ -1,13 +1,12 @@
 """Methods side by side: on the same frames, against the same optima."""
 
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.simulation import Agent, Environment
+from agent.simulation import Agent, Environment, decide
 
 ABOVE = 1e-9
 """Relative excess over the optimum that rounding explains; anything beyond is an error somewhere."""
@@ -98,17 +97,7 @@ def measure(environment: Environment, agent: Agent, best: NDArray[np.float64]) -
     """
     measured = Measured(*np.empty((3, len(best))))
     for frame, optimum in enumerate(best):
-        evaluations = 0
-
-        def evaluate(decisions: NDArray[np.int64]) -> ArrayLike:
-            nonlocal evaluations
-            evaluations += len(decisions)
-            return environment.evaluate(decisions)
-
-        start = time.perf_counter()
-        decision, value = agent.decide(environment.observe(), evaluate)
-        measured.seconds[frame] = time.perf_counter() - start
-        measured.evaluations[frame] = evaluations
+        decision, value, measured.evaluations[frame], measured.seconds[frame] = decide(environment, agent)
         measured.normalized_rate[frame] = value / optimum
         if value > optimum * (1 + ABOVE):
             raise OptimumViolatedError(decision, value, optimum)

@@ -45,6 +45,18 @@ class Agent(Protocol):
         """The decision (N,) for a frame and its value."""
 
 
+class Decided(NamedTuple):
+    """An agent's decision in one frame, before it is carried out."""
+
+    decision: NDArray[np.int64]
+    """(N,)."""
+    value: float
+    evaluations: int
+    """Decisions that were evaluated for it: the critic calls."""
+    seconds: float
+    """Wall time of `decide`."""
+
+
 class Frame(NamedTuple):
     """What happened in one frame; None where not known."""
 
@@ -66,6 +78,20 @@ class Frame(NamedTuple):
     """Wall time of `decide`: network, quantizer, critic and learning."""
     accuracy: float | None
     """Held-out accuracy, in frames in which the agent learned."""
+
+
+def decide(environment: Environment, agent: Agent) -> Decided:
+    """Ask `agent` in the environment's current frame, counting critic calls and time; changes no environment."""
+    evaluations = 0
+
+    def evaluate(decisions: NDArray[np.int64]) -> ArrayLike:
+        nonlocal evaluations
+        evaluations += len(decisions)
+        return environment.evaluate(decisions)
+
+    start = time.perf_counter()
+    decision, value = agent.decide(environment.observe(), evaluate)
+    return Decided(decision, value, evaluations, time.perf_counter() - start)
 
 
 def simulate(
@@ -104,17 +130,8 @@ def _simulate(
 ) -> Iterator[Frame]:
     for frame in range(first_frame, first_frame + frames):
         best = None if optimum is None else optimum()
-        evaluated = 0
-
-        def evaluate(decisions: NDArray[np.int64]) -> ArrayLike:
-            nonlocal evaluated
-            evaluated += len(decisions)
-            return environment.evaluate(decisions)
-
         steps_before = getattr(agent, "learning_steps", 0)
-        start = time.perf_counter()
-        decision, value = agent.decide(environment.observe(), evaluate)
-        seconds = time.perf_counter() - start
+        decision, value, evaluations, seconds = decide(environment, agent)
         environment.step(decision)
         learned = getattr(agent, "learning_steps", 0) > steps_before
         yield Frame(
@@ -122,7 +139,7 @@ def _simulate(
             value=value,
             optimum=best,
             normalized_rate=value / best if best else None,
-            candidates=evaluated,
+            candidates=evaluations,
             best_candidate=getattr(agent, "best_candidate", None),
             loss=getattr(agent, "loss", None) if learned else None,
             decide_seconds=seconds,

@@ -35,8 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         settings, parser = parse(arguments)
         if settings.resume is None:
             folder = RunFolder(settings.output or default_output(settings))
-        else:
+        elif settings.output is None:
             folder = RunFolder(settings.resume)
+        else:
+            raise ValueError("output must not be given with resume, which goes on in its own folder")
         run(settings, parser, folder)
     except USER_ERRORS as error:
         fail(error)
@@ -50,8 +52,6 @@ def parse(arguments: list[str]) -> tuple[Namespace, ArgumentParser]:
     early.add_argument("--resume")
     known = early.parse_known_args(arguments)[0]
     if known.resume is not None:
-        if "--output" in arguments:
-            raise ValueError("output must not be given with resume, which goes on in its own folder")
         # The folder's own configuration comes first, what the command line adds after it must agree.
         RunFolder(known.resume).read_config()
         known.config = str(Path(known.resume) / "config.yaml")
