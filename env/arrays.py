@@ -1,11 +1,29 @@
 """Checks of arrays and numbers at the public edge: one clear error that names the argument."""
 
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+Array = Any
+"""An array of NumPy, or a torch tensor on any device."""
+
+
+def namespace(array: Array) -> Any:
+    """The module, `numpy` or `torch`, whose functions take `array`; the code uses what both have in common."""
+    return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
+
+
+def take(rows: Array, places: Array) -> Array:
+    """Rows (..., N, C) at places (..., K) of each batch entry: (..., K, C)."""
+    if places.ndim == 1:
+        return rows[places]
+    xp = namespace(rows)
+    flat = rows.reshape(-1, rows.shape[-1])
+    first = xp.arange(0, len(flat), rows.shape[-2], device=rows.device).reshape(*places.shape[:-1], 1)
+    return flat[first + places]
 
 
 def positive(name: str, value: ArrayLike) -> FloatArray:
