@@ -35,6 +35,8 @@ def positive(name: str, value: ArrayLike) -> FloatArray:
 
 def binary(name: str, value: ArrayLike) -> FloatArray:
     """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
+    if isinstance(value, np.ndarray) and value.dtype == np.int64 and not (value >> 1).any():  # the quick way
+        return value.astype(np.float64)
     array = _numbers(name, value)
     _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")
     return array

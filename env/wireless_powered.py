@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.allocation import RATE_TOLERANCE, Allocation, split_time
+from env.allocation import Allocation, split_time
 from env.arrays import (
     Array,
     FloatArray,
@@ -164,17 +164,16 @@ class WirelessPoweredMEC:
 
         Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
         """
-        local, snr, groups = self._local[self._place], self._snr[self._place], self._groups
-        if hasattr(decisions, "counts") and groups.membership is not None:
-            computed, offloaded = groups.nested_sums(local, snr, decisions.order, decisions.counts)
-        else:
-            if hasattr(decisions, "counts"):
-                decisions = decisions.expand()
-            decisions = self._checked(decisions)
-            if self.replicas is not None and decisions.ndim == 3:
-                local, snr = local[:, None], snr[:, None]
-            computed, offloaded = groups.sums(local, snr, decisions)
-        return split_time(computed, offloaded, groups.slope, groups.curve, RATE_TOLERANCE).rate
+        groups = self._groups
+        nested = hasattr(decisions, "counts")
+        if nested and self._columns is not None:
+            columns = self._columns[self._place]
+            return groups.rates(*groups.nested_sums(columns, decisions.order, decisions.counts))
+        decisions = self._checked(decisions.expand() if nested else decisions)
+        local, snr = self._local[self._place], self._snr[self._place]
+        if self.replicas is not None and decisions.ndim == 3:
+            local, snr = local[:, None], snr[:, None]
+        return groups.rates(*groups.sums(local, snr, decisions))
 
     evaluate.takes_nested = True  # type: ignore[attr-defined]
 
@@ -238,7 +237,7 @@ class WirelessPoweredMEC:
                 "must have leading dimensions that broadcast"
             ) from error
         local, snr = self._fold(gains, groups.weights)
-        split = split_time(*groups.sums(local, snr, decisions), groups.slope, groups.curve)
+        split = split_time(*groups.sums(local, snr, decisions), groups.slope)
         a = split.charging_time
         transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
         return Allocation(split.rate, a, transmit_time)
@@ -348,9 +347,10 @@ class WirelessPoweredMEC:
         scaled = self._gain_scale * self._gains
         seen, off = (np.log(scaled), -12.0) if self._observes_log else (scaled, 0.0)
         seen = np.where(self.active, seen, off)[..., None]
-        self._local, self._snr, self._seen = (
-            self._moved(array) for array in (local * self.active, snr * self.active, seen)
-        )
+        local, snr = local * self.active, snr * self.active
+        columns = self._groups.columns(local, snr)
+        self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(seen)
+        self._columns = None if columns is None else self._moved(columns)
 
     def _moved(self, array: FloatArray) -> Array:
         if self._device is None:
