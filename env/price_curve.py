@@ -13,12 +13,14 @@ import numpy as np
 from env.allocation import log_snr, split_time
 from env.arrays import Array, FloatArray, namespace
 
-COARSE = 128
+COARSE = 96
 """Prices at which all candidates are tried."""
 FINE = 64
 """Steps of the table between two of them."""
 RANGE = 1e-5, 1e2
 """Prices in the table, relative to the smallest slope: y from 4e-3 upwards. Others are for `split_time`."""
+CACHED = 512
+"""Decisions whose rates are found together on the host: their arrays fit a processor's cache."""
 NO_RATE = 1e-9
 """bit/s in place of a local rate of 0, where it divides."""
 
@@ -61,7 +63,12 @@ class PriceCurve:
 
     def rate(self, local_rate: Array, snr: Array) -> Array:
         """The best rate (...), bit/s, for S (...), bit/s, and H (..., G)."""
-        rates = self._rate(local_rate.reshape(-1), snr.reshape(-1, snr.shape[-1]))
+        computed, offloaded = local_rate.reshape(-1), snr.reshape(-1, snr.shape[-1])
+        if self._on_host and len(computed) > CACHED:
+            blocks = (slice(first, first + CACHED) for first in range(0, len(computed), CACHED))
+            rates = np.concatenate([self._rate(computed[block], offloaded[block]) for block in blocks])
+        else:
+            rates = self._rate(computed, offloaded)
         return rates.reshape(local_rate.shape)
 
     def _rate(self, local_rate: Array, snr: Array) -> Array:
