@@ -26,7 +26,6 @@ from env.arrays import (
     whole_number,
 )
 from env.channel import Channel, Rayleigh
-from env.exhaustive import all_decisions
 from env.gain_stream import BLOCK, GainStream
 from env.optimum import Optimum, certified_optimum, rounded_relaxation
 from env.trace import RecordedTrace
@@ -34,8 +33,6 @@ from env.weight_groups import WeightGroups
 
 _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
-_EXHAUSTIVE_USERS = 10
-"""Up to here, trying all 2^N decisions of one single frame takes less time than the certified search."""
 
 
 class WirelessPoweredMEC:
@@ -273,9 +270,22 @@ class WirelessPoweredMEC:
             batch = np.broadcast_shapes(gains.shape, weights.shape)
         except ValueError as error:
             raise ValueError(f"weights {weights.shape} must broadcast against gains {gains.shape}") from error
+        return self._search(np.broadcast_to(gains, batch), np.broadcast_to(weights, batch), tolerance, deadline)
+
+    def _search(
+        self,
+        gains: FloatArray,
+        weights: FloatArray,
+        tolerance: float,
+        deadline: float | None = None,
+        active: NDArray[np.bool_] | bool = True,
+    ) -> Optimum:
+        """`optimum` of gains (..., N), block by block; users that are not active have no rate at all."""
+        batch = gains.shape
         shape = (-1, self.num_users)
         row_weights = np.broadcast_to(weights, batch).reshape(shape)
-        local, snr = self._fold(np.broadcast_to(gains, batch).reshape(shape), row_weights)
+        local, snr = self._fold(gains.reshape(shape), row_weights)
+        local, snr = local * active, snr * active
         slope = self._rate_scale * row_weights
         block = max(1, _SEARCH_BLOCK // self.num_users)
         parts = []
@@ -288,26 +298,27 @@ class WirelessPoweredMEC:
 
     def relaxed_decision(self) -> NDArray[np.int64]:
         """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
-        local, snr, slope = self._rows()
-        return rounded_relaxation(local, snr, slope).reshape(self.gains.shape).astype(np.int64)
+        local, snr = self._fold(self.gains.reshape(-1, self.num_users), self.weights)
+        slope = np.broadcast_to(self._rate_scale * self.weights, local.shape)
+        decision = rounded_relaxation(local * self.active, snr * self.active, slope)
+        return decision.reshape(self.gains.shape).astype(np.int64)
 
     def frame_optimum(self) -> Any:
         """The highest rate that any decision has in this frame, bit/s: a number, with replicas an array (R,).
 
         It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
-        environment's weights and constants, and found by `optimum` otherwise.
+        environment's weights and constants, and found as by `optimum` otherwise, for a block of frames at once.
         """
-        if self.replicas is not None:
-            return certified_optimum(*self._rows(), 1e-9).rate
         trace = self.channels[0]
-        if isinstance(trace, RecordedTrace) and trace.rates is not None and trace.decisions is not None:
+        if isinstance(trace, RecordedTrace) and trace.rates is not None and self.replicas is None:
             row = trace.row_of(self.frame)
             stored = float(trace.rates[row])
             if abs(float(self.evaluate(trace.decisions[row])) - stored) <= 1e-6 * stored:
                 return stored
-        if self.num_users <= _EXHAUSTIVE_USERS:
-            return float(self.evaluate(all_decisions(self.num_users)).max())
-        return float(certified_optimum(*self._rows(), 1e-9).rate[0])
+        if self._optima is None:
+            self._optima = self._search(self._gains, self.weights, 1e-9, None, self.active).rate
+        best = self._optima[self._place]
+        return best.copy() if self.replicas is not None else float(best)
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
@@ -351,6 +362,7 @@ class WirelessPoweredMEC:
         columns = self._groups.columns(local, snr)
         self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(seen)
         self._columns = None if columns is None else self._moved(columns)
+        self._optima: FloatArray | None = None
 
     def _moved(self, array: FloatArray) -> Array:
         if self._device is None:
@@ -358,11 +370,6 @@ class WirelessPoweredMEC:
         import torch
 
         return torch.as_tensor(array, device=self._device)
-
-    def _rows(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """This frame's local rates, signal-to-noise ratios and slopes on the host, each (R, N); R = 1 for one world."""
-        local, snr = self._fold(self.gains.reshape(-1, self.num_users), self.weights)
-        return local * self.active, snr * self.active, np.broadcast_to(self._rate_scale * self.weights, local.shape)
 
     def _checked(self, decisions: Any) -> Array:
         """Decisions as an array of 0.0 and 1.0; tensors are trusted, to look at them would wait for the device."""
