@@ -107,7 +107,7 @@ class TorchLearner:
         self,
         observations: NDArray[np.float32],
         decisions: NDArray[np.float32],
-        replicas: None = None,
+        replicas: NDArray[np.intp] | None = None,
     ) -> float:
         """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
         if self.rule.fresh_optimizer:
@@ -118,7 +118,7 @@ class TorchLearner:
         self.network.train()
         self._optimizer.zero_grad()
         loss = self.rule.loss_of(self.network(torch.from_numpy(observations)), torch.from_numpy(decisions))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self.network.eval()
         if self._random_state is not None:
@@ -145,6 +145,7 @@ class TorchLearner:
     def _new_optimizer(self) -> torch.optim.Optimizer:
         rule = self.rule
         weights = self.network.parameters()
+        assert not isinstance(rule.learning_rate, tuple)
         if rule.optimizer == "adam":
             return torch.optim.Adam(
                 weights, lr=rule.learning_rate, betas=rule.betas, weight_decay=rule.weight_decay

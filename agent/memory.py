@@ -65,9 +65,7 @@ class ReplayMemory:
         self.decisions[..., place, :] = decision
         self.counter += 1
 
-    def sample(
-        self, batch_size: int, rng: Any, replicas: NDArray[np.intp] | None = None
-    ) -> tuple[Array, Array]:
+    def sample(self, batch_size: int, rng: Any, replicas: NDArray[np.intp] | None = None) -> tuple[Array, Array]:
         """Draw pairs with replacement: observations (..., batch_size, N, F) and decisions (..., batch_size, N).
 
         Args:

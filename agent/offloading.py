@@ -32,7 +32,8 @@ class OffloadingAgent:
 
     With `replicas` it is R agents side by side, each with weights, memory, random numbers and K of its own, which
     decide in R worlds at once: all arrays then have R as first dimension, written (..., N) below. Replica r is the
-    agent of seed `seed + r`, whatever runs beside it.
+    agent of seed `seed + r`, whatever runs beside it: to the last bit with the 'numpy' backend, up to float32
+    rounding with 'torch' (which Adam made anew at each step, `published`, lets grow).
 
     Args:
         num_users: N.
@@ -181,8 +182,9 @@ class OffloadingAgent:
 
         Args:
             observation: (..., N, F).
-            evaluate: maps candidates (..., K, N) to their values (..., K), larger is better. Where it has an attribute
-                `takes_nested`, it is given `agent.nested.Nested` candidates by a quantizer that can propose them.
+            evaluate: maps candidates (..., K, N) to their values (..., K), larger is better. Where it has an
+                attribute `takes_nested`, it is given `agent.nested.Nested` candidates where the quantizer proposes
+                such.
 
         Returns:
             The best candidate (..., N) and its value, with replicas (R,).
@@ -210,7 +212,8 @@ class OffloadingAgent:
         self._encode(observation, decision)
         self.best_candidate = best
         self._adaptive_k.update(best)
-        return (decision if isinstance(candidates, Nested) else decision.copy()), value
+        own = isinstance(candidates, Nested) or self._device is not None
+        return (decision if own else decision.copy()), value
 
     def relax(self, observation: ArrayLike) -> Array:
         """The network's relaxed decision in (0,1)^N, (..., N), for an observation (..., N, F)."""
@@ -235,14 +238,13 @@ class OffloadingAgent:
         Raises ValueError, and stores nothing, when a shape differs or the decision holds anything but 0 and 1.
         """
         observation = self._checked(observation)
-        if self._device is None:
-            decision = np.asarray(decision)
+        given: Any = np.asarray(decision) if self._device is None else decision
         shape = (*self._lead, self.num_users)
-        if tuple(decision.shape) != shape:  # type: ignore[union-attr]
-            raise ValueError(f"decision must have shape {shape}, got {tuple(decision.shape)}")  # type: ignore[union-attr]
-        if self._device is None and not ((decision == 0) | (decision == 1)).all():  # type: ignore[union-attr]
-            raise ValueError(f"decision must hold only 0 and 1, got {decision.tolist()}")  # type: ignore[union-attr]
-        self.memory.remember(observation, decision)
+        if tuple(given.shape) != shape:
+            raise ValueError(f"decision must have shape {shape}, got {tuple(given.shape)}")
+        if self._device is None and not ((given == 0) | (given == 1)).all():
+            raise ValueError(f"decision must hold only 0 and 1, got {given.tolist()}")
+        self.memory.remember(observation, given)
 
     def learn(self) -> Any:
         """Train on one minibatch of the memory; returns its loss before the step, with replicas (R,).
@@ -382,7 +384,8 @@ class OffloadingAgent:
         if all_ is None:
             all_ = self._placed(torch.full(self._lead, torch.nan, dtype=torch.float64))
         all_ = all_.copy() if self._device is None else all_.clone()
-        all_[replicas] = some if replicas.size == len(some) else some[replicas]
+        some = some if replicas.size == len(some) else some[replicas]
+        all_[replicas] = some if self._device is None else some.to(all_.dtype)
         return all_
 
     def _most_candidates(self) -> int:

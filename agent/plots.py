@@ -84,7 +84,9 @@ def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDA
     count = each.shape[1]
     label = "95% confidence of the mean over replicas"
     axes.fill_between(metrics["frame"], low, high, alpha=0.25, linewidth=0, label=label)
-    axes.plot(metrics["frame"], rolled.mean(1), linewidth=1.2, label=f"mean of {count} replicas and {window} frames")
+    axes.plot(
+        metrics["frame"], rolled.mean(1), linewidth=1.2, label=f"mean of {count} replicas and {window} frames"
+    )
     axes.set_ylabel("Normalized computation rate" if known else "Value of the decision (rate: bit/s)")
     axes.legend(loc="lower right")
 

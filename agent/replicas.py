@@ -1,5 +1,6 @@
-"""Many runs at once: groups of replicas, each group in a thread of its own, their figures gathered block by block."""
+"""Many runs at once: groups of replicas, each in a thread of its own, their figures gathered block by block."""
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -46,7 +47,7 @@ class MeanFrame(NamedTuple):
     """Wall time of the whole frame, of all replicas."""
     accuracy: float | None
     low: float
-    """95% confidence band of the mean normalised rate (of the mean value where no optimum is known), Student's t."""
+    """95% confidence band of the mean normalised rate (mean value, where no optimum is known), Student's t."""
     high: float
 
 
@@ -60,14 +61,14 @@ class Group(NamedTuple):
 def split(replicas: int, groups: int) -> list[range]:
     """Places of R replicas in at most `groups` groups of nearly one size."""
     ends = np.linspace(0, replicas, min(groups, replicas) + 1).astype(int).tolist()
-    return [range(first, last) for first, last in zip(ends[:-1], ends[1:], strict=True)]
+    return [range(*pair) for pair in itertools.pairwise(ends)]
 
 
 def advance(groups: Sequence[Group], frames: int, optimum: bool = True) -> Block:
     """Let every group decide `frames` frames, each in a thread; returns what happened.
 
-    On a device, what is recorded stays there until the block's end. With `optimum`, each frame's is found where the
-    environment has `frame_optimum`.
+    On a device, what is recorded stays there until the block's end. With `optimum`, each frame's is found where
+    the environment has `frame_optimum`.
     """
     start = time.perf_counter()
     if len(groups) == 1:
@@ -76,7 +77,8 @@ def advance(groups: Sequence[Group], frames: int, optimum: bool = True) -> Block
         with ThreadPoolExecutor(len(groups)) as threads:
             parts = list(threads.map(lambda group: _advance(group, frames, optimum), groups))
     columns = [np.concatenate(column, axis=1) for column in zip(*parts, strict=True)]
-    return Block(*columns, seconds=np.full(frames, (time.perf_counter() - start) / frames))
+    columns.append(np.full(frames, (time.perf_counter() - start) / frames))
+    return Block(*columns)
 
 
 def _advance(group: Group, frames: int, optimum: bool) -> list[NDArray[np.float64]]:
@@ -138,7 +140,7 @@ def mean_frames(first_frame: int, block: Block) -> list[MeanFrame]:
 
 
 def confidence_band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95% confidence band (Student's t) of the mean over R replicas, each (...), of values (..., R); R = 1: the mean.
+    """95% confidence band (Student's t) of the mean over R replicas, low and high (...), of values (..., R).
 
     Raises ImportError without SciPy, naming the extra.
     """

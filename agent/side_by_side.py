@@ -44,7 +44,7 @@ class SideBySide:
 
     def step(self, decision: NDArray[np.int64]) -> None:
         """Carry out decisions (R, N)."""
-        for environment, each in zip(self._environments, decisions, strict=True):
+        for environment, each in zip(self._environments, decision, strict=True):
             environment.step(each)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -18,9 +18,9 @@ from agent.learner import LearningRule
 class StackedLearner:
     """Trains R networks of one architecture, each on its own minibatches, with `torch.func`.
 
-    A replica's results do not depend on the others: nothing is summed over replicas. The network must be a function
-    of its weights and input alone; one that draws random numbers or keeps running statistics is refused by
-    `torch.func`.
+    A replica's results do not depend on the others: nothing is summed over replicas. The network must be a
+    function of its weights and input alone; one that draws random numbers or keeps running statistics is refused
+    by `torch.func`.
 
     Args:
         networks: R of them; their weights are copied.
@@ -94,7 +94,11 @@ class StackedLearner:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of a learner with the same networks returned."""
-        for own, name in ((self.weights, "network"), (self._first, "first_moment"), (self._second, "second_moment")):
+        for own, name in (
+            (self.weights, "network"),
+            (self._first, "first_moment"),
+            (self._second, "second_moment"),
+        ):
             for part, tensor in own.items():
                 tensor.copy_(state[name][part])
         self._steps.copy_(state["steps"])

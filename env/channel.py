@@ -71,7 +71,7 @@ class Channel(ABC):
         """Gains of the next frame, (num_users,), power ratios."""
 
     def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
-        """Gains of the next `frames` frames, (frames, num_users): the same numbers as `sample` gives one by one."""
+        """Gains of the next `frames` frames, (frames, num_users): the numbers that `sample` gives one by one."""
         return np.stack([self.sample(rng) for _ in range(frames)])
 
     def state_dict(self) -> dict[str, Any]:

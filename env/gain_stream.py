@@ -16,7 +16,7 @@ BLOCK = 128
 class GainStream:
     """Gains frame after frame, of R channels side by side, each with a random generator of its own.
 
-    The numbers are those that drawing frame by frame would give, and those of a replica do not depend on the others.
+    The numbers are those that drawing frame by frame would give; a replica's do not depend on the others.
 
     Args:
         channels: (R,), each at its start; one object for each replica.
@@ -36,7 +36,7 @@ class GainStream:
 
     def next_block(self) -> FloatArray:
         """The gains of the next `BLOCK` frames, (BLOCK, R, N)."""
-        self._start = {
+        self._start: dict[str, Any] = {
             "rngs": [rng.bit_generator.state for rng in self._rngs],
             "channels": [channel.state_dict() for channel in self._channels],
         }

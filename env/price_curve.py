@@ -1,7 +1,7 @@
-"""The best rate of a decision from a table: the critic of a frame, for thousands of candidates or replicas at once.
+"""The best rate of a decision from a table: the critic, for thousands of candidates or replicas at once.
 
-The equations are those of `env.allocation`. y of (1) depends on price and slope, not on the channel, so the sums in
-(2) and (3) are products with a table over prices, and the price that solves (3) lies where its two sides change
+The equations are those of `env.allocation`. y of (1) depends on price and slope, not on the channel, so the sums
+in (2) and (3) are products with a table over prices, and the price that solves (3) lies where its two sides change
 places. Any y gives a feasible time split, and the rate is stationary at the right one: the table's y, within 1e-5,
 gives the rate to 1e-10.
 """
@@ -41,7 +41,6 @@ class PriceCurve:
         s = log_snr(price[:, None] / slope)
         inverse_snr = np.exp(-s) / -np.expm1(-s)
         gain = slope * np.exp(-s)
-        every = slice(None, None, FINE)
         fine = np.stack([inverse_snr[:-1], inverse_snr[1:], gain[:-1], gain[1:]], 1)
         tables = {
             "slope": slope,

@@ -69,7 +69,7 @@ class WeightGroups:
 
     @staticmethod
     def nested_sums(columns: Array, order: Array, counts: Array) -> tuple[Array, Array]:
-        """S (..., K) and H (..., K, G) when decision k offloads the first counts[k] (..., K) users of the order (..., N).
+        """S (..., K) and H (..., K, G) when decision k offloads the first counts[k] users of the order (..., N).
 
         They are running sums: K decisions cost as much as N + K, not N K, additions.
         """

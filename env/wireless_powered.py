@@ -43,8 +43,8 @@ class WirelessPoweredMEC:
 
     Args:
         num_users: N; by default the channel's number where it fixes one, else 10.
-        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`. With replicas, also a list of
-            R of them.
+        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`. With replicas, also a
+            list of R of them.
         weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
         observation: what `observe` shows: 'log_gain', ``ln(gain_scale h)``, or 'gain', ``gain_scale h``.
         gain_scale: brings the gains close to 1 (the published code's 1e6).
@@ -110,6 +110,7 @@ class WirelessPoweredMEC:
         epsilon = positive_number("bandwidth", bandwidth) / (positive_number("overhead", overhead) * np.log(2))
         self._rate_scale = epsilon
 
+        self._optima: FloatArray | None = None
         self.active = np.ones(num_users, dtype=bool)
         self._groups = WeightGroups(self.weights, self._rate_scale, self._device)
         for scale in (self._local_scale, self._snr_scale, self._rate_scale):
@@ -313,7 +314,7 @@ class WirelessPoweredMEC:
         if isinstance(trace, RecordedTrace) and trace.rates is not None and self.replicas is None:
             row = trace.row_of(self.frame)
             stored = float(trace.rates[row])
-            if abs(float(self.evaluate(trace.decisions[row])) - stored) <= 1e-6 * stored:
+            if trace.decisions is not None and abs(self.evaluate(trace.decisions[row]) - stored) <= 1e-6 * stored:
                 return stored
         if self._optima is None:
             self._optima = self._search(self._gains, self.weights, 1e-9, None, self.active).rate
@@ -362,7 +363,7 @@ class WirelessPoweredMEC:
         columns = self._groups.columns(local, snr)
         self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(seen)
         self._columns = None if columns is None else self._moved(columns)
-        self._optima: FloatArray | None = None
+        self._optima = None
 
     def _moved(self, array: FloatArray) -> Array:
         if self._device is None:

@@ -87,11 +87,17 @@ def make_parser(environment: type) -> ArgumentParser:
     parser.add_argument("--checkpoint_every", type=int, default=1000, help="frames between checkpoints")
     parser.add_argument("--optimum", type=bool, default=True, help="find each frame's optimum where possible")
     parser.add_argument(
-        "--replicas", type=int | None, default=None, help="runs at once, of seeds from `seed` on; their mean is plotted"
+        "--replicas",
+        type=int | None,
+        default=None,
+        help="runs at once, of seeds from `seed` on; their mean is plotted",
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of replicas, on a CPU")
     parser.add_argument(
-        "--device", type=str | None, default=None, help="of replicas with the torch backend: cpu, cuda; default NumPy"
+        "--device",
+        type=str | None,
+        default=None,
+        help="of replicas with the torch backend: cpu, cuda; default NumPy",
     )
     own = {"seed", "replicas", "device"} & inspect.signature(environment).parameters.keys()
     parser.add_class_arguments(environment, "env", skip=own, fail_untyped=False, instantiate=False)
@@ -135,7 +141,9 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
 
     with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5) as progress:
         while done < settings.frames:
-            count = min(BLOCK, settings.frames - done, settings.checkpoint_every - done % settings.checkpoint_every)
+            count = min(
+                BLOCK, settings.frames - done, settings.checkpoint_every - done % settings.checkpoint_every
+            )
             rows = made.advance(done, count, folder, progress.update)
             done += count
             if done % settings.checkpoint_every == 0 or done == settings.frames:
