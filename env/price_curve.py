@@ -17,8 +17,8 @@ COARSE = 96
 """Prices at which all candidates are tried."""
 FINE = 64
 """Steps of the table between two of them."""
-RANGE = 1e-5, 1e2
-"""Prices in the table, relative to the smallest slope: y from 4e-3 upwards. Others are for `split_time`."""
+RANGE = -5.5, 26.0
+"""ln y of the smallest slope in the table: prices from 1e-5 to 25 times that slope. Others are for `split_time`."""
 CACHED = 512
 """Decisions whose rates are found together on the host: their arrays fit a processor's cache."""
 NO_RATE = 1e-9
@@ -36,8 +36,8 @@ class PriceCurve:
 
     def __init__(self, slope: FloatArray, device: Any = None) -> None:
         self._host_slope = slope
-        low, high = np.log(RANGE)
-        price = slope.min() * np.exp(np.linspace(low, high, (COARSE - 1) * FINE + 1))
+        s = np.log1p(np.exp(np.linspace(*RANGE, (COARSE - 1) * FINE + 1)))
+        price = slope.min() * (s + np.expm1(-s))
         s = log_snr(price[:, None] / slope)
         inverse_snr = np.exp(-s) / -np.expm1(-s)
         gain = slope * np.exp(-s)
@@ -80,9 +80,10 @@ class PriceCurve:
         left = (self._price - sums[:, COARSE:]) / third
         too_low = left * left * left < inverse_a * inverse_a
         below = too_low[:, 1:-1].sum(-1)
-        # The root between two of them, by their excess, is in this step of the fine table or beside it;
+        # The root between two of them, where the logarithm of (3)'s sides is all but straight in ln y, is in this
+        # step of the fine table or beside it;
         at = (xp.arange(len(below), device=below.device), xp.stack([below, below + 1]))
-        excess = left[at] - inverse_a[at] ** (2 / 3)
+        excess = xp.log1p(third[:, 0] * (inverse_a[at] ** (2 / 3) - left[at]) / self._price[at[1]])
         share = excess[0] / (excess[0] - excess[1])
         if self._on_host:
             if not (abs(share - 0.5) <= 0.5).all():  # out of range
@@ -90,11 +91,10 @@ class PriceCurve:
             place = ((below + share) * FINE).astype(np.int64)
         else:
             place = ((below + share.clip(0, 1)) * FINE).long()
-        step = self._step[place]
-        # and its excess at the two ends gives the place to 1e-5.
+        # and the same between that step's ends gives the place to 1e-5.
+        step, price = self._step[place], self._step_price[place]
         sums = xp.einsum("mkg,mg->mk", step, snr)
-        inverse_a = sums[:, :2] + 1
-        excess = (self._step_price[place] - sums[:, 2:]) / third - inverse_a ** (2 / 3)
+        excess = xp.log((third * (sums[:, :2] + 1) ** (2 / 3) + sums[:, 2:]) / price)
         share = excess[:, :1] / (excess[:, :1] - excess[:, 1:])
         inverse_snr = step[:, 0] + share * (step[:, 1] - step[:, 0])
         demand = snr * inverse_snr

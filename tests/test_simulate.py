@@ -189,3 +189,66 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path, finished, case):
     assert re.search(message, result.stderr)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
     assert {path.name: path.read_bytes() for path in finished.iterdir()} == before
+
+
+def test_replicas_report_mean_and_band(tmp_path):
+    arguments = (
+        "--replicas",
+        5,
+        "--agent.quantizer",
+        "OP",
+        "--agent.num_candidates",
+        8,
+        "--agent.learning_rate",
+        "[0.01,0.01,0.003,0.01,0.02]",
+    )
+    simulate(*quick(tmp_path / "a", *arguments, "--threads", 2, frames=150))
+    summary = json.loads((tmp_path / "a" / "summary.json").read_text())
+    assert summary["replicas"] == len(summary["rate_of_each"]) == 5
+    assert summary["rate_low"] < summary["normalized_rate"] < summary["rate_high"] <= 1 + 1e-9
+    assert summary["normalized_rate"] == pytest.approx(np.mean(summary["rate_of_each"]), rel=1e-6)
+    each = np.loadtxt(tmp_path / "a" / "replicas.csv", delimiter=",", skiprows=1)
+    assert each.shape == (150, 5)
+    simulate(
+        *quick(tmp_path / "b", "--seed", 3, "--agent.quantizer", "OP", "--agent.num_candidates", 8, frames=150)
+    )
+    alone = [float(row["normalized_rate"]) for row in rows(tmp_path / "b")]
+    np.testing.assert_allclose(each[:, 3], alone, atol=1e-8)
+    assert PLOTS <= {path.name for path in (tmp_path / "a").iterdir()}
+
+
+def test_a_run_of_replicas_goes_on(tmp_path):
+    arguments = (
+        "--replicas",
+        3,
+        "--threads",
+        2,
+        "--agent.quantizer",
+        "OP",
+        "--agent.num_candidates",
+        8,
+        "--checkpoint_every",
+        60,
+    )
+    simulate(*quick(tmp_path / "whole", *arguments, frames=200))
+    simulate(*quick(tmp_path / "part", *arguments, frames=90))
+    simulate("--resume", tmp_path / "part", "--frames", 200)
+    assert rows(tmp_path / "part") == rows(tmp_path / "whole")
+    each = [(tmp_path / name / "replicas.csv").read_text() for name in ("part", "whole")]
+    assert each[0] == each[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--replicas", 0), "replicas must be 1 or more, got 0"),
+        (("--device", "cpu"), "device must be left out without replicas, got cpu"),
+        (("--replicas", 2, "--device", "cpu"), "device must be None without replicas and the 'torch' backend"),
+        (("--replicas", 2, "--agent.learning_rate", "[0.1]"), "agent.learning_rate must be one value, or 2"),
+        (("--threads", 0), "threads must be 1 or more, got 0"),
+    ],
+)
+def test_bad_replicas_are_named(tmp_path, arguments, message):
+    result = simulate(*quick(tmp_path / "run", *arguments), status=2)
+    assert message in result.stderr
+    assert not (tmp_path / "run").exists()
