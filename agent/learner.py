@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from agent.arrays import Array
 
+ADAM_EPSILON = 1e-8
+
 
 @dataclass(frozen=True)
 class LearningRule:
@@ -26,6 +28,8 @@ class LearningRule:
         betas: Adam's decay rates of the two moments, each in [0, 1).
         weight_decay: added to the gradient times the weights (L2), 0 or more.
         fresh_optimizer: forget Adam's moments before each step, as the published code does.
+        weight_averaging: decide by a running mean of the weights instead of the last ones: the share of the old mean
+            that each step keeps (Polyak and Juditsky 1992), less in the first steps; 0 for the last ones.
 
     Raises:
         ValueError: for a setting out of range, naming it.
@@ -37,6 +41,7 @@ class LearningRule:
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     fresh_optimizer: bool = False
+    weight_averaging: float = 0.0
 
     def __post_init__(self) -> None:
         if self.loss not in ("cross_entropy", "squared_error"):
@@ -48,6 +53,10 @@ class LearningRule:
             raise ValueError(f"learning_rate must be positive and at most 1000, got {self.learning_rate!r}")
         if len(self.betas) != 2 or not all(_number(beta) and 0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
+        if not _number(self.weight_averaging) or not 0 <= self.weight_averaging < 1:
+            raise ValueError(f"weight_averaging must be 0 or a number below 1, got {self.weight_averaging!r}")
+        if self.weight_averaging and self.fresh_optimizer:
+            raise ValueError(f"weight_averaging must be 0 with the published optimizer, got {self.weight_averaging}")
         if not _number(self.weight_decay) or not 0 <= self.weight_decay <= 1000:
             raise ValueError(f"weight_decay must be 0 to 1000, got {self.weight_decay!r}")
 
@@ -93,6 +102,8 @@ class TorchLearner:
 
     def __init__(self, network: nn.Module, rule: LearningRule, seed: int | None = None) -> None:
         self.network = network.eval()
+        self._average = deepcopy(self.network) if rule.weight_averaging else self.network
+        self._steps = 0
         self._random_state = None if seed is None else torch.Generator().manual_seed(seed).get_state()
         self.rule = rule
         self._optimizer = self._new_optimizer()
@@ -100,7 +111,7 @@ class TorchLearner:
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (..., N) of observations (..., N, F)."""
         with torch.inference_mode():
-            logits: NDArray[np.float32] = self.network(torch.from_numpy(observations)).numpy()
+            logits: NDArray[np.float32] = self._average(torch.from_numpy(observations)).numpy()
         return logits
 
     def learn(
@@ -121,6 +132,12 @@ class TorchLearner:
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self.network.eval()
+        self._steps += 1
+        if self.rule.weight_averaging:
+            share = 1 - min(self.rule.weight_averaging, (1 + self._steps) / (10 + self._steps))
+            with torch.no_grad():
+                for mean, weight in zip(self._average.parameters(), self.network.parameters(), strict=True):
+                    mean.lerp_(weight, share)
         if self._random_state is not None:
             self._random_state = torch.get_rng_state()
             torch.set_rng_state(outer_state)
@@ -131,7 +148,9 @@ class TorchLearner:
         return deepcopy(
             {
                 "network": self.network.state_dict(),
+                "average": self._average.state_dict() if self.rule.weight_averaging else None,
                 "optimizer": self._optimizer.state_dict(),
+                "steps": self._steps,
                 "random_state": self._random_state,
             }
         )
@@ -139,7 +158,10 @@ class TorchLearner:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of a learner with the same network returned."""
         self.network.load_state_dict(state["network"])
+        if self.rule.weight_averaging:
+            self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._steps = int(state["steps"])
         self._random_state = state["random_state"]
 
     def _new_optimizer(self) -> torch.optim.Optimizer:

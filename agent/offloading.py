@@ -40,15 +40,15 @@ class OffloadingAgent:
         num_features: F of an observation (N, F).
         network: a `torch.nn.Module` that maps (..., N, F) to logits (..., N), or a callable of
             (num_users, num_features) that makes one; `FullyConnected` with layers of 120 and 80 by default.
-        backend: 'torch', or 'numpy' for the learner written out in `agent.backpropagation` (fully connected
-            networks only; the fastest on a CPU).
+        backend: 'torch', or 'numpy' for the learner written out in `agent.numpy_learner` (the fully connected
+            and the set network only; the fastest on a CPU).
         quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' or an object like those in `agent.quantizer`.
         num_candidates: K at the start and its maximum; N by default (2 for a single user).
         adaptive_interval: frames between changes of K; None keeps it fixed.
         training_interval: frames between learning steps.
         batch_size: pairs in a minibatch, drawn with replacement.
         memory_size: pairs that the replay memory keeps.
-        loss, optimizer, learning_rate, betas, weight_decay: as in `agent.learner.LearningRule`.
+        loss, optimizer, learning_rate, betas, weight_decay, weight_averaging: as in `agent.learner.LearningRule`.
         published: take over what the published code does by accident or habit: Adam made anew at each step,
             an all-zero pair at the start of the memory, the last frame left out when K adapts.
         seed: fixes weights, minibatches and quantizer noise; with replicas also a list of R seeds.
@@ -88,6 +88,7 @@ class OffloadingAgent:
         learning_rate: float | Sequence[float] = 0.01,
         betas: Sequence[float] = (0.9, 0.999),
         weight_decay: float = 0.0,
+        weight_averaging: float = 0.0,
         published: bool = False,
         seed: int | Sequence[int] = 0,
         replicas: int | None = None,
@@ -131,6 +132,7 @@ class OffloadingAgent:
             learning_rate=rates[0] if len(set(rates)) == 1 else rates,
             betas=tuple(np.ravel(betas).tolist()),
             weight_decay=weight_decay,
+            weight_averaging=weight_averaging,
             fresh_optimizer=published,
         )
         modules = [parts.make_network(network, num_users, num_features, one) for one in seeds]
@@ -166,6 +168,7 @@ class OffloadingAgent:
             "learning_rate": _plain(learning_rate),
             "betas": list(rule.betas),
             "weight_decay": weight_decay,
+            "weight_averaging": weight_averaging,
             "published": published,
             "seed": _plain(seed),
             "replicas": replicas,

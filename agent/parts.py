@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from agent.backpropagation import NumpyLearner
 from agent.learner import Learner, LearningRule, TorchLearner
 from agent.network import NETWORKS, FullyConnected, check_output
+from agent.numpy_learner import PASSES, NumpyLearner
 from agent.quantizer import QUANTIZERS, Quantizer
 from agent.stacked import StackedLearner
 
@@ -73,8 +73,9 @@ def make_learner(network: nn.Module, backend: str, rule: LearningRule, seed: int
         return TorchLearner(network, rule, seed)
     if backend != "numpy":
         raise ValueError(f"backend must be 'torch' or 'numpy', got {backend!r}")
-    if not isinstance(network, FullyConnected):
-        raise ValueError(f"network must be FullyConnected for the 'numpy' backend, got {type(network).__name__}")
+    if type(network) not in PASSES:
+        known = " or ".join(kind.__name__ for kind in PASSES)
+        raise ValueError(f"network must be {known} for the 'numpy' backend, got {type(network).__name__}")
     return NumpyLearner(network, rule)
 
 
@@ -84,10 +85,9 @@ def make_stacked_learner(
     """The backend that trains one network a replica; raises ValueError as `make_learner`."""
     if backend == "torch":
         return StackedLearner(networks, rule, device)
-    fully_connected = [network for network in networks if isinstance(network, FullyConnected)]
-    if backend != "numpy" or len(fully_connected) < len(networks):
+    if backend != "numpy" or type(networks[0]) not in PASSES:
         make_learner(networks[0], backend, rule, 0)  # says what is wrong
-    return NumpyLearner(fully_connected, rule)
+    return NumpyLearner(networks, rule)
 
 
 def make_quantizer(quantizer: str | Quantizer) -> Quantizer:

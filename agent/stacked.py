@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from agent.arrays import Array
-from agent.backpropagation import ADAM_EPSILON
-from agent.learner import LearningRule
+from agent.learner import ADAM_EPSILON, LearningRule
 
 
 class StackedLearner:
@@ -38,6 +37,8 @@ class StackedLearner:
         """(R, ...) each."""
         self._first = {name: torch.zeros_like(weight) for name, weight in self.weights.items()}
         self._second = {name: torch.zeros_like(weight) for name, weight in self.weights.items()}
+        self._average = {name: weight.clone() for name, weight in self.weights.items()}
+        """The running mean that decides; with `rule.weight_averaging` 0 the weights themselves."""
         self._steps = torch.zeros(len(networks), dtype=torch.float64, device=self._device)
         self._rate = torch.ones_like(self._steps) * torch.tensor(rule.learning_rate, device=self._device)
         self._gradient = vmap(grad_and_value(self._loss))
@@ -46,7 +47,7 @@ class StackedLearner:
     def predict(self, observations: Array) -> Array:
         """Logits (R, B, N) of observations (R, B, N, F)."""
         with torch.no_grad():
-            logits = self._forward(self.weights, self._buffers, self._tensor(observations))
+            logits = self._forward(self._average, self._buffers, self._tensor(observations))
         return self._array(logits)
 
     def learn(self, observations: Array, decisions: Array, replicas: NDArray[np.intp] | None = None) -> Array:
@@ -70,7 +71,7 @@ class StackedLearner:
             each = (-1, *[1] * (weight.ndim - 1))  # a number a replica beside its weights
             rate, steps = self._rate[rows].reshape(each), self._steps[rows].reshape(each)
             if rule.optimizer == "gradient_descent":
-                self.weights[name][rows] = weight - rate.to(weight.dtype) * gradient
+                self._move(name, rows, weight - rate.to(weight.dtype) * gradient, steps)
                 continue
             beta1, beta2 = rule.betas
             old = 0.0 if rule.fresh_optimizer else 1.0
@@ -78,14 +79,21 @@ class StackedLearner:
             second = old * beta2 * self._second[name][rows] + (1 - beta2) * gradient * gradient
             deviation = second.sqrt() / (1 - beta2**steps).sqrt().to(weight.dtype) + ADAM_EPSILON
             step = (rate / (1 - beta1**steps)).to(weight.dtype)
-            self.weights[name][rows] = weight - step * first / deviation
+            self._move(name, rows, weight - step * first / deviation, steps)
             self._first[name][rows], self._second[name][rows] = first, second
         return self._array(loss)
+
+    def _move(self, name: str, rows: Any, weight: Tensor, steps: Tensor) -> None:
+        self.weights[name][rows] = weight
+        share = 1 - ((1 + steps) / (10 + steps)).clamp(max=self.rule.weight_averaging)
+        average = self._average[name][rows]
+        self._average[name][rows] = average + share.to(weight.dtype) * (weight - average)
 
     def state_dict(self) -> dict[str, Any]:
         """Stacked weights and optimiser state."""
         kept = {
             "network": self.weights,
+            "average": self._average,
             "first_moment": self._first,
             "second_moment": self._second,
             "steps": self._steps,
@@ -94,11 +102,13 @@ class StackedLearner:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of a learner with the same networks returned."""
-        for own, name in (
-            (self.weights, "network"),
-            (self._first, "first_moment"),
-            (self._second, "second_moment"),
-        ):
+        parts = {
+            "network": self.weights,
+            "average": self._average,
+            "first_moment": self._first,
+            "second_moment": self._second,
+        }
+        for name, own in parts.items():
             for part, tensor in own.items():
                 tensor.copy_(state[name][part])
         self._steps.copy_(state["steps"])

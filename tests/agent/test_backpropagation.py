@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from agent import FullyConnected
-from agent.backpropagation import NumpyLearner
 from agent.learner import LearningRule, TorchLearner
+from agent.numpy_learner import NumpyLearner
+from agent.set_network import SetNetwork
 
 
 def problem(hidden, activation, dtype, seed=0):
@@ -34,28 +35,47 @@ def autograd(network, loss, observations, decisions):
 def test_gradients_equal_autograd(hidden, activation, loss, dtype, tolerance):
     network, observations, decisions = problem(hidden, activation, dtype)
     learner = NumpyLearner(network, LearningRule(loss=loss), dtype)
-    value = learner.backward(learner.forward(observations.reshape(128, -1)), decisions)
+    value = learner.backward(observations, decisions)
     if dtype == np.float64:
         network.double()
     expected_value, expected = autograd(network, loss, observations, decisions)
     assert value == pytest.approx(expected_value, rel=tolerance)
-    ours = [part for pair in learner.gradients for part in pair]
-    for gradient, reference in zip(ours, expected, strict=True):
+    for gradient, reference in zip(learner.gradients.values(), expected, strict=True):
         error = np.linalg.norm(gradient - reference) / np.linalg.norm(reference)
         assert error < tolerance
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+@pytest.mark.parametrize("some_off", [False, True])
+@pytest.mark.parametrize("settings", [{}, {"hidden": [16, 8], "sums": 3}, {"hidden": []}])
+def test_gradients_of_the_set_network_equal_autograd(settings, some_off, loss):
+    torch.manual_seed(0)
+    network = SetNetwork(**settings).double()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight += 0.3 * torch.randn_like(weight)
+    rng = np.random.default_rng(0)
+    observations = rng.normal(size=(5, 7, 3))
+    observations[..., 2] = rng.random((5, 7)) > 0.3 if some_off else 1
+    decisions = rng.integers(2, size=(5, 7)) * observations[..., 2]
+    learner = NumpyLearner(network, LearningRule(loss=loss), "float64")
+    value = learner.backward(observations, decisions)
+    expected_value, expected = autograd(network, loss, observations, decisions)
+    assert value == pytest.approx(expected_value, rel=1e-10)
+    for gradient, reference in zip(learner.gradients.values(), expected, strict=True):
+        np.testing.assert_allclose(gradient, reference, rtol=1e-8, atol=1e-14)
 
 
 def test_gradients_equal_finite_differences():
     network, observations, decisions = problem([5], "sigmoid", np.float64)
     learner = NumpyLearner(network, LearningRule(), np.float64)
-    inputs = observations.reshape(128, -1)
-    learner.backward(learner.forward(inputs), decisions)
-    weight, gradient = learner.layers[0][0], learner.gradients[0][0].copy()
+    learner.backward(observations, decisions)
+    weight, gradient = learner.weights["layers.0.weight"], learner.gradients["layers.0.weight"].copy()
     for place in [(0, 0), (2, 5), (4, 13)]:
         losses = []
         for shift in (1e-6, -2e-6):
             weight[place] += shift
-            losses.append(learner.backward(learner.forward(inputs), decisions))
+            losses.append(learner.backward(observations, decisions))
         weight[place] += 1e-6
         assert gradient[place] == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-5)
 
@@ -67,6 +87,7 @@ def test_gradients_equal_finite_differences():
         LearningRule(betas=(0.09, 0.999), weight_decay=1e-4, fresh_optimizer=True),
         LearningRule(learning_rate=1e-3, weight_decay=0.1, loss="squared_error"),
         LearningRule(optimizer="gradient_descent", learning_rate=0.5, weight_decay=1e-2),
+        LearningRule(weight_averaging=0.9),
     ],
 )
 def test_both_backends_take_the_same_steps(rule):
@@ -85,10 +106,10 @@ def test_both_backends_take_the_same_steps(rule):
 def test_loss_is_stable_for_extreme_logits():
     network, observations, decisions = problem([], "relu", np.float32)
     learner = NumpyLearner(network, LearningRule())
-    learner.layers[0][0][:] *= 1e4
-    loss = learner.backward(learner.forward(observations.reshape(128, -1)), decisions)
+    learner.weights["layers.0.weight"][:] *= 1e4
+    loss = learner.backward(observations, decisions)
     assert np.isfinite(loss)
-    assert all(np.isfinite(part).all() for pair in learner.gradients for part in pair)
+    assert all(np.isfinite(part).all() for part in learner.gradients.values())
 
 
 @pytest.mark.parametrize(
@@ -98,6 +119,8 @@ def test_loss_is_stable_for_extreme_logits():
         ({"optimizer": "sgd"}, "optimizer must be"),
         ({"learning_rate": 0.0}, "learning_rate must be positive and at most 1000, got 0.0"),
         ({"betas": (0.9, 1.0)}, r"betas must be two numbers in \[0, 1\)"),
+        ({"weight_averaging": 1.0}, "weight_averaging must be 0 or a number below 1, got 1.0"),
+        ({"weight_averaging": 0.9, "fresh_optimizer": True}, "weight_averaging must be 0 with the published"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 to 1000, got -1.0"),
     ],
 )
