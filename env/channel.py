@@ -1,7 +1,7 @@
 """Channel models: the gain of each user's link to the access point, frame after frame.
 
 A channel is an average gain (path loss over the distance) times fading of unit mean power. An environment
-calls `reset` once and then draws frame after frame, a block of them ahead of time (`GainStream`); every random
+calls `reset` once and then draws frame after frame, a block of them ahead of time (`env.stream`); every random
 number comes from the generator it passes.
 """
 

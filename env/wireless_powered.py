@@ -26,10 +26,12 @@ from env.arrays import (
     whole_number,
 )
 from env.channel import Channel, Rayleigh
-from env.gain_stream import BLOCK, GainStream
 from env.optimum import Optimum, certified_optimum, rounded_relaxation
+from env.presence import Presence
+from env.stream import BLOCK, Stream
 from env.trace import RecordedTrace
 from env.weight_groups import WeightGroups
+from env.weight_schedule import AlternatingWeights, WeightSchedule
 
 _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
@@ -46,7 +48,12 @@ class WirelessPoweredMEC:
         channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`. With replicas, also a
             list of R of them.
         weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
-        observation: what `observe` shows: 'log_gain', ``ln(gain_scale h)``, or 'gain', ``gain_scale h``.
+        presence: users that come and go, a `Presence`; by default all are on in every frame. A user that is off
+            computes and sends nothing, whatever is decided for it.
+        weight_schedule: weights that change over time; by default they do not.
+        observation: what `observe` shows of each user: 'log_gain', ``ln(gain_scale h)``, or 'gain', ``gain_scale h``
+            (F = 1; of a user that is off -12 or 0), or 'user': ``ln(gain_scale h)``, ``ln w``, and 1 for a user that
+            is on, all 0 for one that is off (F = 3).
         gain_scale: brings the gains close to 1 (the published code's 1e6).
         transmit_power: P of the access point, W.
         harvesting_efficiency: mu, in (0, 1].
@@ -70,7 +77,9 @@ class WirelessPoweredMEC:
         *,
         channel: Channel | str | Sequence[Channel | str] | None = None,
         weights: Sequence[float] | None = None,
-        observation: Literal["log_gain", "gain"] = "log_gain",
+        presence: Presence | None = None,
+        weight_schedule: WeightSchedule | AlternatingWeights | None = None,
+        observation: Literal["log_gain", "gain", "user"] = "log_gain",
         gain_scale: float = 1e6,
         transmit_power: float = 3.0,
         harvesting_efficiency: float = 0.7,
@@ -95,9 +104,14 @@ class WirelessPoweredMEC:
             weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
         one_a_user("weights", self.weights, num_users)
-        if observation not in ("log_gain", "gain"):
-            raise ValueError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
-        self._observes_log = observation == "log_gain"
+        if observation not in ("log_gain", "gain", "user"):
+            raise ValueError(f"observation must be 'log_gain', 'gain' or 'user', got {observation!r}")
+        if not isinstance(presence, Presence | None):
+            raise ValueError(f"presence must be a Presence, got {presence!r}")
+        self._observation = observation
+        self._presences = [deepcopy(presence) for _ in range(self.replicas or 1) if presence is not None]
+        self._weight_schedule = weight_schedule
+        self._own_weights = self.weights
         self._gain_scale = positive_number("gain_scale", gain_scale)
 
         power = positive_number("transmit_power", transmit_power)
@@ -111,8 +125,8 @@ class WirelessPoweredMEC:
         self._rate_scale = epsilon
 
         self._optima: FloatArray | None = None
-        self.active = np.ones(num_users, dtype=bool)
-        self._groups = WeightGroups(self.weights, self._rate_scale, self._device)
+        self._switched_on = np.ones(num_users, dtype=bool)
+        self._weigh(self.weights)
         for scale in (self._local_scale, self._snr_scale, self._rate_scale):
             if not (np.isfinite(scale) and scale > 0):
                 raise ValueError("the constants of the problem must give finite rates, these overflow")
@@ -122,7 +136,7 @@ class WirelessPoweredMEC:
     def reset(self, seed: int | Sequence[int] | None = None) -> Array:
         """Start over at frame 0, with a new seed where one is given; returns the first observation, (..., N, 1).
 
-        Weights and active users stay as they are.
+        Weights and active users that were set stay.
         """
         self._seed = self._seed if seed is None else seed
         count = self.replicas or 1
@@ -133,7 +147,13 @@ class WirelessPoweredMEC:
         else:
             first = whole_number("seed", self._seed, 0)
             seeds = list(range(first, first + count))
-        self._stream = GainStream(self.channels, self.num_users, seeds)
+        self._stream = Stream(self.channels, self.num_users, seeds)
+        self._presence_stream = None
+        if self._presences:
+            apart = [np.random.SeedSequence(one, spawn_key=(3,)) for one in seeds]
+            self._presence_stream = Stream(self._presences, self.num_users, apart)
+        if self._weight_schedule is not None:
+            self._weigh(self._weight_schedule.at(0, self._own_weights))
         self._first_frame = 0
         self._look_ahead(place=0)
         return self.observe()
@@ -189,25 +209,32 @@ class WirelessPoweredMEC:
         if self._place == BLOCK:
             self._first_frame += BLOCK
             self._look_ahead(place=0)
+        if self._weight_schedule is not None:
+            weights = self._weight_schedule.at(self.frame, self._own_weights)
+            if not np.array_equal(weights, self.weights):
+                self._weigh(weights)
+                self._prepare()
 
     def set_weights(self, weights: ArrayLike) -> None:
         """Weigh the users' rates by `weights` (N,) from this frame on; raises ValueError as the constructor."""
         checked = positive("weights", weights)
         one_a_user("weights", checked, self.num_users)
-        self.weights = checked
-        self._groups = WeightGroups(self.weights, self._rate_scale, self._device)
+        self._own_weights = checked
+        self._weigh(checked)
         self._prepare()
 
     def set_active(self, active: ArrayLike) -> None:
         """Switch users on (1) and off (0) from this frame on; `active` is (N,).
 
-        A user that is off computes and sends nothing, whatever is decided for it, and is observed as a gain of 0
-        (its logarithm as -12, below any that occurs). Raises ValueError when nobody is on.
+        Raises ValueError when nobody is on, or a `presence` already says who is.
         """
+        if self._presences:
+            raise ValueError("active must be left to the environment's presence")
         checked = binary("active", active)
         if checked.shape != (self.num_users,) or not checked.any():
             raise ValueError(f"active must have shape ({self.num_users},) and hold a 1, got {active!r}")
-        self.active = checked.astype(bool)
+        self._switched_on = checked.astype(bool)
+        self._active = np.broadcast_to(self._switched_on, self._gains.shape)
         self._prepare()
 
     def allocate(self, gains: ArrayLike, decisions: ArrayLike, weights: ArrayLike | None = None) -> Allocation:
@@ -286,6 +313,8 @@ class WirelessPoweredMEC:
         shape = (-1, self.num_users)
         row_weights = np.broadcast_to(weights, batch).reshape(shape)
         local, snr = self._fold(gains.reshape(shape), row_weights)
+        if not isinstance(active, bool):
+            active = active.reshape(shape)
         local, snr = local * active, snr * active
         slope = self._rate_scale * row_weights
         block = max(1, _SEARCH_BLOCK // self.num_users)
@@ -301,7 +330,8 @@ class WirelessPoweredMEC:
         """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
         local, snr = self._fold(self.gains.reshape(-1, self.num_users), self.weights)
         slope = np.broadcast_to(self._rate_scale * self.weights, local.shape)
-        decision = rounded_relaxation(local * self.active, snr * self.active, slope)
+        active = self.active.reshape(local.shape)
+        decision = rounded_relaxation(local * active, snr * active, slope)
         return decision.reshape(self.gains.shape).astype(np.int64)
 
     def frame_optimum(self) -> Any:
@@ -317,7 +347,7 @@ class WirelessPoweredMEC:
             if trace.decisions is not None and abs(self.evaluate(trace.decisions[row]) - stored) <= 1e-6 * stored:
                 return stored
         if self._optima is None:
-            self._optima = self._search(self._gains, self.weights, 1e-9, None, self.active).rate
+            self._optima = self._search(self._gains, self.weights, 1e-9, None, self._active).rate
         best = self._optima[self._place]
         return best.copy() if self.replicas is not None else float(best)
 
@@ -327,8 +357,10 @@ class WirelessPoweredMEC:
             "frame": self.frame,
             "gains": self.gains.copy(),
             "weights": self.weights.copy(),
-            "active": self.active.copy(),
+            "own_weights": self._own_weights.copy(),
+            "active": self._switched_on.copy(),
             "stream": self._stream.state_dict(),
+            "presence": None if self._presence_stream is None else self._presence_stream.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -337,33 +369,60 @@ class WirelessPoweredMEC:
         if gains.shape != self.gains.shape:
             raise ValueError(f"gains must have shape {self.gains.shape}, got {gains.shape}")
         self._stream.load_state_dict(state["stream"])
+        if self._presence_stream is not None:
+            self._presence_stream.load_state_dict(state["presence"])
         place = int(state["frame"]) % BLOCK
         self._first_frame = int(state["frame"]) - place
         self._look_ahead(place)
         if not np.array_equal(gains, self.gains):
             raise ValueError("the state must be of an environment with the same channel, its gains differ")
-        self.set_weights(np.asarray(state["weights"]))
-        self.set_active(np.asarray(state["active"]))
+        self._own_weights = positive("weights", np.asarray(state["own_weights"]))
+        self._weigh(positive("weights", np.asarray(state["weights"])))
+        if self._presence_stream is None:
+            self._switched_on = np.asarray(state["active"], dtype=bool)
+            self._active = np.broadcast_to(self._switched_on, self._gains.shape)
+        self._prepare()
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Who is on in this frame, (..., N)."""
+        return self._active[self._place]
 
     def _look_ahead(self, place: int) -> None:
         """Draw the next block of frames; the current one is at `place` in it."""
-        gains = self._stream.next_block()
-        self._gains = gains if self.replicas is not None else gains[:, 0]
+        lead = slice(None) if self.replicas is not None else 0
+        self._gains = positive("gains", self._stream.next_block())[:, lead]
         self._gains.setflags(write=False)  # evaluate and observe must not come to differ
+        if self._presence_stream is not None:
+            self._active = self._presence_stream.next_block()[:, lead]
+        else:
+            self._active = np.broadcast_to(self._switched_on, self._gains.shape)
         self._place = place
         self._prepare()
 
+    def _weigh(self, weights: FloatArray) -> None:
+        self.weights = weights
+        self._groups = WeightGroups(weights, self._rate_scale, self._device)
+
     def _prepare(self) -> None:
         """What a frame needs, for all frames of the block at once: physics folded, observation scaled."""
+        active = self._active
         local, snr = self._fold(self._gains, self.weights)
-        scaled = self._gain_scale * self._gains
-        seen, off = (np.log(scaled), -12.0) if self._observes_log else (scaled, 0.0)
-        seen = np.where(self.active, seen, off)[..., None]
-        local, snr = local * self.active, snr * self.active
+        local, snr = local * active, snr * active
         columns = self._groups.columns(local, snr)
-        self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(seen)
+        self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(self._shown())
         self._columns = None if columns is None else self._moved(columns)
         self._optima = None
+
+    def _shown(self) -> FloatArray:
+        """The observations of the block, (BLOCK, ..., N, F)."""
+        active, scaled = self._active, self._gain_scale * self._gains
+        if self._observation == "gain":
+            return np.where(active, scaled, 0.0)[..., None]
+        if self._observation == "log_gain":
+            return np.where(active, np.log(scaled), -12.0)[..., None]
+        weights = np.broadcast_to(np.log(self.weights), scaled.shape)
+        return np.stack([np.log(scaled), weights, np.ones(scaled.shape)], -1) * active[..., None]
 
     def _moved(self, array: FloatArray) -> Array:
         if self._device is None:

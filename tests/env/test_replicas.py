@@ -5,7 +5,7 @@ import pytest
 
 from agent.quantizer import OrderPreserving
 from env import GaussMarkov, Rayleigh, RecordedTrace, Rician, WirelessPoweredMEC
-from env.gain_stream import BLOCK
+from env.stream import BLOCK
 
 NOBODY = np.zeros(5, dtype=np.int64)
 

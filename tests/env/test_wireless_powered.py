@@ -125,7 +125,7 @@ def test_inactive_users_do_not_disturb_the_certified_optimum():
         ({"num_users": -3}, "num_users must be a whole number, 1 or more, got -3"),
         ({"num_users": 2, "weights": [1.0]}, r"weights must have shape \(2,\), got \(1,\)"),
         ({"num_users": 2, "weights": [1.0, 0.0]}, r"weights must be positive and finite, got 0.0 at \[1\]"),
-        ({"observation": "db"}, "observation must be 'log_gain' or 'gain', got 'db'"),
+        ({"observation": "db"}, "observation must be 'log_gain', 'gain' or 'user', got 'db'"),
         ({"noise_power": 0.0}, "noise_power must be positive and finite, got 0.0"),
         ({"bandwidth": float("nan")}, "bandwidth must be positive and finite, got nan"),
         ({"num_users": True}, "num_users must be a whole number"),

@@ -1,0 +1,53 @@
+"""Weights that change over time."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from env.arrays import FloatArray, one_a_user, positive, whole_number
+
+
+class WeightSchedule:
+    """Weights by the frame from which on they hold.
+
+    Args:
+        weights: ``{frame: [w_0, w_1, ...]}``; before the first frame the environment's own weights hold.
+
+    Raises:
+        ValueError: for a frame that is no whole number or weights that are not positive and finite.
+    """
+
+    def __init__(self, weights: Mapping[int, Sequence[float]]) -> None:
+        self.weights = {
+            whole_number("a frame of weights", frame, 0): positive("weights", values)
+            for frame, values in sorted(weights.items())
+        }
+
+    def at(self, frame: int, weights: FloatArray) -> FloatArray:
+        """The weights (N,) in a frame, `weights` (N,) being the environment's own."""
+        for start, scheduled in self.weights.items():
+            if start <= frame:
+                one_a_user("weights", scheduled, weights.size)
+                weights = scheduled
+        return weights
+
+
+class AlternatingWeights:
+    """All users change their weight at once, to and fro: the largest becomes the smallest, and so on (DROO, fig. 9).
+
+    Args:
+        interval: frames between two changes.
+        first: the frame of the first change.
+
+    Raises:
+        ValueError: when either is below 1.
+    """
+
+    def __init__(self, interval: int = 1000, first: int = 1000) -> None:
+        self.interval = whole_number("interval", interval)
+        self.first = whole_number("first", first)
+
+    def at(self, frame: int, weights: FloatArray) -> FloatArray:
+        """The weights (N,) in a frame, `weights` (N,) being the environment's own."""
+        swapped = frame >= self.first and ((frame - self.first) // self.interval) % 2 == 0
+        return np.asarray(weights.min() + weights.max() - weights) if swapped else weights
