@@ -4,6 +4,7 @@ from agent.memory import ReplayMemory
 from agent.network import Convolutional, FullyConnected
 from agent.offloading import OffloadingAgent
 from agent.quantizer import KNearest, NoisyOrderPreserving, OrderPreserving, OrderPreservingAndNearest
+from agent.set_network import SetNetwork
 
 __all__ = [
     "Convolutional",
@@ -14,4 +15,5 @@ __all__ = [
     "OrderPreserving",
     "OrderPreservingAndNearest",
     "ReplayMemory",
+    "SetNetwork",
 ]

@@ -14,6 +14,8 @@ from agent.checks import whole_number
 class ReplayMemory:
     """The last `capacity` pairs (observation, decision), sampled uniformly (DROO, section V-C).
 
+    Frames of fewer users are filled up with rows of zeros; one of more users makes room for as many in all.
+
     Args:
         capacity: pairs kept; the oldest is overwritten.
         num_users: N.
@@ -60,10 +62,24 @@ class ReplayMemory:
 
     def remember(self, observation: Array, decision: Array) -> None:
         """Store one pair: observation (..., N, F) and decision (..., N)."""
-        place = self.counter % self.capacity
-        self.observations[..., place, :, :] = observation
-        self.decisions[..., place, :] = decision
+        place, num_users = self.counter % self.capacity, decision.shape[-1]
+        if num_users == self.decisions.shape[-1]:
+            self.observations[..., place, :, :] = observation
+            self.decisions[..., place, :] = decision
+        else:
+            self.make_room(num_users)
+            self.observations[..., place, :, :] = 0
+            self.decisions[..., place, :] = 0
+            self.observations[..., place, :num_users, :] = observation
+            self.decisions[..., place, :num_users] = decision
         self.counter += 1
+
+    def make_room(self, num_users: int) -> None:
+        """Let frames of up to `num_users` users fit."""
+        more = num_users - self.decisions.shape[-1]
+        if more > 0:
+            self.observations = _widened(self.observations, more, -2)
+            self.decisions = _widened(self.decisions, more, -1)
 
     def sample(self, batch_size: int, rng: Any, replicas: NDArray[np.intp] | None = None) -> tuple[Array, Array]:
         """Draw pairs with replacement: observations (..., batch_size, N, F) and decisions (..., batch_size, N).
@@ -107,6 +123,15 @@ class ReplayMemory:
         self.observations[..., :used, :, :] = state["observations"]
         self.decisions[..., :used, :] = state["decisions"]
         self.counter = counter
+
+
+def _widened(array: Array, more: int, axis: int) -> Array:
+    """The array with `more` entries of 0 at the end of an axis."""
+    shape = list(array.shape)
+    shape[axis] = more
+    if isinstance(array, np.ndarray):
+        return np.concatenate([array, np.zeros(shape, array.dtype)], axis)
+    return torch.cat([array, array.new_zeros(shape)], axis)
 
 
 def _copy(array: Array) -> Array:

@@ -109,13 +109,6 @@ class Convolutional(nn.Module):
         return self.head(signal.flatten(-2)).reshape(*batch, -1)
 
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "FullyConnected": FullyConnected,
-    "Convolutional": Convolutional,
-}
-"""The networks that a checkpoint can name; each has its constructor's arguments in `settings`."""
-
-
 def check_output(network: nn.Module, num_users: int, num_features: int) -> None:
     """Raise ValueError unless `network` maps (2, N, F) to (2, N) logits."""
     children = list(network.children())

@@ -20,7 +20,8 @@ from agent.learner import LearningRule
 from agent.memory import ReplayMemory
 from agent.nested import Nested, pick
 from agent.parts import NetworkFactory
-from agent.quantizer import Quantizer
+from agent.quantizer import OrderPreserving, Quantizer
+from agent.set_network import SetNetwork
 
 
 class OffloadingAgent:
@@ -36,7 +37,8 @@ class OffloadingAgent:
     rounding with 'torch' (which Adam made anew at each step, `published`, lets grow).
 
     Args:
-        num_users: N.
+        num_users: N. A network for any number of users, such as `SetNetwork`, may be asked about other numbers too:
+            the memory then makes room, and K stays within what the quantizer has for so few.
         num_features: F of an observation (N, F).
         network: a `torch.nn.Module` that maps (..., N, F) to logits (..., N), or a callable of
             (num_users, num_features) that makes one; `FullyConnected` with layers of 120 and 80 by default.
@@ -136,6 +138,7 @@ class OffloadingAgent:
             fresh_optimizer=published,
         )
         modules = [parts.make_network(network, num_users, num_features, one) for one in seeds]
+        self._any_size = replicas is None and getattr(modules[0], "any_size", False)
         # A spawned sequence, so that an environment with the same seed draws other numbers.
         rngs = [np.random.default_rng(np.random.SeedSequence(one, spawn_key=(1,))) for one in seeds]
         self._rng: Any
@@ -197,7 +200,7 @@ class OffloadingAgent:
                 shape or nan for the best candidate. (Of tensors, shapes only.)
         """
         observation = self._checked(observation)
-        most = self._most_candidates()
+        most = self._most_candidates(observation)
         relaxed = self._relaxed(observation)
         candidates: Any
         if getattr(evaluate, "takes_nested", False) and hasattr(self.quantizer, "nested"):
@@ -229,11 +232,13 @@ class OffloadingAgent:
 
         Raises ValueError when `k` is out of the quantizer's range, or as `decide`.
         """
+        observation = self._checked(observation)
+        num_users = observation.shape[-2]
         if k is None:
-            k = self._most_candidates()
-        elif whole_number("k", k) > (most := self.quantizer.max_candidates(self.num_users)):
-            raise ValueError(f"k must be 1 to {most} for {self.num_users} users, got {k}")
-        return self.quantizer(self.relax(observation), k, self._rng)
+            k = self._most_candidates(observation)
+        elif whole_number("k", k) > (most := self.quantizer.max_candidates(num_users)):
+            raise ValueError(f"k must be 1 to {most} for {num_users} users, got {k}")
+        return self.quantizer(self._relaxed(observation), k, self._rng)
 
     def remember(self, observation: ArrayLike, decision: ArrayLike) -> None:
         """Store an observation (..., N, F) and its best decision (..., N).
@@ -242,7 +247,7 @@ class OffloadingAgent:
         """
         observation = self._checked(observation)
         given: Any = np.asarray(decision) if self._device is None else decision
-        shape = (*self._lead, self.num_users)
+        shape = tuple(observation.shape[:-1])
         if tuple(given.shape) != shape:
             raise ValueError(f"decision must have shape {shape}, got {tuple(given.shape)}")
         if self._device is None and not ((given == 0) | (given == 1)).all():
@@ -301,6 +306,7 @@ class OffloadingAgent:
         *,
         network: nn.Module | NetworkFactory | None = None,
         quantizer: Quantizer | None = None,
+        num_users: int | None = None,
     ) -> "OffloadingAgent":
         """The agent that `save`, or a simulation's checkpoint, wrote; it goes on exactly where that one was.
 
@@ -308,6 +314,7 @@ class OffloadingAgent:
             path: the file. Nothing in it is executed.
             network: needed when the agent had a network that is not one of this project's.
             quantizer: likewise.
+            num_users: N, where the agent is to go on with another number of users; only with a network for any.
 
         Raises:
             FileNotFoundError: when there is no such file.
@@ -315,6 +322,8 @@ class OffloadingAgent:
         """
         state = checkpoint.read(path)["agent"]
         try:
+            if num_users is not None:
+                state = _resized(state, whole_number("num_users", num_users))
             settings = dict(state["settings"])
             saved_network, saved_quantizer = settings.pop("network"), settings.pop("quantizer")
             if network is None:
@@ -331,6 +340,34 @@ class OffloadingAgent:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a whole checkpoint of an OffloadingAgent: {error!r}") from error
         return agent
+
+    @classmethod
+    def pretrained(cls, num_users: int, **settings: Any) -> "OffloadingAgent":
+        """An agent that decides well from its first frame, for the wireless powered problem with any `num_users`.
+
+        Its set network was trained by `scripts/pretrain.py` on 10 to 30 users at random distances and weights. It
+        wants observations of three features a user: `WirelessPoweredMEC(..., observation='user')`.
+
+        Args:
+            num_users: N of the first frames.
+            **settings: as in the constructor, in place of: the NumPy backend, 5 order-preserving candidates (fewer
+                as K adapts), batches of 64, and a small learning rate, 0.003.
+
+        Raises:
+            ValueError: as the constructor.
+        """
+        network = SetNetwork(num_users)
+        with np.load(Path(__file__).with_name("pretrained.npz"), allow_pickle=False) as weights:
+            network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
+        most = OrderPreserving().max_candidates(whole_number("num_users", num_users))
+        defaults: dict[str, Any] = {
+            "backend": "numpy",
+            "num_candidates": min(5, most),
+            "batch_size": 64,
+            "learning_rate": 0.003,
+            "weight_averaging": 0.95,
+        }
+        return cls(num_users, 3, network=network, **{**defaults, **settings})
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs to go on: settings, arrays, numbers and strings."""
@@ -362,6 +399,9 @@ class OffloadingAgent:
         except (RuntimeError, KeyError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"network does not fit the checkpoint's weights: {reason}") from error
+        if self._any_size:
+            saved_users = state["memory"]["decisions"].shape[-1]
+            self.memory = ReplayMemory(self.memory.capacity, saved_users, self.num_features)
         self.memory.load_state_dict(state["memory"])
         self._adaptive_k.load_state_dict(state["adaptive_k"], self._placed)
         generators.restore(self._rng, state["rng"])
@@ -391,11 +431,11 @@ class OffloadingAgent:
         all_[replicas] = some if self._device is None else some.to(all_.dtype)
         return all_
 
-    def _most_candidates(self) -> int:
+    def _most_candidates(self, observation: Array) -> int:
         """The largest K of any replica; on a device, which is not asked, the largest that there can be."""
         k = self._adaptive_k.k
         if isinstance(k, int):
-            return k
+            return min(k, self.quantizer.max_candidates(observation.shape[-2])) if self._any_size else k
         return self._adaptive_k.maximum if self._device is not None else int(k.max())
 
     def _best_of(self, values: NDArray[np.float64], count: int) -> tuple[int, float]:
@@ -425,9 +465,10 @@ class OffloadingAgent:
         return 1 / (1 + np.exp(-logits.astype(np.float64)))
 
     def _checked(self, observation: Any) -> Any:
-        shape = (*self._lead, self.num_users, self.num_features)
         on_host = self._device is None
         array = np.asarray(observation, dtype=np.float32) if on_host else observation.float()
+        num_users = array.shape[0] if self._any_size and array.ndim == 2 and array.size else self.num_users
+        shape = (*self._lead, num_users, self.num_features)
         if tuple(array.shape) != shape:
             raise ValueError(f"observation must have shape {shape}, one row a user, got {tuple(array.shape)}")
         if on_host and not np.isfinite(array).all():
@@ -444,6 +485,19 @@ class _Group:
     """Their places; None for all."""
     learned_at: int
     """The memory's counter at the last learning step."""
+
+
+def _resized(state: dict[str, Any], num_users: int) -> dict[str, Any]:
+    """The state of an agent with a network for any number of users, for another number."""
+    settings = dict(state["settings"])
+    network = settings["network"]
+    if settings["replicas"] is not None or not getattr(parts.NETWORKS.get(network["class"]), "any_size", False):
+        raise ValueError(f"num_users must be {settings['num_users']}, as saved: the network is {network['class']}")
+    settings["network"] = {**network, "settings": {**network["settings"], "num_users": num_users}}
+    most = parts.rebuild_quantizer(settings["quantizer"]).max_candidates(num_users)
+    settings["num_users"], settings["num_candidates"] = num_users, min(settings["num_candidates"], most)
+    k = min(int(state["adaptive_k"]["k"]), settings["num_candidates"])
+    return {**state, "settings": settings, "adaptive_k": {**state["adaptive_k"], "k": k}}
 
 
 def _groups(intervals: Sequence[int], counter: int) -> list[_Group]:

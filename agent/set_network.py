@@ -58,6 +58,7 @@ class SetNetwork(nn.Module):
     connection. All users share the weights, so users may come in any order and any number.
 
     Args:
+        num_users: N of the first use, as other networks take it; None or any number, all work alike.
         num_features: F; the last feature is the mask, positive for a user that is on, 0 for one that is off.
         sums: power sums that describe the crowd; at first their exponents of the first feature go from 1 to 2,
             those of the other features are 1.
@@ -69,8 +70,12 @@ class SetNetwork(nn.Module):
         ValueError: when a size is out of range.
     """
 
+    any_size = True
+    """It takes observations of any number of users; a user all of whose features are 0 is none."""
+
     def __init__(
         self,
+        num_users: int | None = None,
         num_features: int = 3,
         sums: int = 2,
         hidden: Sequence[int] = (32,),
@@ -82,6 +87,7 @@ class SetNetwork(nn.Module):
         for place, width in enumerate(hidden):
             whole_number(f"hidden[{place}]", width)
         self.settings: dict[str, Any] = {
+            "num_users": num_users,
             "num_features": num_features,
             "sums": sums,
             "hidden": list(hidden),
