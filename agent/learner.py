@@ -28,8 +28,8 @@ class LearningRule:
         betas: Adam's decay rates of the two moments, each in [0, 1).
         weight_decay: added to the gradient times the weights (L2), 0 or more.
         fresh_optimizer: forget Adam's moments before each step, as the published code does.
-        weight_averaging: decide by a running mean of the weights instead of the last ones: the share of the old mean
-            that each step keeps (Polyak and Juditsky 1992), less in the first steps; 0 for the last ones.
+        weight_averaging: decide by a running mean of the weights instead of the last ones: the share of the old
+            mean that each step keeps (Polyak and Juditsky 1992), less in the first steps; 0 for the last ones.
 
     Raises:
         ValueError: for a setting out of range, naming it.
@@ -56,7 +56,9 @@ class LearningRule:
         if not _number(self.weight_averaging) or not 0 <= self.weight_averaging < 1:
             raise ValueError(f"weight_averaging must be 0 or a number below 1, got {self.weight_averaging!r}")
         if self.weight_averaging and self.fresh_optimizer:
-            raise ValueError(f"weight_averaging must be 0 with the published optimizer, got {self.weight_averaging}")
+            raise ValueError(
+                f"weight_averaging must be 0 with the published optimizer, got {self.weight_averaging}"
+            )
         if not _number(self.weight_decay) or not 0 <= self.weight_decay <= 1000:
             raise ValueError(f"weight_decay must be 0 to 1000, got {self.weight_decay!r}")
 

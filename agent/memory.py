@@ -62,7 +62,7 @@ class ReplayMemory:
 
     def remember(self, observation: Array, decision: Array) -> None:
         """Store one pair: observation (..., N, F) and decision (..., N)."""
-        place, num_users = self.counter % self.capacity, decision.shape[-1]
+        place, num_users = self.counter % self.capacity, np.shape(decision)[-1]
         if num_users == self.decisions.shape[-1]:
             self.observations[..., place, :, :] = observation
             self.decisions[..., place, :] = decision

@@ -26,8 +26,8 @@ class NumpyLearner:
     The weights start as copies of the network's, so that all backends begin from the same place.
 
     Args:
-        network: a `FullyConnected` or `SetNetwork`; or one for each of R replicas, all of one size. All arrays then
-            have R as first dimension, written (...) below.
+        network: a `FullyConnected` or `SetNetwork`; or one for each of R replicas, all of one size. All arrays
+            then have R as first dimension, written (...) below.
         rule: loss, optimiser and their settings.
         dtype: of weights and signals; float64 to check gradients.
 

@@ -37,8 +37,8 @@ class OffloadingAgent:
     rounding with 'torch' (which Adam made anew at each step, `published`, lets grow).
 
     Args:
-        num_users: N. A network for any number of users, such as `SetNetwork`, may be asked about other numbers too:
-            the memory then makes room, and K stays within what the quantizer has for so few.
+        num_users: N. A network for any number of users, such as `SetNetwork`, may be asked about other numbers
+            too: the memory then makes room, and K stays within what the quantizer has for so few.
         num_features: F of an observation (N, F).
         network: a `torch.nn.Module` that maps (..., N, F) to logits (..., N), or a callable of
             (num_users, num_features) that makes one; `FullyConnected` with layers of 120 and 80 by default.
@@ -199,9 +199,9 @@ class OffloadingAgent:
             ValueError: when `observation` has another shape or is not finite, or `evaluate` returns another
                 shape or nan for the best candidate. (Of tensors, shapes only.)
         """
-        observation = self._checked(observation)
-        most = self._most_candidates(observation)
-        relaxed = self._relaxed(observation)
+        checked = self._checked(observation)
+        most = self._most_candidates(checked)
+        relaxed = self._relaxed(checked)
         candidates: Any
         if getattr(evaluate, "takes_nested", False) and hasattr(self.quantizer, "nested"):
             candidates = self.quantizer.nested(relaxed, most)
@@ -215,7 +215,7 @@ class OffloadingAgent:
         else:
             best, value = self._best_of_each(values, most)
         decision = pick(candidates, best)
-        self._encode(observation, decision)
+        self._encode(checked, decision)
         self.best_candidate = best
         self._adaptive_k.update(best)
         own = isinstance(candidates, Nested) or self._device is not None
@@ -232,27 +232,27 @@ class OffloadingAgent:
 
         Raises ValueError when `k` is out of the quantizer's range, or as `decide`.
         """
-        observation = self._checked(observation)
-        num_users = observation.shape[-2]
+        checked = self._checked(observation)
+        num_users = checked.shape[-2]
         if k is None:
-            k = self._most_candidates(observation)
+            k = self._most_candidates(checked)
         elif whole_number("k", k) > (most := self.quantizer.max_candidates(num_users)):
             raise ValueError(f"k must be 1 to {most} for {num_users} users, got {k}")
-        return self.quantizer(self._relaxed(observation), k, self._rng)
+        return self.quantizer(self._relaxed(checked), k, self._rng)
 
     def remember(self, observation: ArrayLike, decision: ArrayLike) -> None:
         """Store an observation (..., N, F) and its best decision (..., N).
 
         Raises ValueError, and stores nothing, when a shape differs or the decision holds anything but 0 and 1.
         """
-        observation = self._checked(observation)
+        checked = self._checked(observation)
         given: Any = np.asarray(decision) if self._device is None else decision
-        shape = tuple(observation.shape[:-1])
+        shape = tuple(checked.shape[:-1])
         if tuple(given.shape) != shape:
             raise ValueError(f"decision must have shape {shape}, got {tuple(given.shape)}")
         if self._device is None and not ((given == 0) | (given == 1)).all():
             raise ValueError(f"decision must hold only 0 and 1, got {given.tolist()}")
-        self.memory.remember(observation, given)
+        self.memory.remember(checked, given)
 
     def learn(self) -> Any:
         """Train on one minibatch of the memory; returns its loss before the step, with replicas (R,).
@@ -462,7 +462,7 @@ class OffloadingAgent:
         logits = self.learner.predict(observation[..., None, :, :])[..., 0, :]
         if self._device is not None:
             return torch.sigmoid(logits.double())
-        return 1 / (1 + np.exp(-logits.astype(np.float64)))
+        return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
 
     def _checked(self, observation: Any) -> Any:
         on_host = self._device is None

@@ -14,7 +14,9 @@ from agent.quantizer import QUANTIZERS, Quantizer
 from agent.set_network import SetNetwork
 from agent.stacked import StackedLearner
 
-NETWORKS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (FullyConnected, Convolutional, SetNetwork)}
+NETWORKS: dict[str, type[nn.Module]] = {
+    kind.__name__: kind for kind in (FullyConnected, Convolutional, SetNetwork)
+}
 """The networks that a checkpoint can name; each has its constructor's arguments in `settings`."""
 NetworkFactory = Callable[[int, int], nn.Module]
 """Makes a network from the number of users and of features a user."""

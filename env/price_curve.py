@@ -18,7 +18,7 @@ COARSE = 96
 FINE = 64
 """Steps of the table between two of them."""
 RANGE = -5.5, 26.0
-"""ln y of the smallest slope in the table: prices from 1e-5 to 25 times that slope. Others are for `split_time`."""
+"""ln y of the smallest slope in the table: prices from 1e-5 to 25 times that slope. `split_time` knows others."""
 CACHED = 512
 """Decisions whose rates are found together on the host: their arrays fit a processor's cache."""
 NO_RATE = 1e-9

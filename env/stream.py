@@ -57,7 +57,10 @@ class Stream:
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to draw the current block again."""
-        return {"rngs": [json.dumps(state) for state in self._start["rngs"]], "processes": self._start["processes"]}
+        return {
+            "rngs": [json.dumps(state) for state in self._start["rngs"]],
+            "processes": self._start["processes"],
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to before the block that was the last when `state_dict` was asked."""

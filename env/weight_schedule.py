@@ -33,7 +33,7 @@ class WeightSchedule:
 
 
 class AlternatingWeights:
-    """All users change their weight at once, to and fro: the largest becomes the smallest, and so on (DROO, fig. 9).
+    """All users change their weight at once, to and fro: the largest becomes the smallest (DROO, fig. 9).
 
     Args:
         interval: frames between two changes.

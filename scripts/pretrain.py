@@ -26,10 +26,9 @@ FRAMES = 32
 
 
 def draw(rng: np.random.Generator, num_users: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gains and weights (frames, N): Rayleigh fading; a third of the frames with the published weights in any order.
+    """Gains and weights (frames, N): Rayleigh fading; a third of the frames with weights 1 and 1.5 at random.
 
-    In the others the weights differ up to a hundredfold, more from frame to frame, so that the rule carries over to
-    crowds far larger: a light user among heavy ones sees what a user among many sees.
+    In the others the weights differ up to a hundredfold, so that the rule carries over to far larger crowds: a light user among heavy ones sees what a user among many sees.
     """
     average = [PathLoss(rng.uniform(*DISTANCES, num_users)).average_gain(num_users) for _ in range(frames)]
     gains = np.array(average) * rng.exponential(size=(frames, num_users))
@@ -98,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--steps", type=int, default=4000, help="batches")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parents[1] / "agent" / "pretrained.npz")
+    parser.add_argument(
+        "--output", type=Path, default=Path(__file__).resolve().parents[1] / "agent" / "pretrained.npz"
+    )
     parser.add_argument("--frames", type=int, default=200, help="of each size to assess it on")
     arguments = parser.parse_args()
     try:

@@ -18,7 +18,7 @@ from agent.run_folder import RunFolder
 
 
 def main() -> None:
-    """Print one row a configuration; runs that differ in nothing but their seed share it."""
+    """Print one row a configuration; runs that differ in nothing but their seed share it, as do replicas."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("runs", nargs="+", help="folders written by simulate.py")
     parser.add_argument(
@@ -44,14 +44,15 @@ def collect(runs: list[str]) -> dict[str, NDArray[np.float64]]:
     names: dict[str, str] = {}
     rates: dict[str, list[NDArray[np.float64]]] = {}
     for run in map(Path, runs):
-        folder = RunFolder(run)
-        settings = yaml.safe_load(folder.read_config())
+        settings = yaml.safe_load(RunFolder(run).read_config())
+        folder = RunFolder(run, settings.get("replicas"))
         settings.pop("seed")
-        rate = folder.read_metrics()["normalized_rate"]
-        if np.isnan(rate).any():
+        metrics = folder.read_metrics()
+        if np.isnan(metrics["normalized_rate"]).any():
             raise ValueError(f"{run} knows no optimum for its frames")
+        each = folder.read_each()
         name = names.setdefault(yaml.safe_dump(settings), re.sub(r"[-_]\d+$", "", run.name))
-        rates.setdefault(name, []).append(rate)
+        rates.setdefault(name, []).extend([metrics["normalized_rate"]] if each is None else each.T)
     return {name: np.array([rate[: min(map(len, group))] for rate in group]) for name, group in rates.items()}
 
 
@@ -64,7 +65,7 @@ def table(rates: dict[str, NDArray[np.float64]], windows: list[tuple[int, ...]])
             raise ValueError(f"windows must lie within the {group.shape[1]} frames of {name}")
         means = np.array([group[:, first:last].mean(1) for first, last in windows])
         spread = means.std(1, ddof=1) if len(group) > 1 else np.full(len(windows), np.nan)
-        cells = [f"{mean:.5f} ± {std:.5f}" for mean, std in zip(means.mean(1), spread, strict=True)]
+        cells = [f"{mean:.6f} ± {std:.6f}" for mean, std in zip(means.mean(1), spread, strict=True)]
         lines.append(f"| {name} | {len(group)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

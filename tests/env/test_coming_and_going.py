@@ -51,7 +51,9 @@ def test_random_arrivals_and_departures_last_as_long_as_they_should():
 
 
 def test_weights_follow_their_schedule():
-    world = WirelessPoweredMEC(4, weight_schedule=WeightSchedule({2: [2, 2, 1, 1], 5: [3, 1, 1, 1]}), observation="user")
+    world = WirelessPoweredMEC(
+        4, weight_schedule=WeightSchedule({2: [2, 2, 1, 1], 5: [3, 1, 1, 1]}), observation="user"
+    )
     _, seen = watch(world, 7)
     expected = [[1, 1.5, 1, 1.5]] * 2 + [[2, 2, 1, 1]] * 3 + [[3, 1, 1, 1]] * 2
     np.testing.assert_allclose(np.exp(seen[..., 1]), expected)
@@ -77,7 +79,11 @@ def test_rates_and_optimum_use_the_weights_of_the_frame():
 def test_such_a_world_goes_on(frame):
     def make(seed):
         return WirelessPoweredMEC(
-            4, presence=RandomPresence(20, 10), weight_schedule=AlternatingWeights(30, 30), observation="user", seed=seed
+            4,
+            presence=RandomPresence(20, 10),
+            weight_schedule=AlternatingWeights(30, 30),
+            observation="user",
+            seed=seed,
         )
 
     world = make(1)
