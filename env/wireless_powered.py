@@ -52,8 +52,8 @@ class WirelessPoweredMEC:
             computes and sends nothing, whatever is decided for it.
         weight_schedule: weights that change over time; by default they do not.
         observation: what `observe` shows of each user: 'log_gain', ``ln(gain_scale h)``, or 'gain',
-            ``gain_scale h`` (F = 1; of a user that is off -12 or 0), or 'user': ``ln(gain_scale h)``, ``ln w``, and
-            1 for a user that is on, all 0 for one that is off (F = 3).
+            ``gain_scale h`` (F = 1; of a user that is off -12 or 0), or 'user': ``ln(gain_scale h)``, ``ln w``,
+            and 1 for a user that is on, all 0 for one that is off (F = 3).
         gain_scale: brings the gains close to 1 (the published code's 1e6).
         transmit_power: P of the access point, W.
         harvesting_efficiency: mu, in (0, 1].

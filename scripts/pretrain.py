@@ -28,7 +28,8 @@ FRAMES = 32
 def draw(rng: np.random.Generator, num_users: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
     """Gains and weights (frames, N): Rayleigh fading; a third of the frames with weights 1 and 1.5 at random.
 
-    In the others the weights differ up to a hundredfold, so that the rule carries over to far larger crowds: a light user among heavy ones sees what a user among many sees.
+    In the others the weights differ up to a hundredfold, so that the rule carries over to far larger crowds: a
+    light user among heavy ones sees what a user among many sees.
     """
     average = [PathLoss(rng.uniform(*DISTANCES, num_users)).average_gain(num_users) for _ in range(frames)]
     gains = np.array(average) * rng.exponential(size=(frames, num_users))
