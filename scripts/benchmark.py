@@ -1,25 +1,50 @@
-"""Time a frame and of that its parts: network, quantizer, critic, learning; and time and gap of the optimum.
+"""Time a frame and of that its parts, against its network alone, a textbook implementation, and replicas of it.
 
-python scripts/benchmark.py --backend torch
+python scripts/benchmark.py
+python scripts/benchmark.py --parts network replicas --plots plots
+python scripts/benchmark.py --quick
+
+Ratios are medians over repetitions, within each of which the things compared take turns. One CPU thread, but for
+replicas.
 """
 
 import argparse
+import functools
 import json
+import multiprocessing
+import os
+import platform
+import resource
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from commandline import USER_ERRORS, fail
+from textbook import MEMORY_SIZE, Memory, Textbook, learn, make_network, relax
 
 import numpy as np
 import torch
 
 from agent import OffloadingAgent
+from agent.replicas import Group, advance, split
 from env import WirelessPoweredMEC
 
 PARTS = ("network", "quantizer", "critic", "learning")
+QUICK = {
+    "users": [10, 30],
+    "textbook_users": [10],
+    "textbook_frames": [2],
+    "replicas": [1, 4],
+    "device_replicas": 64,
+    "frames": 40,
+    "optimum_frames": 5,
+    "repetitions": 2,
+}
+Row = dict[str, Any]
 
 
 class Stopwatch:
@@ -29,8 +54,9 @@ class Stopwatch:
         self.seconds: dict[str, float] = defaultdict(float)
 
     def wrap(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function`, its time counted under `part`."""
+        """`function` with the attributes that it has, its time counted under `part`."""
 
+        @functools.wraps(function)
         def timed(*arguments: Any, **keywords: Any) -> Any:
             start = time.perf_counter()
             result = function(*arguments, **keywords)
@@ -46,34 +72,262 @@ class TimedQuantizer:
     def __init__(self, quantizer: Any, watch: Stopwatch) -> None:
         self.max_candidates = quantizer.max_candidates
         self._call = watch.wrap("quantizer", quantizer)
+        if hasattr(quantizer, "nested"):
+            self.nested = watch.wrap("quantizer", quantizer.nested)
 
     def __call__(self, *arguments: Any) -> Any:
         return self._call(*arguments)
 
 
-def play(agent: OffloadingAgent, env: WirelessPoweredMEC, frames: int) -> float:
-    """Seconds for `frames` whole online frames: observe, decide, step."""
-    start = time.perf_counter()
-    for _ in range(frames):
-        decision, _ = agent.decide(env.observe(), env.evaluate)
-        env.step(decision)
-    return time.perf_counter() - start
+class Frames:
+    """Whole online frames, one after another: observe, decide, step; K = N fixed."""
+
+    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
+        self.env = WirelessPoweredMEC(num_users)
+        self.agent = OffloadingAgent(num_users, **settings)
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames."""
+        agent, env = self.agent, self.env
+        start = time.perf_counter()
+        for _ in range(frames):
+            decision, _ = agent.decide(env.observe(), env.evaluate)
+            env.step(decision)
+        return time.perf_counter() - start
 
 
-def measure(num_users: int, frames: int, agent_settings: dict[str, Any]) -> dict[str, float]:
-    """Microseconds a frame: the whole, and its parts, after as many frames of warm-up."""
-    env = WirelessPoweredMEC(num_users)
-    agent = OffloadingAgent(num_users, **agent_settings)
-    play(agent, env, frames)
-    whole = play(agent, env, frames)
+class TimedFrames(Frames):
+    """The same under a stopwatch, which itself takes about a microsecond a frame and part."""
 
-    watch = Stopwatch()
-    agent.relax = watch.wrap("network", agent.relax)  # type: ignore[method-assign]
-    agent.quantizer = TimedQuantizer(agent.quantizer, watch)
-    agent.learn = watch.wrap("learning", agent.learn)  # type: ignore[method-assign]
-    env.evaluate = watch.wrap("critic", env.evaluate)  # type: ignore[method-assign]
-    play(agent, env, frames)
-    return {"frame": whole / frames * 1e6, **{part: watch.seconds[part] / frames * 1e6 for part in PARTS}}
+    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
+        super().__init__(num_users, settings)
+        agent, self.watch = self.agent, Stopwatch()
+        agent._relaxed = self.watch.wrap("network", agent._relaxed)  # type: ignore[method-assign]
+        agent.quantizer = TimedQuantizer(agent.quantizer, self.watch)
+        self.env.evaluate = self.watch.wrap("critic", self.env.evaluate)  # type: ignore[method-assign]
+        agent._learn = self.watch.wrap("learning", agent._learn)  # type: ignore[method-assign]
+
+
+class NetworkAlone:
+    """What plain torch takes for the network of a frame by itself.
+
+    One forward pass of batch 1, from a NumPy observation to a NumPy relaxed decision, and every
+    `training_interval` frames a learning step with an Adam made anew, on a minibatch of a full memory.
+    """
+
+    def __init__(self, num_users: int, training_interval: int) -> None:
+        rng = np.random.default_rng(0)
+        self.network = make_network(num_users)
+        self.memory = Memory(num_users)
+        for _ in range(MEMORY_SIZE):
+            self.memory.remember(rng.exponential(size=num_users), rng.integers(2, size=num_users))
+        self.training_interval = training_interval
+        self._frame = 0
+        self._rng = rng
+
+    def play(self, frames: int) -> float:
+        """Seconds for the network of `frames` frames."""
+        observations = self._rng.exponential(size=(frames, self.memory.rows.shape[1] // 2))
+        start = time.perf_counter()
+        for observation in observations:
+            relax(self.network, observation)
+            self._frame += 1
+            if self._frame % self.training_interval == 0:
+                learn(self.network, *self.memory.sample(self._rng))
+        return time.perf_counter() - start
+
+
+class TextbookFrames:
+    """Frames of the textbook loop; its gains are drawn before the clock runs."""
+
+    def __init__(self, num_users: int, training_interval: int) -> None:
+        self.env = WirelessPoweredMEC(num_users)
+        self.textbook = Textbook(num_users, training_interval=training_interval)
+
+    def learn_from(self, other: Frames, frames: int) -> None:
+        """Warm up on the decisions of `other`: it then values candidates of a network that has learned as much."""
+        for _ in range(frames):
+            gains = other.env.gains
+            decision, _ = other.agent.decide(other.env.observe(), other.env.evaluate)
+            other.env.step(decision)
+            self.textbook.encode(gains, decision)
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames."""
+        seconds = 0.0
+        for _ in range(frames):
+            start = time.perf_counter()
+            decided = self.textbook.decide(self.env.gains)
+            seconds += time.perf_counter() - start
+            self.env.step(decided.decision)
+        return seconds
+
+
+def benchmark_parts(arguments: argparse.Namespace) -> list[Row]:
+    """Where the time of a frame goes, microseconds; the stopwatch's own time is in the rest."""
+    print(f"\nthe parts of a frame, microseconds, median of {arguments.repetitions}")
+    print(f"{'users':>6} {'frame':>9} " + " ".join(f"{part:>9}" for part in PARTS) + f" {'rest':>9}")
+    rows = []
+    for num_users in arguments.users:
+        whole, timed = (kind(num_users, agent_settings(arguments)) for kind in (Frames, TimedFrames))
+        whole.play(arguments.frames)
+        timed.play(arguments.frames)
+        runs = []
+        for _ in range(arguments.repetitions):
+            timed.watch.seconds.clear()
+            whole_seconds = whole.play(arguments.frames)
+            watched = timed.play(arguments.frames)
+            in_parts = [timed.watch.seconds[part] for part in PARTS]
+            runs.append([whole_seconds, *in_parts, watched - sum(in_parts)])
+        medians = (1e6 * np.median(runs, axis=0) / arguments.frames).tolist()
+        row = dict(zip(("frame", *PARTS, "rest"), medians, strict=True))
+        rows.append({"users": num_users, **row})
+        print(f"{num_users:>6} " + " ".join(f"{value:>9.1f}" for value in row.values()))
+    return rows
+
+
+def benchmark_network(arguments: argparse.Namespace) -> Row:
+    """Whole frames over the network alone, and how they grow with the number of users."""
+    print(f"\na frame over its network alone in plain torch, microseconds, median of {arguments.repetitions}")
+    print(f"{'users':>6} {'frame':>9} {'network':>9} {'ratio':>9}")
+    players = [
+        (Frames(num_users, agent_settings(arguments)), NetworkAlone(num_users, arguments.training_interval))
+        for num_users in arguments.users
+    ]
+    times = take_turns([player for pair in players for player in pair], arguments.frames, arguments.repetitions)
+    frame, network = times[:, ::2], times[:, 1::2]
+    rows = []
+    for place, num_users in enumerate(arguments.users):
+        row = {
+            "frame": 1e6 * float(np.median(frame[:, place])),
+            "network": 1e6 * float(np.median(network[:, place])),
+            "ratio": float(np.median(frame[:, place] / network[:, place])),
+        }
+        rows.append({"users": num_users, **row})
+        print(f"{num_users:>6} {row['frame']:>9.1f} {row['network']:>9.1f} {row['ratio']:>9.3f}")
+    growth = float(np.median(frame[:, -1] / frame[:, 0]))
+    print(f"a frame of {arguments.users[-1]} users over one of {arguments.users[0]}: {growth:.2f}")
+    return {"rows": rows, "growth": growth}
+
+
+def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
+    """The textbook loop over whole frames."""
+    print(f"\nthe textbook loop over a frame, microseconds, median of {arguments.repetitions}")
+    print(f"{'users':>6} {'frame':>9} {'textbook':>11} {'ratio':>9}")
+    rows = []
+    for num_users, textbook_frames in zip(arguments.textbook_users, arguments.textbook_frames, strict=True):
+        whole = Frames(num_users, agent_settings(arguments))
+        textbook = TextbookFrames(num_users, arguments.training_interval)
+        textbook.learn_from(whole, arguments.frames)
+        textbook.play(1)
+        times = []
+        for _ in range(arguments.repetitions):
+            fast = whole.play(arguments.frames) / arguments.frames
+            times.append((fast, textbook.play(textbook_frames) / textbook_frames))
+        frame, slow = np.array(times).T
+        row = {
+            "frame": 1e6 * float(np.median(frame)),
+            "textbook": 1e6 * float(np.median(slow)),
+            "ratio": float(np.median(slow / frame)),
+        }
+        rows.append({"users": num_users, **row})
+        print(f"{num_users:>6} {row['frame']:>9.1f} {row['textbook']:>11.1f} {row['ratio']:>9.0f}")
+    return rows
+
+
+def take_turns(players: Sequence[Any], frames: int, repetitions: int) -> np.ndarray:
+    """Seconds a frame, (repetitions, players), after a warm-up of as many frames."""
+    for player in players:
+        player.play(frames)
+    return np.array([[player.play(frames) / frames for player in players] for _ in range(repetitions)])
+
+
+class Replicas:
+    """Frames of R replicas in groups, one a thread; of one run, without the dimension of replicas."""
+
+    def __init__(
+        self, replicas: int, num_users: int, threads: int, settings: dict[str, Any], device: str | None = None
+    ) -> None:
+        if replicas == 1:
+            self.groups = [Group(WirelessPoweredMEC(num_users), OffloadingAgent(num_users, **settings))]
+            return
+        self.groups = []
+        for places in split(replicas, threads):
+            side_by_side: Any = {"seed": list(places), "replicas": len(places), "device": device}
+            env = WirelessPoweredMEC(num_users, **side_by_side)
+            self.groups.append(Group(env, OffloadingAgent(num_users, **settings, **side_by_side)))
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames of all replicas."""
+        start = time.perf_counter()
+        advance(self.groups, frames, optimum=False)
+        return time.perf_counter() - start
+
+
+def benchmark_replicas(arguments: argparse.Namespace) -> Row:
+    """Run-frames a second and memory of one run and of many at once."""
+    num_users, threads, settings = arguments.users[0], arguments.threads, agent_settings(arguments)
+    print(f"\nreplicas, {num_users} users, {threads} threads, median of {arguments.repetitions}")
+    print(f"{'runs':>6} {'run-frames/s':>13} {'over one':>9} {'MB a run':>9}")
+    counts = sorted({1, *arguments.replicas})
+    memory = [peak_memory_apart(count, num_users, threads, settings) for count in counts]
+    players = [Replicas(count, num_users, threads, settings) for count in counts]
+    speeds = counts / take_turns(players, arguments.frames, arguments.repetitions)
+    rows = []
+    for place, count in enumerate(counts):
+        row = {
+            "run_frames_per_second": float(np.median(speeds[:, place])),
+            "over_one": float(np.median(speeds[:, place] / speeds[:, 0])),
+            "megabytes_a_run": None if count == 1 else (memory[place] - memory[0]) / count / 1e6,
+        }
+        rows.append({"replicas": count, **row})
+        extra = "" if count == 1 else f"{row['megabytes_a_run']:>9.2f}"
+        print(f"{count:>6} {row['run_frames_per_second']:>13.0f} {row['over_one']:>9.2f} {extra}")
+    return {"users": num_users, "threads": threads, "rows": rows}
+
+
+def peak_memory_apart(replicas: int, num_users: int, threads: int, settings: dict[str, Any]) -> int:
+    """Peak memory, bytes, of a process of its own that fills the replay memories of R replicas."""
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=fresh) as pool:
+        return pool.submit(_peak_memory, replicas, num_users, threads, settings).result()
+
+
+def _peak_memory(replicas: int, num_users: int, threads: int, settings: dict[str, Any]) -> int:
+    torch.set_num_threads(1)
+    Replicas(replicas, num_users, threads, settings).play(MEMORY_SIZE)
+    status = Path("/proc/self/status")
+    if status.exists():  # what is asked below has, on Linux, the parent's peak in it
+        lines = (line.split() for line in status.read_text().splitlines())
+        return 1024 * next(int(words[1]) for words in lines if words[0] == "VmHWM:")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def benchmark_device(arguments: argparse.Namespace) -> Row | None:
+    """Run-frames a second of many replicas on a CUDA device, and how busy it is; None where there is none."""
+    count, num_users = arguments.device_replicas, arguments.users[0]
+    if not torch.cuda.is_available():
+        print(f"\n{count} replicas on a device: skipped, there is no CUDA device")
+        return None
+    name = torch.cuda.get_device_name()
+    player = Replicas(count, num_users, 1, {**agent_settings(arguments), "backend": "torch"}, "cuda")
+    seconds = float(np.median(take_turns([player], arguments.frames, arguments.repetitions)))
+    row = {"run_frames_per_second": count / seconds, "busy": kernel_seconds(player) / seconds}
+    print(f"\n{count} replicas, {num_users} users, on one {name}, median of {arguments.repetitions}")
+    print(f"{row['run_frames_per_second']:.0f} run-frames/s, {row['busy']:.0%} of the time inside kernels")
+    return {"replicas": count, "users": num_users, "device": name, **row}
+
+
+def kernel_seconds(player: Replicas, frames: int = 50) -> float:
+    """Seconds a frame that the device spends in kernels, by torch's profiler, which slows the host only."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        player.play(frames)
+        torch.cuda.synchronize()
+    on_device = (event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA)
+    kernels = [event for event in on_device if not event.name.startswith(("Memcpy", "Memset"))]
+    return sum(event.time_range.elapsed_us() for event in kernels) / 1e6 / frames
 
 
 def measure_optimum(num_users: int, frames: int, random_weights: bool) -> dict[str, float]:
@@ -106,11 +360,12 @@ def measure_optimum(num_users: int, frames: int, random_weights: bool) -> dict[s
     }
 
 
-def benchmark_optimum(frames: int) -> list[dict[str, Any]]:
+def benchmark_optimum(arguments: argparse.Namespace) -> list[Row]:
     """Print and return the figures of the optimum for 10 to 1,000 users, published and random weights."""
+    frames = arguments.optimum_frames
     print(f"\nthe certified optimum of {frames} frames: milliseconds a frame, and relative gap")
     print(f"{'users':>6} {'weights':>10} {'single':>8} {'batch':>8} {'allocate':>9} {'gap<=1e-6':>10} {'gap':>9}")
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for random_weights in (False, True):
         for num_users in (10, 30, 100, 300, 1000):
             row = measure_optimum(num_users, frames, random_weights)
@@ -127,41 +382,130 @@ def benchmark_optimum(frames: int) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    """Print a table of medians, and write them as JSON where asked."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--users", type=int, nargs="+", default=[10, 30, 100])
-    parser.add_argument("--frames", type=int, default=300, help="frames a repetition")
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--backend", choices=["numpy", "torch"], default="numpy")
-    parser.add_argument("--quantizer", choices=["OP", "KNN", "OPN", "OP+KNN"], default="OP")
-    parser.add_argument("--training_interval", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1, help="of torch; NumPy's: OPENBLAS_NUM_THREADS")
-    parser.add_argument("--json", type=Path, help="file for the results")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    settings = {
+def plot(results: dict[str, Any], folder: Path) -> list[Path]:
+    """Save time a frame over users, and run-frames a second over replicas, of the parts that ran."""
+    from matplotlib.figure import Figure
+
+    paths = []
+    curves: dict[str, dict[int, float]] = {}
+    for row in results.get("parts", []):
+        for part in ("frame", *PARTS, "rest"):
+            curves.setdefault(part, {})[row["users"]] = row[part]
+    for row in results.get("network", {"rows": []})["rows"]:
+        curves.setdefault("frame", {}).setdefault(row["users"], row["frame"])
+        curves.setdefault("network alone, plain torch", {})[row["users"]] = row["network"]
+    for row in results.get("textbook", []):
+        curves.setdefault("frame of the textbook loop", {})[row["users"]] = row["textbook"]
+    if curves:
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes = figure.subplots()
+        for label, points in curves.items():
+            width = 2 if label == "frame" else 1
+            axes.plot(list(points), list(points.values()), marker="o", linewidth=width, label=label)
+        axes.set(xscale="log", yscale="log", xlabel="Users N (K = N candidates)", ylabel="Time a frame (µs)")
+        users = sorted({count for points in curves.values() for count in points})
+        axes.set_xticks(users, [str(count) for count in users], minor=False)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+        paths.append(folder / "time_of_a_frame.png")
+        figure.savefig(paths[-1], dpi=120)
+    if "replicas" in results:
+        many = results["replicas"]
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        axes = figure.subplots()
+        counts = [row["replicas"] for row in many["rows"]]
+        label = f"{many['users']} users, {many['threads']} CPU threads"
+        axes.plot(counts, [row["run_frames_per_second"] for row in many["rows"]], marker="o", label=label)
+        device = results.get("device")
+        if device:
+            axes.plot(device["replicas"], device["run_frames_per_second"], "s", label=device["device"])
+        axes.set(xscale="log", yscale="log", xlabel="Replicas R", ylabel="Frames of all runs (1/s)")
+        axes.set_xticks(counts, [str(count) for count in counts], minor=False)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+        paths.append(folder / "replicas.png")
+        figure.savefig(paths[-1], dpi=120)
+    return paths
+
+
+def agent_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The published agent with K = N fixed, and what the command line says."""
+    return {
         "backend": arguments.backend,
         "quantizer": arguments.quantizer,
-        "adaptive_interval": None,
         "training_interval": arguments.training_interval,
+        "adaptive_interval": None,
+        "betas": (0.09, 0.999),
+        "weight_decay": 1e-4,
+        "published": True,
     }
-    results = []
-    print(f"microseconds a frame, K = N fixed, {settings}, median of {arguments.repetitions}")
-    print(f"{'users':>6} {'frame':>9} " + " ".join(f"{part:>9}" for part in PARTS) + f" {'rest':>9}")
+
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "parts": benchmark_parts,
+    "network": benchmark_network,
+    "textbook": benchmark_textbook,
+    "replicas": benchmark_replicas,
+    "device": benchmark_device,
+    "optimum": benchmark_optimum,
+}
+
+
+def parse() -> argparse.Namespace:
+    """The command line; `--quick` changes the defaults of what is not given."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS), help="what to run")
+    users = [10, 30, 100, 300, 1000]
+    parser.add_argument("--users", type=int, nargs="+", default=users, help="of replicas the first number")
+    parser.add_argument("--textbook_users", type=int, nargs="+", default=[10, 30, 100])
+    parser.add_argument("--textbook_frames", type=int, nargs="+", default=[20, 5, 1], help="a repetition, each")
+    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 4, 16, 64, 256])
+    parser.add_argument("--device_replicas", type=int, default=4096, help="where there is a CUDA device")
+    parser.add_argument("--frames", type=int, default=320, help="frames a repetition")
+    parser.add_argument("--optimum_frames", type=int, default=300)
+    parser.add_argument("--repetitions", type=int, default=11)
+    parser.add_argument("--backend", choices=["numpy", "torch"], default="numpy", help="on a device always torch")
+    parser.add_argument("--quantizer", choices=["OP", "KNN", "OPN", "OP+KNN"], default="OP")
+    parser.add_argument("--training_interval", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of replicas")
+    parser.add_argument("--quick", action="store_true", help="a few frames of everything, to see it run")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--plots", type=Path, help="folder for the plots")
+    if parser.parse_args().quick:
+        parser.set_defaults(**QUICK)
+    arguments = parser.parse_args()
+    for name in ("users", "textbook_users", "textbook_frames", "replicas", "device_replicas", "frames"):
+        if np.min(getattr(arguments, name)) < 1:
+            parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
+    for name in ("optimum_frames", "repetitions", "threads"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
+    if len(arguments.textbook_users) != len(arguments.textbook_frames):
+        parser.error("textbook_frames must be as many numbers as textbook_users")
+    return arguments
+
+
+def main() -> None:
+    """Print tables of medians, and write them as JSON and plots where asked."""
+    arguments = parse()
+    torch.set_num_threads(1)
+    settings = agent_settings(arguments)
+    print(f"K = N fixed, {settings}; {arguments.frames} frames a repetition")
+    results: dict[str, Any] = {}
     try:
-        for num_users in arguments.users:
-            runs = [measure(num_users, arguments.frames, settings) for _ in range(arguments.repetitions)]
-            row = {name: float(np.median([run[name] for run in runs])) for name in ("frame", *PARTS)}
-            rest = row["frame"] - sum(row[part] for part in PARTS)
-            results.append({"users": num_users, **row, "rest": rest})
-            print(f"{num_users:>6} " + " ".join(f"{value:>9.1f}" for value in [*row.values(), rest]))
+        for part in arguments.parts:
+            results[part] = BENCHMARKS[part](arguments)
+        if arguments.json:
+            versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
+            content = {"settings": settings, "frames": arguments.frames, "repetitions": arguments.repetitions}
+            content |= {"versions": versions, "processors": os.cpu_count(), **results}
+            arguments.json.write_text(json.dumps(content, indent=2) + "\n")
+        if arguments.plots:
+            arguments.plots.mkdir(parents=True, exist_ok=True)
+            for path in plot(results, arguments.plots):
+                print(path)
     except USER_ERRORS as error:
         fail(error)
-    optimum = benchmark_optimum(arguments.frames)
-    if arguments.json:
-        content = {"settings": settings, "frames": results, "optimum": optimum}
-        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":
