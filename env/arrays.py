@@ -33,9 +33,14 @@ def positive(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
+def are_bits(value: Any) -> bool:
+    """Whether `value` is an array of integers that are all 0 or 1; quicker than to convert it first."""
+    return isinstance(value, np.ndarray) and value.dtype == np.int64 and not (value >> 1).any()
+
+
 def binary(name: str, value: ArrayLike) -> FloatArray:
     """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
-    if isinstance(value, np.ndarray) and value.dtype == np.int64 and not (value >> 1).any():  # the quick way
+    if are_bits(value):
         return value.astype(np.float64)
     array = _numbers(name, value)
     _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")

@@ -19,7 +19,7 @@ FINE = 64
 """Steps of the table between two of them."""
 RANGE = -5.5, 26.0
 """ln y of the smallest slope in the table: prices from 1e-5 to 25 times that slope. `split_time` knows others."""
-CACHED = 512
+CACHED = 1024
 """Decisions whose rates are found together on the host: their arrays fit a processor's cache."""
 NO_RATE = 1e-9
 """bit/s in place of a local rate of 0, where it divides."""
@@ -55,6 +55,7 @@ class PriceCurve:
 
             tables = {name: torch.as_tensor(table, device=device) for name, table in tables.items()}
         self._on_host = device is None
+        self._room = np.empty((2, CACHED, 2 * COARSE)) if self._on_host else None
         self.slope = tables["slope"]
         """(G,), bit/s."""
         self._price, self._sums = tables["price"], tables["sums"]
@@ -72,32 +73,39 @@ class PriceCurve:
 
     def _rate(self, local_rate: Array, snr: Array) -> Array:
         xp = namespace(local_rate)
-        third = (local_rate + NO_RATE)[:, None] / 3
+        third = (local_rate + NO_RATE) / 3
         # (3) at the coarse prices: what is left for local computing, v - sum W H / (1 + y), over S / 3, must equal
-        # inverse_a^(2/3); both cubed.
-        sums = snr @ self._sums
-        inverse_a = sums[:, :COARSE] + 1
-        left = (self._price - sums[:, COARSE:]) / third
-        too_low = left * left * left < inverse_a * inverse_a
-        below = too_low[:, 1:-1].sum(-1)
+        # inverse_a^(2/3); both cubed. In memory of its own, since fresh memory would cost more than the arithmetic.
+        room, more_room = (None, None) if self._room is None else self._room[:, : len(snr)]
+        sums = xp.matmul(snr, self._sums, out=room)
+        inverse_a, left = sums[:, :COARSE], sums[:, COARSE:]
+        inverse_a += 1
+        xp.subtract(self._price, left, out=left)
+        left /= third[:, None]
+        cubed = xp.multiply(left, left, out=None if more_room is None else more_room[:, COARSE:])
+        cubed *= left
+        squared = xp.multiply(inverse_a, inverse_a, out=None if more_room is None else more_room[:, :COARSE])
+        below = (cubed[:, 1:-1] < squared[:, 1:-1]).sum(-1)
         # The root between two of them, where the logarithm of (3)'s sides is all but straight in ln y, is in this
         # step of the fine table or beside it;
-        at = (xp.arange(len(below), device=below.device), xp.stack([below, below + 1]))
-        excess = xp.log1p(third[:, 0] * (inverse_a[at] ** (2 / 3) - left[at]) / self._price[at[1]])
-        share = excess[0] / (excess[0] - excess[1])
+        row, above = xp.arange(len(below), device=below.device), below + 1
+        low = xp.log1p(third * (inverse_a[row, below] ** (2 / 3) - left[row, below]) / self._price[below])
+        high = xp.log1p(third * (inverse_a[row, above] ** (2 / 3) - left[row, above]) / self._price[above])
+        share = low / (low - high)
         if self._on_host:
             if not (abs(share - 0.5) <= 0.5).all():  # out of range
                 return split_time(local_rate, snr, self.slope).rate
             place = ((below + share) * FINE).astype(np.int64)
+            step, price = self._step.take(place, 0), self._step_price.take(place, 0)
         else:
             place = ((below + share.clip(0, 1)) * FINE).long()
+            step, price = self._step[place], self._step_price[place]
         # and the same between that step's ends gives the place to 1e-5.
-        step, price = self._step[place], self._step_price[place]
-        sums = xp.einsum("mkg,mg->mk", step, snr)
-        excess = xp.log((third * (sums[:, :2] + 1) ** (2 / 3) + sums[:, 2:]) / price)
-        share = excess[:, :1] / (excess[:, :1] - excess[:, 1:])
-        inverse_snr = step[:, 0] + share * (step[:, 1] - step[:, 0])
+        sums = (step @ snr[:, :, None])[..., 0]
+        ends = xp.log((third[:, None] * (sums[:, :2] + 1) ** (2 / 3) + sums[:, 2:]) / price)
+        share = (ends[:, 0] / (ends[:, 0] - ends[:, 1]))[:, None]
+        first = step[:, 0]
+        inverse_snr = first + share * (step[:, 1] - first)
         demand = snr * inverse_snr
         a = 1 / (1 + demand.sum(-1))
-        offloaded = (self.slope * demand * xp.log1p(1 / inverse_snr)).sum(-1)
-        return local_rate * a ** (1 / 3) + offloaded * a
+        return local_rate * a ** (1 / 3) + (demand * xp.log1p(1 / inverse_snr)) @ self.slope * a

@@ -18,6 +18,7 @@ from env.allocation import Allocation, split_time
 from env.arrays import (
     Array,
     FloatArray,
+    are_bits,
     binary,
     last_dimension,
     one_a_user,
@@ -203,7 +204,7 @@ class WirelessPoweredMEC:
         shape = (*self._lead, self.num_users)
         if np.shape(decision) != shape:
             raise ValueError(f"decision must have shape {shape}, got {np.shape(decision)}")
-        if self._device is None:
+        if self._device is None and not are_bits(decision):
             binary("decision", decision)
         self._place += 1
         if self._place == BLOCK:
