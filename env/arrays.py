@@ -40,7 +40,7 @@ def are_bits(value: Any) -> bool:
 
 def binary(name: str, value: ArrayLike) -> FloatArray:
     """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
-    if are_bits(value):
+    if isinstance(value, np.ndarray) and are_bits(value):
         return value.astype(np.float64)
     array = _numbers(name, value)
     _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")

@@ -75,7 +75,7 @@ class PriceCurve:
         xp = namespace(local_rate)
         third = (local_rate + NO_RATE) / 3
         # (3) at the coarse prices: what is left for local computing, v - sum W H / (1 + y), over S / 3, must equal
-        # inverse_a^(2/3); both cubed. In memory of its own, since fresh memory would cost more than the arithmetic.
+        # inverse_a^(2/3); both cubed. In memory of its own: fresh memory costs more than the sums.
         room, more_room = (None, None) if self._room is None else self._room[:, : len(snr)]
         sums = xp.matmul(snr, self._sums, out=room)
         inverse_a, left = sums[:, :COARSE], sums[:, COARSE:]
