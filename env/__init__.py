@@ -1,13 +1,19 @@
 """The world of the simulation: channel models and one module a problem. It knows nothing of agents."""
 
+from env.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
 from env.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
+from env.lyapunov import LyapunovMEC
 from env.optimum import Optimum
 from env.trace import RecordedTrace
 from env.wireless_powered import WirelessPoweredMEC
 
 __all__ = [
+    "Arrivals",
     "Channel",
+    "ConstantArrivals",
+    "ExponentialArrivals",
     "GaussMarkov",
+    "LyapunovMEC",
     "Optimum",
     "PathLoss",
     "Rayleigh",
