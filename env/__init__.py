@@ -3,7 +3,9 @@
 from env.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
 from env.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
 from env.lyapunov import LyapunovMEC
+from env.multi_task import MultiTaskMEC
 from env.optimum import Optimum
+from env.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from env.trace import RecordedTrace
 from env.wireless_powered import WirelessPoweredMEC
 
@@ -14,10 +16,14 @@ __all__ = [
     "ExponentialArrivals",
     "GaussMarkov",
     "LyapunovMEC",
+    "MultiTaskMEC",
     "Optimum",
     "PathLoss",
     "Rayleigh",
+    "RecordedTaskSizes",
     "RecordedTrace",
     "Rician",
+    "TaskSizes",
+    "UniformTaskSizes",
     "WirelessPoweredMEC",
 ]
