@@ -114,7 +114,7 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
 
 
 def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
-    """The optimal split for decisions (..., N), 1 where a user offloads and 0 elsewhere, against any frames (..., N).
+    """The optimal split for decisions (..., N), 1 where a user offloads, in frames (..., N) that broadcast.
 
     Raises:
         ArithmeticError: when Newton's method has not ended after `MAX_STEPS` (no known instance).

@@ -1,8 +1,8 @@
-"""The multi-task problem of the DDLO paper (Huang, Feng, Feng, Huang, Qian, Mobile Networks and Applications 2018).
+"""The multi-task problem of the DDLO paper (Huang, Feng, Feng, Huang and Qian, Mobile Networks and Appl. 2018).
 
-N users have M tasks each; every task is computed on the user's device (0) or on the server (1). A frame's cost adds
-up, over the users, the energy of all tasks and p times the longer of two delays: of computing the local tasks one
-after the other, and of sending and computing the offloaded ones. Energies in J, delays in s, sizes in MB.
+N users have M tasks each; every task is computed on the user's device (0) or on the server (1). A frame's cost
+adds up, over the users, the energy of all tasks and p times the longer of two delays: of computing the local tasks
+one after the other, and of sending and computing the offloaded ones. Energies in J, delays in s, sizes in MB.
 """
 
 import json
@@ -36,9 +36,9 @@ class TaskOptimum(NamedTuple):
 class MultiTaskMEC:
     """An environment of N users with M tasks each, whose cost is to be minimised.
 
-    An agent decides for every task, so the environment's `num_users` is N M: row ``i M + j`` of an observation, and
-    entry ``i M + j`` of a decision, is task j of user i. Values are negated costs, so that larger is better; the
-    ratio that stays below 1 is then ``optimum / value``, the least cost over the cost (`value_is_cost`).
+    An agent decides for every task, so the environment's `num_users` is N M: row ``i M + j`` of an observation,
+    and entry ``i M + j`` of a decision, is task j of user i. Values are negated costs, so that larger is better;
+    the ratio that stays below 1 is then ``optimum / value``, the least cost over the cost (`value_is_cost`).
 
     Args:
         num_devices: N, users.
@@ -53,7 +53,7 @@ class MultiTaskMEC:
         local_delay: s a bit computed on the device.
         server_cycles: CPU cycles a bit on the server.
         server_frequency: of the server's CPU, Hz.
-        size_scale: brings the observed sizes to order one, 1/MB.
+        typical_size: s0, MB; an observation is ``2 (size / s0 - 1)``, between -1 and 1 for the default sizes.
         seed: of the task sizes.
 
     Attributes:
@@ -81,7 +81,7 @@ class MultiTaskMEC:
         local_delay: float = 4.75e-7,
         server_cycles: float = 1900.0,
         server_frequency: float = 10e9,
-        size_scale: float = 1 / 30,
+        typical_size: float = 20.0,
         seed: int = 0,
     ) -> None:
         self.num_devices = whole_number("num_devices", num_devices)
@@ -111,7 +111,7 @@ class MultiTaskMEC:
         self._local_delay = delay_weight * _BITS * positive_number("local_delay", local_delay)
         sending = 1 / (positive_number("bandwidth", bandwidth) * shares)
         self._remote_delay = delay_weight * (sending + _BITS * server_delay)
-        self._size_scale = positive_number("size_scale", size_scale)
+        self._typical_size = positive_number("typical_size", typical_size)
         self._seed = whole_number("seed", seed, 0)
         self.reset()
 
@@ -126,7 +126,7 @@ class MultiTaskMEC:
 
     def observe(self) -> FloatArray:
         """What the agent sees of this frame, (N M, 1): each task's scaled size."""
-        return self._size_scale * self.sizes.reshape(-1, 1)
+        return 2 * (self.sizes.reshape(-1, 1) / self._typical_size - 1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Negated costs of decisions (K, N M) in this frame, (K,).
@@ -159,7 +159,8 @@ class MultiTaskMEC:
             np.broadcast_shapes(sizes.shape, decisions.shape)
         except ValueError as error:
             raise ValueError(
-                f"task_sizes {sizes.shape} and decisions {decisions.shape} must have leading dimensions that broadcast"
+                f"task_sizes {sizes.shape} and decisions {decisions.shape} must have leading dimensions that "
+                "broadcast"
             ) from error
         return self._cost(sizes, decisions)
 
