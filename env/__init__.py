@@ -4,6 +4,7 @@ from env.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
 from env.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
 from env.lyapunov import LyapunovMEC
 from env.multi_task import MultiTaskMEC
+from env.myopic import MyopicMEC
 from env.optimum import Optimum
 from env.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from env.trace import RecordedTrace
@@ -17,6 +18,7 @@ __all__ = [
     "GaussMarkov",
     "LyapunovMEC",
     "MultiTaskMEC",
+    "MyopicMEC",
     "Optimum",
     "PathLoss",
     "Rayleigh",

@@ -41,7 +41,7 @@ _ENERGY_WEIGHT = 10.0
 """F: the published solver multiplies the energy queue by it."""
 _OBSERVED = {"log_gain": (1e11, 1 / 50, 1 / 100), "gain": (1e10, 1e-4, 1e-4)}
 """What brings gains, data queues and energy queues to order one; 'gain' holds the published factors."""
-_EXHAUSTIVE_USERS = 12
+EXHAUSTIVE_USERS = 12
 """Up to here `frame_optimum` tries all 2^N decisions."""
 
 
@@ -86,6 +86,8 @@ class LyapunovMEC:
 
     Attributes:
         gains, data_queue (Mbit), energy_queue: (N,), of this frame. rate (Mbit), energy (J): (N,), of the last.
+        rate_scale: W / (v_u ln 2), Mbit/s; noise_power: W N0, W; cycles_per_mbit: of phi; and the settings
+        transmit_power, cpu_frequency, energy_coefficient and energy_threshold.
 
     Raises:
         ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
@@ -135,12 +137,12 @@ class LyapunovMEC:
         self.energy_threshold = positive_number("energy_threshold", energy_threshold)
         self._queue_factor = positive_number("energy_queue_factor", energy_queue_factor)
         rate_scale = positive_number("bandwidth", bandwidth) / positive_number("overhead", overhead) / np.log(2)
-        self._rate_scale = rate_scale / _MBIT  # Mbit a frame at exponent 1
-        self._noise = bandwidth * positive_number("noise_density", noise_density)
-        self._transmit_power = positive_number("transmit_power", transmit_power)
-        self._cpu_frequency = positive_number("cpu_frequency", cpu_frequency)
-        self._cycles_per_mbit = _MBIT * positive_number("cycles_per_bit", cycles_per_bit)
-        self._energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
+        self.rate_scale = rate_scale / _MBIT
+        self.noise_power = bandwidth * positive_number("noise_density", noise_density)
+        self.transmit_power = positive_number("transmit_power", transmit_power)
+        self.cpu_frequency = positive_number("cpu_frequency", cpu_frequency)
+        self.cycles_per_mbit = _MBIT * positive_number("cycles_per_bit", cycles_per_bit)
+        self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
         self._seed = whole_number("seed", seed, 0)
         self.reset()
 
@@ -176,15 +178,22 @@ class LyapunovMEC:
     def step(self, decision: ArrayLike) -> None:
         """Carry out a decision (N,) and move to the next frame: serve the queues, then let data arrive.
 
-        ``Q' = max(Q - r, 0) + A`` and ``Y' = max(Y + nu (e - threshold), 0)`` (LyDROO, eqs. 5 and 13).
+        ``Q' = max(Q - r, 0) + A`` and ``Y' = max(Y + nu (e - threshold), 0)`` (LyDROO, section III).
         Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
         """
         decision = binary("decision", decision)
         one_a_user("decision", decision, self.num_users)
         done = self._problem.allocation(decision)
-        self.rate, self.energy = done.rate, done.energy
-        data_left = np.maximum(self.data_queue - done.rate, 0)
-        excess = self._queue_factor * (done.energy - self.energy_threshold)
+        self.serve(done.rate, done.energy)
+
+    def serve(self, rate: FloatArray, energy: FloatArray) -> None:
+        """Process `rate` (N,), Mbit, for `energy` (N,), J, and move to the next frame; nothing is checked.
+
+        The end of `step`, for those who allocate by another rule.
+        """
+        self.rate, self.energy = rate, energy
+        data_left = np.maximum(self.data_queue - rate, 0)
+        excess = self._queue_factor * (energy - self.energy_threshold)
         gains = self.channel.sample(self._rng)
         self._receive(gains, self._arrive(data_left), np.maximum(self.energy_queue + excess, 0))
         self.frame += 1
@@ -220,7 +229,7 @@ class LyapunovMEC:
 
     def frame_optimum(self) -> float | None:
         """The largest objective of any decision in this frame, found by trying all; None above 12 users."""
-        if self.num_users > _EXHAUSTIVE_USERS:
+        if self.num_users > EXHAUSTIVE_USERS:
             return None
         return float(self._problem.objective(all_decisions(self.num_users)).max())
 
@@ -275,28 +284,26 @@ class LyapunovMEC:
         """The frames (..., N) with their physics folded in, ready for any decisions."""
         value = data_queue + self._rate_value  # a_i, of a Mbit
         energy_price = _ENERGY_WEIGHT * energy_queue  # of a J
-        noise = self._noise / gains  # W, at the user
-        largest_exponent = np.log1p(self._transmit_power / noise)
+        noise = self.noise_power / gains  # W, at the user
+        largest_exponent = np.log1p(self.transmit_power / noise)
         if not (np.isfinite(noise).all() and largest_exponent.max(initial=0) <= LARGEST_EXPONENT):
             raise ValueError(f"gains must give signal-to-noise ratios up to 5e21, got gains up to {gains.max()}")
 
-        # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO eq. 21, in cycles a frame
-        steepness = 3 * self._cycles_per_mbit * self._energy_coefficient * energy_price
+        # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
+        steepness = 3 * self.cycles_per_mbit * self.energy_coefficient * energy_price
         cheapest = np.sqrt(value / np.maximum(steepness, 1e-200))
-        frequency = np.minimum(np.minimum(cheapest, self._cycles_per_mbit * data_queue), self._cpu_frequency)
-        local_rate = frequency / self._cycles_per_mbit
-        local_energy = self._energy_coefficient * frequency**3
+        frequency = np.minimum(np.minimum(cheapest, self.cycles_per_mbit * data_queue), self.cpu_frequency)
+        local_rate = frequency / self.cycles_per_mbit
+        local_energy = self.energy_coefficient * frequency**3
         return _Problem(
             local_rate,
             local_energy,
             value * local_rate - energy_price * local_energy,
-            value * self._rate_scale,
+            value * self.rate_scale,
             energy_price * noise,
             noise,
-            self._rate_scale,
-            answers(
-                value * self._rate_scale, energy_price * noise, data_queue / self._rate_scale, largest_exponent
-            ),
+            self.rate_scale,
+            answers(value * self.rate_scale, energy_price * noise, data_queue / self.rate_scale, largest_exponent),
         )
 
 
