@@ -143,6 +143,7 @@ class LyapunovMEC:
         self.cpu_frequency = positive_number("cpu_frequency", cpu_frequency)
         self.cycles_per_mbit = _MBIT * positive_number("cycles_per_bit", cycles_per_bit)
         self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
+        self._evaluated: tuple[FloatArray, TimeSplit] | None = None
         self._seed = whole_number("seed", seed, 0)
         self.reset()
 
@@ -173,7 +174,9 @@ class LyapunovMEC:
         """
         decisions = binary("decisions", decisions)
         last_dimension("decisions", decisions, self.num_users)
-        return self._problem.objective(decisions)
+        split = split_time(self._problem.answers, decisions)
+        self._evaluated = decisions, split
+        return self._problem.objective(decisions, split)
 
     def step(self, decision: ArrayLike) -> None:
         """Carry out a decision (N,) and move to the next frame: serve the queues, then let data arrive.
@@ -183,8 +186,7 @@ class LyapunovMEC:
         """
         decision = binary("decision", decision)
         one_a_user("decision", decision, self.num_users)
-        done = self._problem.allocation(decision)
-        self.serve(done.rate, done.energy)
+        self.serve(*self._problem.service(decision, self._split_of(decision)))
 
     def serve(self, rate: FloatArray, energy: FloatArray) -> None:
         """Process `rate` (N,), Mbit, for `energy` (N,), J, and move to the next frame; nothing is checked.
@@ -225,13 +227,16 @@ class LyapunovMEC:
         except ValueError as error:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
             raise ValueError(f"leading dimensions must broadcast, got {shapes}") from error
-        return self._fold(gains, data_queue, energy_queue).allocation(decisions)
+        problem = self._fold(gains, data_queue, energy_queue)
+        split = split_time(problem.answers, decisions)
+        rate, energy = problem.service(decisions, split)
+        return Allocation(problem.objective(decisions, split), rate, energy, split.transmit_time)
 
     def frame_optimum(self) -> float | None:
         """The largest objective of any decision in this frame, found by trying all; None above 12 users."""
         if self.num_users > EXHAUSTIVE_USERS:
             return None
-        return float(self._problem.objective(all_decisions(self.num_users)).max())
+        return float(self.evaluate(all_decisions(self.num_users)).max())
 
     def frame_metrics(self) -> dict[str, float]:
         """Means over the users: the queues at this frame's start, and what the last frame did (0 before one).
@@ -271,6 +276,15 @@ class LyapunovMEC:
         self.channel.load_state_dict(state["channel"])
         self._receive(gains, *queues)
 
+    def _split_of(self, decision: FloatArray) -> TimeSplit:
+        """Of a decision (N,): the known one where it was among those last evaluated, as an agent's choice is."""
+        if self._evaluated is not None:
+            decisions, split = self._evaluated
+            same = (decisions == decision).all(-1)
+            if same.any():
+                return TimeSplit(split.transmit_time[same][0], split.exponent[same][0])
+        return split_time(self._problem.answers, decision)
+
     def _arrive(self, data_queue: FloatArray) -> FloatArray:
         return data_queue + self.arrivals.sample(self.num_users, self._rng)
 
@@ -279,6 +293,7 @@ class LyapunovMEC:
         for array in (self.gains, data_queue, energy_queue):
             array.setflags(write=False)  # evaluate and observe must not come to differ
         self._problem = self._fold(self.gains, data_queue, energy_queue)
+        self._evaluated = None
 
     def _fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "_Problem":
         """The frames (..., N) with their physics folded in, ready for any decisions."""
@@ -286,8 +301,10 @@ class LyapunovMEC:
         energy_price = _ENERGY_WEIGHT * energy_queue  # of a J
         noise = self.noise_power / gains  # W, at the user
         largest_exponent = np.log1p(self.transmit_power / noise)
-        if not (np.isfinite(noise).all() and largest_exponent.max(initial=0) <= LARGEST_EXPONENT):
-            raise ValueError(f"gains must give signal-to-noise ratios up to 5e21, got gains up to {gains.max()}")
+        if not (largest_exponent.max(initial=0) <= LARGEST_EXPONENT and largest_exponent.min(initial=1) > 0):
+            raise ValueError(
+                f"gains must give signal-to-noise ratios up to 5e21, got gains from {gains.min()} to {gains.max()}"
+            )
 
         # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
         steepness = 3 * self.cycles_per_mbit * self.energy_coefficient * energy_price
@@ -295,15 +312,16 @@ class LyapunovMEC:
         frequency = np.minimum(np.minimum(cheapest, self.cycles_per_mbit * data_queue), self.cpu_frequency)
         local_rate = frequency / self.cycles_per_mbit
         local_energy = self.energy_coefficient * frequency**3
+        data_value, power_cost = value * self.rate_scale, energy_price * noise
         return _Problem(
             local_rate,
             local_energy,
             value * local_rate - energy_price * local_energy,
-            value * self.rate_scale,
-            energy_price * noise,
+            data_value,
+            power_cost,
             noise,
             self.rate_scale,
-            answers(value * self.rate_scale, energy_price * noise, data_queue / self.rate_scale, largest_exponent),
+            answers(data_value, power_cost, data_queue / self.rate_scale, largest_exponent),
         )
 
 
@@ -325,23 +343,18 @@ class _Problem(NamedTuple):
     """Mbit a frame at exponent 1."""
     answers: Answers
 
-    def objective(self, decisions: FloatArray) -> FloatArray:
+    def objective(self, decisions: FloatArray, split: TimeSplit) -> FloatArray:
         """(...) of decisions (..., N)."""
-        return self._worth(decisions, split_time(self.answers, decisions))
-
-    def allocation(self, decisions: FloatArray) -> Allocation:
-        """Of decisions (..., N)."""
-        split = split_time(self.answers, decisions)
-        time, x = split
-        offload = decisions > 0
-        rate = np.where(offload, self.rate_scale * x * time, self.local_rate)
-        energy = np.where(offload, self.noise * np.expm1(x) * time, self.local_energy)
-        return Allocation(self._worth(decisions, split), rate, energy, time)
-
-    def _worth(self, decisions: FloatArray, split: TimeSplit) -> FloatArray:
         time, x = split
         offloaded = (self.value * x - self.cost * np.expm1(x)) * time
         return np.where(decisions > 0, offloaded, self.local_objective).sum(-1)
+
+    def service(self, decisions: FloatArray, split: TimeSplit) -> tuple[FloatArray, FloatArray]:
+        """Data processed, Mbit, and energy spent, J, by each user, (..., N)."""
+        time, x = split
+        offload = decisions > 0
+        rate = np.where(offload, self.rate_scale * x * time, self.local_rate)
+        return rate, np.where(offload, self.noise * np.expm1(x) * time, self.local_energy)
 
 
 def _published_channel(num_users: int) -> Channel:

@@ -34,8 +34,10 @@ LARGEST_EXPONENT = 50.0
 MARGIN = 1e-12
 """Share of the frame by which the times may exceed it."""
 MAX_STEPS = 100
-_LOG_ZERO = -690.0
-"""Stands for the logarithm of a cost or a price of 0."""
+_NO_PRICE = -690.0
+"""The lowest logarithm of a price."""
+_NO_COST = -1400.0
+"""Stands for the logarithm of a cost of 0: at every price, the answer is then full power."""
 
 
 def _response_curve() -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -43,10 +45,11 @@ def _response_curve() -> tuple[FloatArray, FloatArray, FloatArray]:
 
     An error of 1e-6 in x is one of 1e-12 in the objective, which is stationary at the right x.
     """
-    x = np.geomspace(1e-20, LARGEST_EXPONENT, 20_001)
+    straight = np.geomspace(1e-20, 1e-3, 500, endpoint=False)
+    x = np.concatenate([straight, np.geomspace(1e-3, LARGEST_EXPONENT, 6000)])
     small = np.minimum(x, 0.05)  # below, the difference loses digits: its Taylor series
     series = small**2 * (1 / 2 + small * (1 / 3 + small * (1 / 8 + small * (1 / 30 + small / 144))))
-    log_price = np.where(x < 0.05, np.log(series), x + np.log(np.maximum(x + np.expm1(-x), series)))
+    log_price = np.where(x < 0.05, np.log(series), x + np.log(np.maximum(x + np.expm1(-x), 1e-300)))
     log_x = np.log(x)
     return log_price, log_x, np.exp(log_price - x - 2 * log_x)
 
@@ -93,17 +96,16 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
         data: L, (..., N), 0 or more.
         largest_exponent: X, (..., N), positive, at most `LARGEST_EXPONENT`.
     """
-    log_cost = np.log(np.maximum(cost, np.exp(_LOG_ZERO)))
+    log_cost = _log(cost, cost > 0, _NO_COST)
     exponent = np.minimum(np.maximum(np.log(value) - log_cost, 0.0), largest_exponent)
     threshold = value * exponent - cost * np.expm1(exponent)
     sends = (data > 0) & (threshold > 0)
     exponent = np.where(sends, exponent, 1.0)
     log_exponent = np.log(exponent)
-    log_threshold = np.where(sends, np.log(np.where(sends, threshold, 1.0)), _LOG_ZERO)
-    log_data = np.where(sends, np.log(np.where(sends, data, 1.0)), -np.inf)
+    log_threshold = _log(threshold, sends, _NO_PRICE)
+    log_data = _log(data, sends, -np.inf)
     shortest = np.exp(log_data - log_exponent)
-    log_alone = log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE)
-    log_alone = np.where(sends & (cost > 0), log_alone, _LOG_ZERO)
+    log_alone = log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=_NO_PRICE)
     rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
 
     log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
@@ -111,6 +113,10 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     behind = rank[..., None] - rank[..., None, :]
     demand = np.where(behind < 0, time, np.where(behind == 0, shortest[..., None], 0.0))
     return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
+
+
+def _log(value: FloatArray, where: NDArray[np.bool_], otherwise: float) -> FloatArray:
+    return np.log(value, out=np.full(where.shape, otherwise), where=where)
 
 
 def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
@@ -125,26 +131,21 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
         demand = (decisions[..., None, :] @ frame.demand)[..., 0, :]
     offloads = decisions > 0
     full = (demand < 1).sum(-1)[..., None]  # so many in the order of thresholds send all, if they offload
+    whole = offloads & (frame.rank < full)
     next_one = frame.rank == full
     partial = next_one & offloads & (demand - frame.shortest < 1)
-    whole = offloads & (frame.rank < full)
+    # Right where a user sends a part, too low elsewhere.
+    price = np.where(next_one, frame.log_threshold, np.where(whole, frame.log_alone, _NO_PRICE)).max(-1)
     log_data = np.where(whole, frame.log_data, -np.inf)
-    price = np.where(next_one, frame.log_threshold, _LOG_ZERO).max(-1)
-    searching = ~partial.any(-1)
-    too_low = np.where(whole & searching[..., None], frame.log_alone, _LOG_ZERO).max(-1)
-    price = np.maximum(price, too_low)
-
     for _ in range(MAX_STEPS):
         log_ratio = price[..., None] - frame.log_cost
         log_x = np.minimum(np.interp(log_ratio, _LOG_PRICE, _LOG_EXPONENT), frame.log_exponent)
         time = np.exp(log_data - log_x)
         total = time.sum(-1)
-        over = searching & (total > 1 + MARGIN)
-        if not over.any():
+        if total.max(initial=0.0) <= 1 + MARGIN:
             break
         slope = time * np.interp(log_ratio, _LOG_PRICE, _SLOPE) * (log_x < frame.log_exponent)
-        step = np.log(np.maximum(total, 1.0)) * total / np.maximum(slope.sum(-1), 1e-300)
-        price = price + np.where(over, step, 0.0)
+        price = price + np.log(np.maximum(total, 1.0)) * total / np.maximum(slope.sum(-1), 1e-300)
     else:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
 

@@ -94,7 +94,7 @@ class MyopicMEC:
         self._begin(spent)
 
     def _begin(self, spent: FloatArray) -> None:
-        """Prepare a frame: how long each user would transmit at each price of time, (N, G), and the local rates."""
+        """Prepare a frame: how long each user would transmit at each price of time, (N, G), and local rates."""
         world = self.world
         self._spent = spent
         self.budget = np.maximum((world.frame + 1) * world.energy_threshold - spent, 0.0)
@@ -112,7 +112,7 @@ class MyopicMEC:
         at_full_power = np.minimum(self.budget / world.transmit_power, usable / self._full_power)
         longest = self._time_to_empty(usable)
 
-        # Either side of every price at which a user falls silent, so that a mix of neighbours splits it as it should.
+        # Either side of each price at which a user falls silent, so that a mix of neighbours serves it in part.
         prices = np.concatenate([highest.max() * _GRID, highest, highest * (1 - 1e-12)])
         prices = -np.sort(-prices)
         exponent = log_snr(prices / value[:, None])
