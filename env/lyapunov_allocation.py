@@ -105,7 +105,7 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     log_threshold = _log(threshold, sends, _NO_PRICE)
     log_data = _log(data, sends, -np.inf)
     shortest = np.exp(log_data - log_exponent)
-    log_alone = log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=_NO_PRICE)
+    log_alone = np.maximum(log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=-np.inf), _NO_PRICE)
     rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
 
     log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
