@@ -54,8 +54,8 @@ def dual_bound(gains, decision, weights, data_queue, energy_queue):
     return min(polished.fun, *found)
 
 
-def slsqp(gains, decision, weights, data_queue, energy_queue, rng):
-    """The offloading users' best objective that SciPy's general solver finds from one random start.
+def slsqp(gains, decision, weights, data_queue, energy_queue, transmit_time, rate):
+    """The offloading users' best objective that SciPy's general solver finds from one start, (N,) and (N,).
 
     In times tau and data r the problem is concave; both are scaled by their largest sensible values, and the
     answer is made feasible before it is valued.
@@ -85,11 +85,9 @@ def slsqp(gains, decision, weights, data_queue, energy_queue, rng):
     time_left["jac"] = lambda z: np.append(-np.ones(count), np.zeros(count))
     power_left = {"type": "ineq", "fun": lambda z: most * z[:count] / data - z[count:]}
     power_left["jac"] = lambda z: np.hstack([np.diag(most / data), -np.eye(count)])
-    tau = rng.dirichlet(np.ones(count))
-    start = np.append(tau, rng.random(count) * np.minimum(1, most * tau / data))
     found = minimize(
         loss,
-        start,
+        np.append(transmit_time[on], rate[on] / data),
         jac=True,
         method="SLSQP",
         bounds=[(0, 1)] * (2 * count),
