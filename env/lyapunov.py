@@ -175,7 +175,7 @@ class LyapunovMEC:
         decisions = binary("decisions", decisions)
         last_dimension("decisions", decisions, self.num_users)
         split = split_time(self._problem.answers, decisions)
-        self._evaluated = decisions, split
+        self._evaluated = decisions.copy(), split
         return self._problem.objective(decisions, split)
 
     def step(self, decision: ArrayLike) -> None:
@@ -193,7 +193,7 @@ class LyapunovMEC:
 
         The end of `step`, for those who allocate by another rule.
         """
-        self.rate, self.energy = rate, energy
+        self.rate, self.energy = np.array(rate), np.array(energy)
         data_left = np.maximum(self.data_queue - rate, 0)
         excess = self._queue_factor * (energy - self.energy_threshold)
         gains = self.channel.sample(self._rng)

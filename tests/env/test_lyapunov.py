@@ -197,6 +197,20 @@ def test_step_serves_the_queues(evaluated):
     assert metrics["weighted_rate"] == pytest.approx((env.weights * done.rate).mean())
 
 
+def test_nothing_outside_can_change_an_environment():
+    env, twin = LyapunovMEC(3, seed=1), LyapunovMEC(3, seed=1)
+    for name in ("gains", "data_queue", "energy_queue"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(env, name)[0] = 5
+    for _ in range(5):
+        decisions = np.eye(3)
+        env.evaluate(decisions)
+        decisions[:] = 1 - decisions  # what was evaluated is another decision than what is now in the array
+        env.step(decisions[0])
+        twin.step([0, 1, 1])
+        np.testing.assert_allclose(env.observe(), twin.observe(), rtol=1e-12)
+
+
 def test_every_setting_enters_as_in_the_paper():
     """A local user and an offloading one with time to spare meet each constant."""
     env = LyapunovMEC(
