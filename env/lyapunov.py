@@ -39,8 +39,8 @@ from env.trace import RecordedTrace
 _MBIT = 1e6
 _ENERGY_WEIGHT = 10.0
 """F: the published solver multiplies the energy queue by it."""
-_OBSERVED = {"log_gain": (1e11, 1 / 50, 1 / 100), "gain": (1e10, 1e-4, 1e-4)}
-"""What brings gains, data queues and energy queues to order one; 'gain' holds the published factors."""
+_OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
+"""Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
 EXHAUSTIVE_USERS = 12
 """Up to here `frame_optimum` tries all 2^N decisions."""
 
@@ -71,7 +71,8 @@ class LyapunovMEC:
         arrivals: an `Arrivals`; by default `ExponentialArrivals()`, 3 Mbit a frame.
         weights: w_i of each user's rate; by default 1.5 for even and 1 for odd users, as published.
         observation: what `observe` shows of a gain h, a data queue Q and an energy queue Y: 'log_gain',
-            ``(ln(1e11 h), Q / 50, Y / 100)``, or 'gain', ``(1e10 h, Q / 1e4, Y / 1e4)`` as published.
+            ``(ln(1e11 h), ln(1 + Q / 10), ln(1 + Y / 10))``, of order one however long the queues, or 'gain',
+            ``(1e10 h, Q / 1e4, Y / 1e4)`` as published.
         rate_weight: V, the weight of this frame's rate against the queues.
         energy_threshold: average energy a frame, J, that the energy queues keep each user to.
         energy_queue_factor: nu, growth of the energy queue for each J above the threshold.
@@ -162,9 +163,12 @@ class LyapunovMEC:
         """What the agent sees of this frame, (N, 3): each user's gain, data queue and energy queue, scaled."""
         gain, data, energy = self._observed_scales
         seen = np.empty((self.num_users, 3))
-        seen[:, 0] = np.log(gain * self.gains) if self._observes_log else gain * self.gains
+        seen[:, 0] = gain * self.gains
         seen[:, 1] = data * self.data_queue
         seen[:, 2] = energy * self.energy_queue
+        if self._observes_log:
+            seen[:, 0] = np.log(seen[:, 0])
+            seen[:, 1:] = np.log1p(seen[:, 1:])
         return seen
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:

@@ -259,7 +259,8 @@ def test_observations_are_gains_and_queues_of_order_one(trace_path):
     assert np.shape(seen) == (200, 10, 3)
     assert (np.abs(np.mean(seen, (0, 1))) < 2).all()
     assert (np.std(seen, (0, 1)) > 0.1).all()
-    np.testing.assert_allclose(seen[-1][:, 0], np.log(1e11 * env.gains))
+    queues = np.column_stack([env.data_queue, env.energy_queue])
+    np.testing.assert_allclose(seen[-1], np.column_stack([np.log(1e11 * env.gains), np.log(1 + queues / 10)]))
 
 
 def test_a_seed_fixes_gains_and_arrivals():
