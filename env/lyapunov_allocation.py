@@ -142,10 +142,12 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
         log_x = np.minimum(np.interp(log_ratio, _LOG_PRICE, _LOG_EXPONENT), frame.log_exponent)
         time = np.exp(log_data - log_x)
         total = time.sum(-1)
-        if total.max(initial=0.0) <= 1 + MARGIN:
+        over = total > 1 + MARGIN
+        if not over.any():
             break
         slope = time * np.interp(log_ratio, _LOG_PRICE, _SLOPE) * (log_x < frame.log_exponent)
-        price = price + np.log(np.maximum(total, 1.0)) * total / np.maximum(slope.sum(-1), 1e-300)
+        # Those who are done stay as they are, so that no row depends on the others.
+        price = price + np.log(np.where(over, total, 1.0)) * total / np.maximum(slope.sum(-1), 1e-300)
     else:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
 
