@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agent.arrays import Array, namespace
 from agent.checks import whole_number
 
 
@@ -16,6 +17,9 @@ class AdaptiveK:
         interval: frames between changes (Delta in the paper); None keeps K fixed.
         skip_last: leave the frame just before a change out, as the published code does.
 
+    Attributes:
+        k: K of the next frame; of replicas, after the first change, an array (R,).
+
     Raises:
         ValueError: when `start` or `interval` is below 1.
     """
@@ -24,27 +28,35 @@ class AdaptiveK:
         whole_number("num_candidates", start)
         if interval is not None:
             whole_number("adaptive_interval", interval)
-        self.k = start
+        self.k: Any = start
         self.maximum = start
         self.interval = interval
-        self.skip_last = skip_last
-        self._best: list[int] = []
+        self._last = interval if interval is None or not skip_last else max(interval - 1, 1)
+        self._frames = 0
+        self._highest: Any = 0
 
-    def update(self, best: int) -> None:
-        """Count a frame in which candidate `best` (from 0) was the best."""
-        if self.interval is None:
+    def update(self, best: Array) -> None:
+        """Count a frame in which candidate `best` (from 0) was the best: a number, or (R,) for replicas."""
+        if self.interval is None or self._last is None:
             return
-        self._best.append(best)
-        if len(self._best) == self.interval:
-            window = self._best[:-1] if self.skip_last and self.interval > 1 else self._best
-            self.k = min(max(window) + 2, self.maximum)
-            self._best.clear()
+        if self._frames < self._last:
+            self._highest = _larger(best, self._highest) if self._frames else best
+        self._frames += 1
+        if self._frames == self.interval:
+            self.k = -_larger(-(self._highest + 2), -self.maximum)
+            self._frames = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """K and the places counted since its last change."""
-        return {"k": self.k, "best": list(self._best)}
+        """K and what was counted since its last change."""
+        return {"k": self.k, "frames": self._frames, "highest": self._highest}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned."""
-        self.k = int(state["k"])
-        self._best = [int(best) for best in state["best"]]
+    def load_state_dict(self, state: Mapping[str, Any], like: Any = int) -> None:
+        """Continue from what `state_dict` returned; `like` makes numbers or arrays of this agent's kind."""
+        self.k, self._highest = like(state["k"]), like(state["highest"])
+        self._frames = int(state["frames"])
+
+
+def _larger(first: Array, second: Array) -> Array:
+    if isinstance(first, int):
+        return max(first, second)
+    return first.clip(min=second) if isinstance(second, int) else namespace(first).maximum(first, second)

@@ -9,7 +9,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
+
+from agent.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class LearningRule:
         loss: 'cross_entropy' (binary, mean over users and batch; DROO, eq. 10) or 'squared_error' (of the
             sigmoid of the logits).
         optimizer: 'adam' (Kingma and Ba 2015, Algorithm 1) or 'gradient_descent'.
-        learning_rate: step size, positive and at most 1,000.
+        learning_rate: step size, positive and at most 1,000; for replicas also one for each.
         betas: Adam's decay rates of the two moments, each in [0, 1).
         weight_decay: added to the gradient times the weights (L2), 0 or more.
         fresh_optimizer: forget Adam's moments before each step, as the published code does.
@@ -31,7 +33,7 @@ class LearningRule:
 
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     optimizer: Literal["adam", "gradient_descent"] = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float | tuple[float, ...] = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
     fresh_optimizer: bool = False
@@ -41,12 +43,19 @@ class LearningRule:
             raise ValueError(f"loss must be 'cross_entropy' or 'squared_error', got {self.loss!r}")
         if self.optimizer not in ("adam", "gradient_descent"):
             raise ValueError(f"optimizer must be 'adam' or 'gradient_descent', got {self.optimizer!r}")
-        if not _number(self.learning_rate) or not 0 < self.learning_rate <= 1000:
+        rates = self.learning_rate if isinstance(self.learning_rate, tuple) else (self.learning_rate,)
+        if not all(_number(rate) and 0 < rate <= 1000 for rate in rates):
             raise ValueError(f"learning_rate must be positive and at most 1000, got {self.learning_rate!r}")
         if len(self.betas) != 2 or not all(_number(beta) and 0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must be two numbers in [0, 1), got {self.betas}")
         if not _number(self.weight_decay) or not 0 <= self.weight_decay <= 1000:
             raise ValueError(f"weight_decay must be 0 to 1000, got {self.weight_decay!r}")
+
+    def loss_of(self, logits: Tensor, decisions: Tensor) -> Tensor:
+        """The loss of logits against decisions, a mean over all entries."""
+        if self.loss == "cross_entropy":
+            return nn.functional.binary_cross_entropy_with_logits(logits, decisions)
+        return nn.functional.mse_loss(torch.sigmoid(logits), decisions)
 
 
 def _number(value: Any) -> bool:
@@ -54,13 +63,16 @@ def _number(value: Any) -> bool:
 
 
 class Learner(Protocol):
-    """What the agent asks of a learning backend."""
+    """What the agent asks of a learning backend; with replicas all arrays have R as first dimension."""
 
-    def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(self, observations: Array) -> Array:
         """Logits (..., N) of observations (..., N, F)."""
 
-    def learn(self, observations: NDArray[np.float32], decisions: NDArray[np.float32]) -> float:
-        """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
+    def learn(self, observations: Array, decisions: Array, replicas: NDArray[np.intp] | None = None) -> Any:
+        """One step on observations (B, N, F) and decisions (B, N); returns the loss before it.
+
+        Where `replicas` names the places of some, only those learn, and the arrays are theirs.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Weights and optimiser state."""
@@ -84,11 +96,6 @@ class TorchLearner:
         self._random_state = None if seed is None else torch.Generator().manual_seed(seed).get_state()
         self.rule = rule
         self._optimizer = self._new_optimizer()
-        self._loss = (
-            nn.BCEWithLogitsLoss()
-            if rule.loss == "cross_entropy"
-            else lambda logits, decisions: nn.functional.mse_loss(torch.sigmoid(logits), decisions)
-        )
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (..., N) of observations (..., N, F)."""
@@ -96,7 +103,12 @@ class TorchLearner:
             logits: NDArray[np.float32] = self.network(torch.from_numpy(observations)).numpy()
         return logits
 
-    def learn(self, observations: NDArray[np.float32], decisions: NDArray[np.float32]) -> float:
+    def learn(
+        self,
+        observations: NDArray[np.float32],
+        decisions: NDArray[np.float32],
+        replicas: NDArray[np.intp] | None = None,
+    ) -> float:
         """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
         if self.rule.fresh_optimizer:
             self._optimizer = self._new_optimizer()
@@ -105,8 +117,8 @@ class TorchLearner:
             torch.set_rng_state(self._random_state)
         self.network.train()
         self._optimizer.zero_grad()
-        loss = self._loss(self.network(torch.from_numpy(observations)), torch.from_numpy(decisions))
-        loss.backward()
+        loss = self.rule.loss_of(self.network(torch.from_numpy(observations)), torch.from_numpy(decisions))
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self.network.eval()
         if self._random_state is not None:
@@ -133,6 +145,7 @@ class TorchLearner:
     def _new_optimizer(self) -> torch.optim.Optimizer:
         rule = self.rule
         weights = self.network.parameters()
+        assert not isinstance(rule.learning_rate, tuple)
         if rule.optimizer == "adam":
             return torch.optim.Adam(
                 weights, lr=rule.learning_rate, betas=rule.betas, weight_decay=rule.weight_decay

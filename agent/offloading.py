@@ -1,20 +1,24 @@
 """The offloading agent: decode, evaluate, encode (DROO, Algorithm 1)."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent import checkpoint, parts
+from agent import checkpoint, generators, parts
 from agent.adaptive_k import AdaptiveK
+from agent.arrays import Array, namespace, take
 from agent.checks import whole_number
+from agent.generators import Generators
 from agent.learner import LearningRule
 from agent.memory import ReplayMemory
+from agent.nested import Nested, pick
 from agent.parts import NetworkFactory
 from agent.quantizer import Quantizer
 
@@ -25,6 +29,11 @@ class OffloadingAgent:
     A network maps an observation (N, F) to a relaxed decision, a quantizer turns that into K binary candidates,
     the caller's `evaluate` values them, the best one is remembered, and every `training_interval` frames a
     minibatch of the replay memory trains the network.
+
+    With `replicas` it is R agents side by side, each with weights, memory, random numbers and K of its own, which
+    decide in R worlds at once: all arrays then have R as first dimension, written (..., N) below. Replica r is the
+    agent of seed `seed + r`, whatever runs beside it: to the last bit with the 'numpy' backend, up to float32
+    rounding with 'torch' (which Adam made anew at each step, `published`, lets grow).
 
     Args:
         num_users: N.
@@ -42,15 +51,20 @@ class OffloadingAgent:
         loss, optimizer, learning_rate, betas, weight_decay: as in `agent.learner.LearningRule`.
         published: take over what the published code does by accident or habit: Adam made anew at each step,
             an all-zero pair at the start of the memory, the last frame left out when K adapts.
-        seed: fixes weights, minibatches and quantizer noise.
+        seed: fixes weights, minibatches and quantizer noise; with replicas also a list of R seeds.
+        replicas: R; None for one agent without that dimension. `learning_rate` and `training_interval` may then be
+            lists, one value for each.
+        device: None for NumPy arrays, else the torch device ('cpu', 'cuda') of observations, values and decisions;
+            only with replicas, the 'torch' backend, and a quantizer that works on tensors ('OP' or 'OPN').
 
     Attributes:
-        loss: of the last learning step, before it; None until the first.
+        loss: of the last learning step, before it; None until the first. With replicas (R,), nan for those that
+            have not learned yet.
         accuracy: held-out accuracy, the share of user decisions that the rounded network output had right on the
-            frames remembered since the last learning step, found before learning from them; None until the first.
-        learning_steps: how many there were.
-        best_candidate: place (from 0) of the best candidate of the last `decide`.
-        num_candidates: K of the next frame.
+            frames remembered since the last learning step, found before learning from them; likewise.
+        learning_steps: how many there were, of any replica.
+        best_candidate: place (from 0) of the best candidate of the last `decide`; with replicas (R,).
+        num_candidates: K of the next frame; with replicas (R,) once they differ.
 
     Raises:
         ValueError: for a setting out of range or a network of the wrong output, naming it.
@@ -66,28 +80,40 @@ class OffloadingAgent:
         quantizer: Literal["OP", "KNN", "OPN", "OP+KNN"] | Quantizer = "OP",
         num_candidates: int | None = None,
         adaptive_interval: int | None = 32,
-        training_interval: int = 10,
+        training_interval: int | Sequence[int] = 10,
         batch_size: int = 128,
         memory_size: int = 1024,
         loss: Literal["cross_entropy", "squared_error"] = "cross_entropy",
         optimizer: Literal["adam", "gradient_descent"] = "adam",
-        learning_rate: float = 0.01,
+        learning_rate: float | Sequence[float] = 0.01,
         betas: Sequence[float] = (0.9, 0.999),
         weight_decay: float = 0.0,
         published: bool = False,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
+        device: str | None = None,
     ) -> None:
         whole_number("num_users", num_users)
         whole_number("num_features", num_features)
-        whole_number("training_interval", training_interval)
         whole_number("batch_size", batch_size)
         whole_number("memory_size", memory_size)
-        if whole_number("seed", seed, 0) >= 2**63:
-            raise ValueError(f"seed must be below 2^63, got {seed}")
+        if replicas is not None:
+            whole_number("replicas", replicas)
+        if device is not None and (replicas is None or backend != "torch"):
+            raise ValueError(f"device must be None without replicas and the 'torch' backend, got {device!r}")
+        intervals = _for_each("training_interval", training_interval, replicas)
+        rates = _for_each("learning_rate", learning_rate, replicas)
+        for interval in intervals:
+            whole_number("training_interval", interval)
+        seeds = _seeds(seed, replicas)
         self.num_users = num_users
         self.num_features = num_features
+        self.replicas = replicas
         self.training_interval = training_interval
         self.batch_size = batch_size
+        self._device = device
+        self._lead = () if replicas is None else (replicas,)
+        self._groups = _groups(intervals, int(published))
         self.quantizer = parts.make_quantizer(quantizer)
         most = self.quantizer.max_candidates(num_users)
         start = min(max(num_users, 2), most) if num_candidates is None else num_candidates
@@ -96,130 +122,170 @@ class OffloadingAgent:
             raise ValueError(
                 f"num_candidates must be 1 to {most} for {name} and {num_users} users, got {num_candidates}"
             )
+        if replicas is not None and adaptive_interval is not None and not getattr(self.quantizer, "prefix", False):
+            raise ValueError("adaptive_interval must be None for replicas, unless the quantizer is 'OP' or 'KNN'")
         self._adaptive_k = AdaptiveK(start, adaptive_interval, skip_last=published)
         rule = LearningRule(
             loss=loss,
             optimizer=optimizer,
-            learning_rate=learning_rate,
+            learning_rate=rates[0] if len(set(rates)) == 1 else rates,
             betas=tuple(np.ravel(betas).tolist()),
             weight_decay=weight_decay,
             fresh_optimizer=published,
         )
-        module = parts.make_network(network, num_users, num_features, seed)
-        self.learner = parts.make_learner(module, backend, rule, seed)
-        self.memory = ReplayMemory(memory_size, num_users, num_features, blank_row=published)
+        modules = [parts.make_network(network, num_users, num_features, one) for one in seeds]
         # A spawned sequence, so that an environment with the same seed draws other numbers.
-        self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-        self._untrained = 0
+        rngs = [np.random.default_rng(np.random.SeedSequence(one, spawn_key=(1,))) for one in seeds]
+        self._rng: Any
+        if replicas is None:
+            self.learner = parts.make_learner(modules[0], backend, rule, seeds[0])
+            self._rng = rngs[0]
+        else:
+            self.learner = parts.make_stacked_learner(modules, backend, rule, device)
+            self._rng = Generators(rngs, device)
+        self.memory = ReplayMemory(
+            memory_size, num_users, num_features, blank_row=published, replicas=replicas, device=device
+        )
         self.learning_steps = 0
-        self.loss: float | None = None
-        self.accuracy: float | None = None
-        self.best_candidate: int | None = None
+        self.loss: Any = None
+        self.accuracy: Any = None
+        self.best_candidate: Any = None
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
-            "network": parts.describe(module),
+            "network": parts.describe(modules[0]),
             "backend": backend,
             "quantizer": parts.describe(self.quantizer),
             "num_candidates": start,
             "adaptive_interval": adaptive_interval,
-            "training_interval": training_interval,
+            "training_interval": _plain(training_interval),
             "batch_size": batch_size,
             "memory_size": memory_size,
             "loss": loss,
             "optimizer": optimizer,
-            "learning_rate": learning_rate,
+            "learning_rate": _plain(learning_rate),
             "betas": list(rule.betas),
             "weight_decay": weight_decay,
             "published": published,
-            "seed": seed,
+            "seed": _plain(seed),
+            "replicas": replicas,
+            "device": device,
         }
 
     @property
-    def num_candidates(self) -> int:
-        """K of the next frame."""
+    def num_candidates(self) -> Any:
+        """K of the next frame; with replicas (R,) once they differ."""
         return self._adaptive_k.k
 
-    def decide(
-        self, observation: ArrayLike, evaluate: Callable[[NDArray[np.int64]], ArrayLike]
-    ) -> tuple[NDArray[np.int64], float]:
+    def decide(self, observation: ArrayLike, evaluate: Callable[[Any], Any]) -> tuple[Any, Any]:
         """One frame: propose candidates, value them, learn from the best, adapt K.
 
         Args:
-            observation: (N, F).
-            evaluate: maps candidates (K, N) to their values (K,), larger is better.
+            observation: (..., N, F).
+            evaluate: maps candidates (..., K, N) to their values (..., K), larger is better. Where it has an
+                attribute `takes_nested`, it is given `agent.nested.Nested` candidates where the quantizer proposes
+                such.
 
         Returns:
-            The best candidate (N,) and its value.
+            The best candidate (..., N) and its value, with replicas (R,).
 
         Raises:
             ValueError: when `observation` has another shape or is not finite, or `evaluate` returns another
-                shape or nan for the best candidate.
+                shape or nan for the best candidate. (Of tensors, shapes only.)
         """
-        candidates = self.decode(observation)
-        candidates.setflags(write=False)  # what was valued is what is carried out and learned
-        values = np.asarray(evaluate(candidates), dtype=np.float64)
-        if values.shape != (len(candidates),):
-            raise ValueError(f"evaluate must return shape ({len(candidates)},), got {values.shape}")
-        best = int(values.argmax())  # the first nan where there is one
-        if np.isnan(values[best]):
-            raise ValueError(f"evaluate must return numbers, got nan for candidate {best}")
-        self.encode(observation, candidates[best])
+        observation = self._checked(observation)
+        most = self._most_candidates()
+        relaxed = self._relaxed(observation)
+        candidates: Any
+        if getattr(evaluate, "takes_nested", False) and hasattr(self.quantizer, "nested"):
+            candidates = self.quantizer.nested(relaxed, most)
+        else:
+            candidates = self.quantizer(relaxed, most, self._rng)
+            if self._device is None:
+                candidates.setflags(write=False)  # what was valued is what is carried out and learned
+        values = evaluate(candidates)
+        if self.replicas is None:
+            best, value = self._best_of(np.asarray(values, dtype=np.float64), most)
+        else:
+            best, value = self._best_of_each(values, most)
+        decision = pick(candidates, best)
+        self._encode(observation, decision)
         self.best_candidate = best
         self._adaptive_k.update(best)
-        return candidates[best].copy(), float(values[best])
+        own = isinstance(candidates, Nested) or self._device is not None
+        return (decision if own else decision.copy()), value
 
-    def relax(self, observation: ArrayLike) -> NDArray[np.float64]:
-        """The network's relaxed decision in (0,1)^N, (N,), for an observation (N, F)."""
-        logits = self.learner.predict(self._checked(observation)[None])[0]
-        return 1 / (1 + np.exp(-logits.astype(np.float64)))
+    def relax(self, observation: ArrayLike) -> Array:
+        """The network's relaxed decision in (0,1)^N, (..., N), for an observation (..., N, F)."""
+        return self._relaxed(self._checked(observation))
 
-    def decode(self, observation: ArrayLike, k: int | None = None) -> NDArray[np.int64]:
-        """K candidates (K, N) for an observation (N, F), likeliest first; K adapts unless `k` is given.
+    def decode(self, observation: ArrayLike, k: int | None = None) -> Array:
+        """K candidates (..., K, N) for an observation (..., N, F), likeliest first; K adapts unless `k` is given.
+
+        With replicas of different K it is the largest of them.
 
         Raises ValueError when `k` is out of the quantizer's range, or as `decide`.
         """
         if k is None:
-            k = self._adaptive_k.k
+            k = self._most_candidates()
         elif whole_number("k", k) > (most := self.quantizer.max_candidates(self.num_users)):
             raise ValueError(f"k must be 1 to {most} for {self.num_users} users, got {k}")
         return self.quantizer(self.relax(observation), k, self._rng)
 
     def remember(self, observation: ArrayLike, decision: ArrayLike) -> None:
-        """Store an observation (N, F) and its best decision (N,).
+        """Store an observation (..., N, F) and its best decision (..., N).
 
         Raises ValueError, and stores nothing, when a shape differs or the decision holds anything but 0 and 1.
         """
         observation = self._checked(observation)
-        decision = np.asarray(decision)
-        if decision.shape != (self.num_users,):
-            raise ValueError(f"decision must have shape ({self.num_users},), got {decision.shape}")
-        if not ((decision == 0) | (decision == 1)).all():
-            raise ValueError(f"decision must hold only 0 and 1, got {decision.tolist()}")
-        self.memory.remember(observation, decision)
-        self._untrained += 1
+        given: Any = np.asarray(decision) if self._device is None else decision
+        shape = (*self._lead, self.num_users)
+        if tuple(given.shape) != shape:
+            raise ValueError(f"decision must have shape {shape}, got {tuple(given.shape)}")
+        if self._device is None and not ((given == 0) | (given == 1)).all():
+            raise ValueError(f"decision must hold only 0 and 1, got {given.tolist()}")
+        self.memory.remember(observation, given)
 
-    def learn(self) -> float:
-        """Train on one minibatch of the memory; returns its loss before the step.
+    def learn(self) -> Any:
+        """Train on one minibatch of the memory; returns its loss before the step, with replicas (R,).
 
-        Raises ValueError when nothing is remembered yet, FloatingPointError when the loss is not finite.
+        Raises ValueError when nothing is remembered yet, FloatingPointError when the loss is not finite. (Of
+        replicas, one that diverges does not stop the others: its loss is nan.)
         """
-        if self._untrained:
-            observations, decisions = self.memory.recent(self._untrained)
-            self.accuracy = float(np.mean((self.learner.predict(observations) > 0) == decisions))
-            self._untrained = 0
-        self.loss = self.learner.learn(*self.memory.sample(self.batch_size, self._rng))
-        self.learning_steps += 1
-        if not np.isfinite(self.loss):
-            rate = self.settings["learning_rate"]
-            raise FloatingPointError(f"learning diverged, the loss is {self.loss}: learning_rate is {rate}")
+        for group in self._groups:
+            self._learn(group)
         return self.loss
 
     def encode(self, observation: ArrayLike, decision: ArrayLike) -> None:
         """Remember, and learn whenever the memory's counter is a multiple of `training_interval`."""
         self.remember(observation, decision)
-        if self.memory.counter % self.training_interval == 0:
-            self.learn()
+        self._learn_when_due()
+
+    def _encode(self, observation: Array, decision: Array) -> None:
+        self.memory.remember(observation, decision)
+        self._learn_when_due()
+
+    def _learn_when_due(self) -> None:
+        for group in self._groups:
+            if self.memory.counter % group.interval == 0:
+                self._learn(group)
+
+    def _learn(self, group: "_Group") -> None:
+        replicas = group.replicas
+        untrained = self.memory.counter - group.learned_at
+        if untrained:
+            observations, decisions = self.memory.recent(untrained)
+            right = (self.learner.predict(observations) > 0) == (decisions > 0.5)
+            self.accuracy = self._recorded(self.accuracy, _mean_of_pairs(right), replicas)
+        group.learned_at = self.memory.counter
+        rng = self._rng if replicas is None else self._rng.part(replicas)
+        observations, decisions = self.memory.sample(self.batch_size, rng, replicas)
+        loss = self.learner.learn(observations, decisions, replicas)
+        self.loss = loss if replicas is None else self._recorded(self.loss, loss, replicas)
+        self.learning_steps += 1
+        if self.replicas is None and not np.isfinite(self.loss):
+            rate = self.settings["learning_rate"]
+            raise FloatingPointError(f"learning diverged, the loss is {self.loss}: learning_rate is {rate}")
 
     def save(self, path: str | Path) -> None:
         """Write settings, weights, optimiser, memory and random state to a file; in one step, or not at all."""
@@ -270,8 +336,8 @@ class OffloadingAgent:
             "learner": self.learner.state_dict(),
             "memory": self.memory.state_dict(),
             "adaptive_k": self._adaptive_k.state_dict(),
-            "rng": json.dumps(self._rng.bit_generator.state),
-            "untrained": self._untrained,
+            "rng": generators.save(self._rng),
+            "learned_at": [group.learned_at for group in self._groups],
             "learning_steps": self.learning_steps,
             "loss": self.loss,
             "accuracy": self.accuracy,
@@ -294,21 +360,121 @@ class OffloadingAgent:
             reason = " ".join(str(error).split())
             raise ValueError(f"network does not fit the checkpoint's weights: {reason}") from error
         self.memory.load_state_dict(state["memory"])
-        self._adaptive_k.load_state_dict(state["adaptive_k"])
-        self._rng.bit_generator.state = json.loads(state["rng"])
-        self._untrained = int(state["untrained"])
+        self._adaptive_k.load_state_dict(state["adaptive_k"], self._placed)
+        generators.restore(self._rng, state["rng"])
+        for group, learned_at in zip(self._groups, state["learned_at"], strict=True):
+            group.learned_at = int(learned_at)
         self.learning_steps = int(state["learning_steps"])
-        self.loss = state["loss"]
-        self.accuracy = state["accuracy"]
-        self.best_candidate = state["best_candidate"]
+        self.loss = self._placed(state["loss"])
+        self.accuracy = self._placed(state["accuracy"])
+        self.best_candidate = self._placed(state["best_candidate"])
 
-    def _checked(self, observation: ArrayLike) -> NDArray[np.float32]:
-        array = np.asarray(observation, dtype=np.float32)
-        if array.shape != (self.num_users, self.num_features):
-            raise ValueError(
-                f"observation must have shape ({self.num_users}, {self.num_features}), "
-                f"one row a user, got {array.shape}"
-            )
-        if not np.isfinite(array).all():
+    def _placed(self, value: Any) -> Any:
+        """A number as it is, an array from a checkpoint where this agent keeps its arrays."""
+        if not isinstance(value, torch.Tensor):
+            return value
+        return value.numpy() if self._device is None else value.to(self._device)
+
+    def _recorded(self, all_: Any, some: Any, replicas: NDArray[np.intp] | None) -> Any:
+        """The figures (R,) of all replicas, those of some of them renewed; of one agent, a number."""
+        if self.replicas is None:
+            return float(some)
+        if replicas is None:
+            return some
+        if all_ is None:
+            all_ = self._placed(torch.full(self._lead, torch.nan, dtype=torch.float64))
+        all_ = all_.copy() if self._device is None else all_.clone()
+        some = some if replicas.size == len(some) else some[replicas]
+        all_[replicas] = some if self._device is None else some.to(all_.dtype)
+        return all_
+
+    def _most_candidates(self) -> int:
+        """The largest K of any replica; on a device, which is not asked, the largest that there can be."""
+        k = self._adaptive_k.k
+        if isinstance(k, int):
+            return k
+        return self._adaptive_k.maximum if self._device is not None else int(k.max())
+
+    def _best_of(self, values: NDArray[np.float64], count: int) -> tuple[int, float]:
+        if values.shape != (count,):
+            raise ValueError(f"evaluate must return shape ({count},), got {values.shape}")
+        best = int(values.argmax())  # the first nan where there is one
+        value = float(values[best])
+        if value != value:
+            raise ValueError(f"evaluate must return numbers, got nan for candidate {best}")
+        return best, value
+
+    def _best_of_each(self, values: Array, count: int) -> tuple[Array, Array]:
+        """Places (R,) and values (R,) of the best candidates (R, K), each among its replica's own K."""
+        if tuple(values.shape) != (*self._lead, count):
+            raise ValueError(f"evaluate must return shape {(*self._lead, count)}, got {tuple(values.shape)}")
+        xp = namespace(values)
+        k = self._adaptive_k.k
+        if not isinstance(k, int):
+            values = xp.where(xp.arange(count, device=values.device) < k[:, None], values, -xp.inf)
+        best = values.argmax(-1)
+        return best, take(values, best[:, None])[:, 0]
+
+    def _relaxed(self, observation: Array) -> Array:
+        logits = self.learner.predict(observation[..., None, :, :])[..., 0, :]
+        if self._device is not None:
+            return torch.sigmoid(logits.double())
+        return 1 / (1 + np.exp(-logits.astype(np.float64)))
+
+    def _checked(self, observation: Any) -> Any:
+        shape = (*self._lead, self.num_users, self.num_features)
+        on_host = self._device is None
+        array = np.asarray(observation, dtype=np.float32) if on_host else observation.float()
+        if tuple(array.shape) != shape:
+            raise ValueError(f"observation must have shape {shape}, one row a user, got {tuple(array.shape)}")
+        if on_host and not np.isfinite(array).all():
             raise ValueError(f"observation must be finite, got {array.ravel().tolist()}")
         return array
+
+
+@dataclass
+class _Group:
+    """Replicas that learn in the same frames."""
+
+    interval: int
+    replicas: NDArray[np.intp] | None
+    """Their places; None for all."""
+    learned_at: int
+    """The memory's counter at the last learning step."""
+
+
+def _groups(intervals: Sequence[int], counter: int) -> list[_Group]:
+    distinct = sorted(set(intervals))
+    if len(distinct) == 1:
+        return [_Group(distinct[0], None, counter)]
+    places = np.asarray(intervals)
+    return [_Group(interval, np.flatnonzero(places == interval), counter) for interval in distinct]
+
+
+def _for_each(name: str, value: Any, replicas: int | None) -> tuple[Any, ...]:
+    """The setting of each replica, (R,); of the one agent, (1,)."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        return (value,) * (replicas or 1)
+    if replicas is None or len(value) != replicas:
+        raise ValueError(f"{name} must be one number, or with replicas one for each, got {value!r}")
+    return tuple(value)
+
+
+def _seeds(seed: int | Sequence[int], replicas: int | None) -> list[int]:
+    several = isinstance(seed, Sequence)
+    seeds = _for_each("seed", seed, replicas)
+    seeds = tuple(whole_number("seed", one, 0) for one in seeds)
+    if not several:
+        seeds = tuple(one + place for place, one in enumerate(seeds))
+    if max(seeds) >= 2**63:
+        raise ValueError(f"seed must be below 2^63, got {max(seeds)}")
+    return list(seeds)
+
+
+def _plain(setting: Any) -> Any:
+    return list(setting) if isinstance(setting, Sequence | np.ndarray) else setting
+
+
+def _mean_of_pairs(right: Array) -> Array:
+    """The share of true entries (..., B, N) in each replica, (...)."""
+    return right.mean((-1, -2)) if isinstance(right, np.ndarray) else right.double().mean((-1, -2))

@@ -11,6 +11,7 @@ from agent.backpropagation import NumpyLearner
 from agent.learner import Learner, LearningRule, TorchLearner
 from agent.network import NETWORKS, FullyConnected, check_output
 from agent.quantizer import QUANTIZERS, Quantizer
+from agent.stacked import StackedLearner
 
 NetworkFactory = Callable[[int, int], nn.Module]
 """Makes a network from the number of users and of features a user."""
@@ -75,6 +76,18 @@ def make_learner(network: nn.Module, backend: str, rule: LearningRule, seed: int
     if not isinstance(network, FullyConnected):
         raise ValueError(f"network must be FullyConnected for the 'numpy' backend, got {type(network).__name__}")
     return NumpyLearner(network, rule)
+
+
+def make_stacked_learner(
+    networks: list[nn.Module], backend: str, rule: LearningRule, device: str | None
+) -> Learner:
+    """The backend that trains one network a replica; raises ValueError as `make_learner`."""
+    if backend == "torch":
+        return StackedLearner(networks, rule, device)
+    fully_connected = [network for network in networks if isinstance(network, FullyConnected)]
+    if backend != "numpy" or len(fully_connected) < len(networks):
+        make_learner(networks[0], backend, rule, 0)  # says what is wrong
+    return NumpyLearner(fully_connected, rule)
 
 
 def make_quantizer(quantizer: str | Quantizer) -> Quantizer:

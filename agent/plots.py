@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.replicas import confidence_band
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -14,13 +16,16 @@ if TYPE_CHECKING:
 Metrics = Mapping[str, NDArray[np.float64]]
 
 
-def plot_run(metrics: Metrics, folder: Path, window: int = 50) -> list[Path]:
+def plot_run(
+    metrics: Metrics, folder: Path, window: int = 50, each: NDArray[np.float64] | None = None
+) -> list[Path]:
     """Save `rate.png`, `loss.png`, `candidates.png` and `time.png` into `folder`; returns their paths.
 
     Args:
         metrics: columns of `metrics.csv`, each (frames,).
         folder: an existing folder.
         window: frames of the rolling mean.
+        each: of a run of R replicas, whose means `metrics` holds, the rate (frames, R) of each.
 
     Raises:
         ImportError: without matplotlib, naming the extra.
@@ -33,7 +38,10 @@ def plot_run(metrics: Metrics, folder: Path, window: int = 50) -> list[Path]:
         "time": plot_time,
     }.items():
         figure, axes = _axes_over_frames()
-        draw(axes, metrics, window)
+        if each is not None and draw is plot_rate:
+            plot_rate_of_replicas(axes, metrics, window, each)
+        else:
+            draw(axes, metrics, window)
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=120)
     return paths
@@ -65,6 +73,21 @@ def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
     axes.set_ylabel("Normalized computation rate" if known else "Value of the decision (rate: bit/s)")
     if known:
         axes.set_ylim(top=1.002)
+    axes.legend(loc="lower right")
+
+
+def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDArray[np.float64]) -> None:
+    """The rolling mean of the rate, over replicas its mean and 95% confidence band."""
+    known = not np.isnan(metrics["normalized_rate"]).all()
+    rolled = np.array([_moving(rate, window, np.nanmean) for rate in each.T]).T
+    low, high = confidence_band(rolled)
+    count = each.shape[1]
+    label = "95% confidence of the mean over replicas"
+    axes.fill_between(metrics["frame"], low, high, alpha=0.25, linewidth=0, label=label)
+    axes.plot(
+        metrics["frame"], rolled.mean(1), linewidth=1.2, label=f"mean of {count} replicas and {window} frames"
+    )
+    axes.set_ylabel("Normalized computation rate" if known else "Value of the decision (rate: bit/s)")
     axes.legend(loc="lower right")
 
 

@@ -6,19 +6,30 @@ leading batch dimensions where a docstring says (..., N).
 
 import heapq
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.arrays import Array, namespace, take
+from agent.nested import Nested
+
+Random = Any
+"""A `numpy.random.Generator`, or for replicas `agent.generators.Generators`."""
+
 
 class Quantizer(Protocol):
-    """What the agent asks of a quantizer; any object with these two methods will do."""
+    """What the agent asks of a quantizer; any object with these two methods will do.
+
+    Two things it may have besides: `nested(relaxed, k)`, the same candidates as `Nested` for critics that take
+    those, and a true `prefix` when its first k of more candidates are its k candidates, without which replicas
+    cannot adapt K. For replicas it is called with relaxed decisions (R, N), on a device as tensors.
+    """
 
     def max_candidates(self, num_users: int) -> int:
         """The most distinct candidates there are for `num_users` users."""
 
-    def __call__(self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (k, N), each 0 or 1, for a relaxed decision (N,)."""
 
 
@@ -26,25 +37,30 @@ class Quantizer(Protocol):
 class OrderPreserving:
     """OP: move the threshold from 1/2 to the entries closest to 1/2, one after another (DROO, eqs. 8 and 9).
 
-    Candidate j flips the j entries closest to 1/2 as far as they round to the same side as the j-th.
+    Candidate j flips the j entries closest to 1/2 as far as they round to the same side as the j-th: the users
+    above the threshold are always the first of one order.
     """
+
+    prefix: ClassVar[bool] = True
 
     def max_candidates(self, num_users: int) -> int:
         """N + 1: one for each gap between sorted entries."""
         return num_users + 1
 
-    def __call__(
-        self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
-    ) -> NDArray[np.int64]:
+    def __call__(self, relaxed: Array, k: int, rng: Random | None = None) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
-        rounded = relaxed > 0.5
-        order = np.argsort(np.abs(relaxed - 0.5), axis=-1, kind="stable")
-        rank = np.empty_like(order)
-        np.put_along_axis(rank, order, np.arange(relaxed.shape[-1]), axis=-1)
-        last = np.arange(-1, k - 1)  # the last rank that candidate j may flip; none for the first candidate
-        pivot = np.take_along_axis(rounded, order[..., np.maximum(last, 0)], axis=-1)
-        flipped = (rank[..., None, :] <= last[:, None]) & (rounded[..., None, :] == pivot[..., None])
-        return (rounded[..., None, :] ^ flipped).astype(np.int64)
+        return self.nested(relaxed, k).expand()
+
+    def nested(self, relaxed: Array, k: int) -> Nested:
+        """The same candidates as thresholds on the relaxed decision."""
+        xp = namespace(relaxed)
+        order = xp.argsort(-relaxed, -1)
+        margin = take(relaxed, order) - 0.5
+        offloading = (margin > 0).sum(-1)[..., None]
+        nearest = xp.argsort(abs(margin), -1)[..., : k - 1]
+        # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
+        counts = nearest + (nearest >= offloading)
+        return Nested(order, xp.concatenate([offloading, counts], -1))
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,8 @@ class KNearest:
     without listing 2^N decisions.
     """
 
+    prefix: ClassVar[bool] = True
+
     def max_candidates(self, num_users: int) -> int:
         """2^N."""
         return 2**num_users
@@ -63,7 +81,9 @@ class KNearest:
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
-        """`k` candidates, (k, N), for one relaxed decision (N,), nearest first."""
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
+        if relaxed.ndim > 1:
+            return _row_by_row(self, relaxed, k)
         rounded = (relaxed > 0.5).astype(np.int64)
         costs = np.abs(1 - 2 * np.asarray(relaxed, dtype=np.float64))
         order = np.argsort(costs, kind="stable").tolist()
@@ -104,14 +124,14 @@ class NoisyOrderPreserving:
         """2 (N + 1): as many of each half as OP has."""
         return 2 * (num_users + 1)
 
-    def __call__(self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         order_preserving = OrderPreserving()
         clean = order_preserving(relaxed, (k + 1) // 2)
         if k == 1:
             return clean
         noisy = shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
-        return np.concatenate([clean, order_preserving(noisy, k // 2)], axis=-2)
+        return namespace(relaxed).concatenate([clean, order_preserving(noisy, k // 2)], -2)
 
 
 @dataclass(frozen=True)
@@ -129,7 +149,9 @@ class OrderPreservingAndNearest:
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
-        """`k` candidates, (k, N), for one relaxed decision (N,)."""
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        if relaxed.ndim > 1:
+            return _row_by_row(self, relaxed, k)
         kept = OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1))
         nearest = KNearest()(relaxed, k)
         known = {candidate.tobytes() for candidate in kept}
@@ -137,10 +159,17 @@ class OrderPreservingAndNearest:
         return np.concatenate([kept, added[: k - len(kept)]]) if k > len(kept) else kept
 
 
-def shift_logits(relaxed: NDArray[np.floating], shift: NDArray[np.floating]) -> NDArray[np.float64]:
+def shift_logits(relaxed: Array, shift: Array) -> Array:
     """Relaxed decisions (..., N) with `shift` (..., N) added to their logits; within [0, 1] as before."""
-    inside = np.clip(np.asarray(relaxed, dtype=np.float64), 1e-300, 1 - 1e-16)
-    return np.asarray(1 / (1 + (1 - inside) / inside * np.exp(-shift)))
+    inside = relaxed.clip(1e-300, 1 - 1e-16)
+    return 1 / (1 + (1 - inside) / inside * namespace(relaxed).exp(-shift))
+
+
+def _row_by_row(quantizer: Quantizer, relaxed: NDArray[np.floating], k: int) -> NDArray[np.int64]:
+    if not isinstance(relaxed, np.ndarray):
+        raise ValueError(f"quantizer must be 'OP' or 'OPN' on a device, got {type(quantizer).__name__}")
+    rows = [quantizer(row, k, None) for row in relaxed.reshape(-1, relaxed.shape[-1])]
+    return np.stack(rows).reshape(*relaxed.shape[:-1], k, -1)
 
 
 QUANTIZERS: dict[str, type] = {

@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent import checkpoint
+from agent.replicas import MeanFrame, confidence_band
 from agent.simulation import Frame
 
 CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
+REPLICAS = "replicas.csv"
 
 
 class RunFolder:
@@ -24,11 +26,16 @@ class RunFolder:
 
     Args:
         path: the folder.
+        replicas: for a run of so many replicas: `metrics.csv` then holds their means, and `replicas.csv` the
+            normalised rate (the value, where no optimum is known) of each.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, replicas: int | None = None) -> None:
         self.path = Path(path)
-        self._rows: list[Frame] = []
+        self._headers: dict[str, Sequence[str]] = {METRICS: Frame._fields}
+        if replicas is not None:
+            self._headers = {METRICS: MeanFrame._fields, REPLICAS: [str(place) for place in range(replicas)]}
+        self._rows: dict[str, list[Sequence[Any]]] = {name: [] for name in self._headers}
 
     def create(self, config: str) -> None:
         """Make the folder for a new run of the configuration `config` (YAML text).
@@ -39,7 +46,8 @@ class RunFolder:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ValueError(f"output must be a new or empty folder, {self.path} belongs to another run")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._replace(METRICS, ",".join(Frame._fields) + "\n")
+        for name, header in self._headers.items():
+            self._replace(name, ",".join(header) + "\n")
         self._replace(CONFIG, config)
 
     def read_config(self) -> str:
@@ -49,17 +57,22 @@ class RunFolder:
             raise ValueError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
         return path.read_text(encoding="utf-8")
 
-    def append(self, frame: Frame) -> None:
+    def append(self, frame: Frame | MeanFrame) -> None:
         """Keep a row until the next `flush`."""
-        self._rows.append(frame)
+        self._rows[METRICS].append(frame)
+
+    def append_each(self, rates: NDArray[np.float64]) -> None:
+        """Keep the rates (frames, R) of the replicas until the next `flush`."""
+        self._rows[REPLICAS].extend([f"{rate:.9g}" for rate in row] for row in rates.tolist())
 
     def flush(self) -> None:
-        """Write the rows kept since the last flush to `metrics.csv`, down to the disk."""
-        with (self.path / METRICS).open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(self._rows)
-            file.flush()
-            os.fsync(file.fileno())
-        self._rows.clear()
+        """Write the rows kept since the last flush, down to the disk."""
+        for name, rows in self._rows.items():
+            with (self.path / name).open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows(rows)
+                file.flush()
+                os.fsync(file.fileno())
+            rows.clear()
 
     def write_config(self, config: str) -> None:
         """Put another configuration in place, of the same run with more frames to go."""
@@ -93,12 +106,16 @@ class RunFolder:
         return state
 
     def cut_metrics(self, frames: int) -> None:
-        """Leave the first `frames` rows of `metrics.csv`; raises ValueError where it has fewer."""
-        metrics = self.path / METRICS
-        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True) if metrics.exists() else []
-        if len(lines) <= frames or not lines[frames].endswith("\n"):
-            raise ValueError(f"{metrics} must hold the {frames} frames of the checkpoint, it was cut short")
-        self._replace(METRICS, "".join(lines[: frames + 1]))
+        """Leave the first `frames` rows of `metrics.csv` and the like; raises ValueError where there are fewer."""
+        kept = {}
+        for name in self._headers:
+            table = self.path / name
+            lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
+            if len(lines) <= frames or not lines[frames].endswith("\n"):
+                raise ValueError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
+            kept[name] = "".join(lines[: frames + 1])
+        for name, text in kept.items():
+            self._replace(name, text)
 
     def read_metrics(self) -> dict[str, NDArray[np.float64]]:
         """The columns of `metrics.csv`, each (frames,), nan where empty."""
@@ -108,12 +125,23 @@ class RunFolder:
         table = table.reshape(-1, len(rows[0]))
         return dict(zip(rows[0], table.T, strict=True))
 
+    def read_each(self) -> NDArray[np.float64] | None:
+        """The rates (frames, R) of the replicas; None for a run of one."""
+        if REPLICAS not in self._headers:
+            return None
+        return np.loadtxt(self.path / REPLICAS, delimiter=",", skiprows=1, ndmin=2)
+
     def write_summary(self, **more: Any) -> dict[str, Any]:
         """Write `summary.json`: means over the last 20% of the frames and `more`; returns its content."""
         metrics = self.read_metrics()
         frames = len(metrics["frame"])
         tail = slice(frames - max(1, frames // 5) if frames else 0, frames)
         seconds = float(metrics["decide_seconds"].sum())
+        each = self.read_each()
+        if each is not None:
+            means = each[tail].mean(0)
+            low, high = confidence_band(means)
+            more |= {"rate_of_each": means.tolist(), "rate_low": float(low), "rate_high": float(high)}
         summary = {
             "frames": frames,
             **more,

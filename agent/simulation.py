@@ -14,7 +14,8 @@ class Environment(Protocol):
     """All that agents and simulations know of a world; any object with these members will do.
 
     An environment may also offer `frame_optimum() -> float | None`, the best value that any decision has in
-    this frame, and `state_dict`/`load_state_dict`, without which a run cannot be resumed.
+    this frame, and `state_dict`/`load_state_dict`, without which a run cannot be resumed. Where its `evaluate`
+    has the attribute `takes_nested`, set to true, it is given `agent.nested.Nested` candidates too.
     """
 
     num_users: int
@@ -89,6 +90,7 @@ def decide(environment: Environment, agent: Agent) -> Decided:
         evaluations += len(decisions)
         return environment.evaluate(decisions)
 
+    evaluate.takes_nested = getattr(environment.evaluate, "takes_nested", False)  # type: ignore[attr-defined]
     start = time.perf_counter()
     decision, value = agent.decide(environment.observe(), evaluate)
     return Decided(decision, value, evaluations, time.perf_counter() - start)

@@ -1,11 +1,29 @@
 """Checks of arrays and numbers at the public edge: one clear error that names the argument."""
 
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+Array = Any
+"""An array of NumPy, or a torch tensor on any device."""
+
+
+def namespace(array: Array) -> Any:
+    """The module, `numpy` or `torch`, whose functions take `array`; the code uses what both have in common."""
+    return np if isinstance(array, np.ndarray | np.generic) else sys.modules["torch"]
+
+
+def take(rows: Array, places: Array) -> Array:
+    """Rows (..., N, C) at places (..., K) of each batch entry: (..., K, C)."""
+    if places.ndim == 1:
+        return rows[places]
+    xp = namespace(rows)
+    flat = rows.reshape(-1, rows.shape[-1])
+    first = xp.arange(0, len(flat), rows.shape[-2], device=rows.device).reshape(*places.shape[:-1], 1)
+    return flat[first + places]
 
 
 def positive(name: str, value: ArrayLike) -> FloatArray:
@@ -24,6 +42,8 @@ def not_negative(name: str, value: ArrayLike) -> FloatArray:
 
 def binary(name: str, value: ArrayLike) -> FloatArray:
     """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
+    if isinstance(value, np.ndarray) and value.dtype == np.int64 and not (value >> 1).any():  # the quick way
+        return value.astype(np.float64)
     array = _numbers(name, value)
     _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")
     return array

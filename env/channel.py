@@ -1,7 +1,8 @@
 """Channel models: the gain of each user's link to the access point, frame after frame.
 
 A channel is an average gain (path loss over the distance) times fading of unit mean power. An environment
-calls `reset` once and then `sample` once a frame; every random number comes from the generator it passes.
+calls `reset` once and then draws frame after frame, a block of them ahead of time (`GainStream`); every random
+number comes from the generator it passes.
 """
 
 from abc import ABC, abstractmethod
@@ -69,6 +70,10 @@ class Channel(ABC):
     def sample(self, rng: np.random.Generator) -> FloatArray:
         """Gains of the next frame, (num_users,), power ratios."""
 
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        """Gains of the next `frames` frames, (frames, num_users): the numbers that `sample` gives one by one."""
+        return np.stack([self.sample(rng) for _ in range(frames)])
+
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue after this frame; arrays and plain values."""
         return {}
@@ -92,11 +97,14 @@ class _Fading(Channel):
         self.average_gain = self.path_loss.average_gain(num_users)
 
     def sample(self, rng: np.random.Generator) -> FloatArray:
-        return self.average_gain * self.fading(self.average_gain.size, rng)
+        return self.sample_frames(1, rng)[0]
+
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        return self.average_gain * self.fading((frames, self.average_gain.size), rng)
 
     @abstractmethod
-    def fading(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        """Fading power of unit mean, (num_users,)."""
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        """Fading power of unit mean in the next frames, `shape` (frames, num_users)."""
 
 
 class Rayleigh(_Fading):
@@ -106,8 +114,8 @@ class Rayleigh(_Fading):
         path_loss: average gains; the published ones by default.
     """
 
-    def fading(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        return rng.exponential(size=num_users)
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        return rng.exponential(size=shape)
 
 
 class Rician(_Fading):
@@ -127,8 +135,8 @@ class Rician(_Fading):
             raise ValueError(f"line_of_sight must be between 0 and 1, got {line_of_sight}")
         self.line_of_sight = line_of_sight
 
-    def fading(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        scattered = np.sqrt(1 - self.line_of_sight) * complex_normal(num_users, rng)
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        scattered = np.sqrt(1 - self.line_of_sight) * complex_normal(shape, rng)
         return np.asarray(np.abs(np.sqrt(self.line_of_sight) + scattered) ** 2)
 
 
@@ -161,13 +169,14 @@ class GaussMarkov(_Fading):
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         super().reset(num_users, rng)
-        self._amplitude = complex_normal(num_users, rng)
+        self._amplitude = complex_normal((1, num_users), rng)[0]
 
-    def fading(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        power = np.abs(self._amplitude) ** 2
-        news = np.sqrt(1 - self.correlation**2) * complex_normal(num_users, rng)
-        self._amplitude = self.correlation * self._amplitude + news
-        return np.asarray(power)
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        power = np.empty(shape)
+        for frame, news in enumerate(complex_normal(shape, rng)):
+            power[frame] = np.abs(self._amplitude) ** 2
+            self._amplitude = self.correlation * self._amplitude + np.sqrt(1 - self.correlation**2) * news
+        return power
 
     def state_dict(self) -> dict[str, Any]:
         return {"amplitude": self._amplitude.copy()}
@@ -176,10 +185,10 @@ class GaussMarkov(_Fading):
         self._amplitude = np.array(state["amplitude"])
 
 
-def complex_normal(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Circular complex normal numbers of unit power, (size,)."""
-    parts = rng.normal(scale=np.sqrt(0.5), size=(2, size))
-    return np.asarray(parts[0] + 1j * parts[1])
+def complex_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Circular complex normal numbers of unit power, `shape` (frames, num_users), drawn frame after frame."""
+    parts = rng.normal(scale=np.sqrt(0.5), size=(shape[0], 2, shape[1]))
+    return np.asarray(parts[:, 0] + 1j * parts[:, 1])
 
 
 def _bessel_j0(x: float) -> float:

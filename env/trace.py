@@ -64,10 +64,9 @@ class RecordedTrace(Channel):
     def num_users(self) -> int:
         return self.gains.shape[1]
 
-    @property
-    def row(self) -> int:
-        """The row last sampled."""
-        return (self._next - 1) % len(self.gains)
+    def row_of(self, frame: int) -> int:
+        """The row that frame `frame` (from 0) shows."""
+        return (self.start + frame) % len(self.gains)
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         if num_users != self.num_users:
@@ -75,9 +74,12 @@ class RecordedTrace(Channel):
         self._next = self.start
 
     def sample(self, rng: np.random.Generator) -> FloatArray:
-        gains = self.gains[self._next]
-        self._next = (self._next + 1) % len(self.gains)
-        return gains
+        return self.sample_frames(1, rng)[0]
+
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        rows = (self._next + np.arange(frames)) % len(self.gains)
+        self._next = int(self._next + frames) % len(self.gains)
+        return self.gains[rows]
 
     def state_dict(self) -> dict[str, Any]:
         return {"next": self._next}

@@ -5,7 +5,6 @@ transmits for its own fraction, while local users compute on harvested energy. T
 rate is the objective (eqs. 4, 7 and problem P1 of the paper).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.allocation import Allocation, TimeSplit, split_time
+from env.allocation import Allocation, split_time
 from env.arrays import (
+    Array,
     FloatArray,
     binary,
     last_dimension,
@@ -26,22 +26,25 @@ from env.arrays import (
     whole_number,
 )
 from env.channel import Channel, Rayleigh
-from env.exhaustive import all_decisions
+from env.gain_stream import BLOCK, GainStream
 from env.optimum import Optimum, certified_optimum, rounded_relaxation
 from env.trace import RecordedTrace
+from env.weight_groups import WeightGroups
 
-_BLOCK = 2**17
+_SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
-_EXHAUSTIVE_USERS = 10
-"""Up to here, trying all 2^N decisions of one single frame takes less time than the certified search."""
 
 
 class WirelessPoweredMEC:
     """An environment: N users, one access point, a decision (0 local, 1 offload) for each user a frame.
 
+    With `replicas` it is R such worlds side by side, each with a channel of its own: observations, decisions and
+    values then have R as first dimension, written (..., N) below. Replica r is the world of seed `seed + r`.
+
     Args:
         num_users: N; by default the channel's number where it fixes one, else 10.
-        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`.
+        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`. With replicas, also a
+            list of R of them.
         weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
         observation: what `observe` shows: 'log_gain', ``ln(gain_scale h)``, or 'gain', ``gain_scale h``.
         gain_scale: brings the gains close to 1 (the published code's 1e6).
@@ -52,7 +55,10 @@ class WirelessPoweredMEC:
         bandwidth: B, Hz.
         overhead: v_u, bits sent for each bit of data.
         noise_power: N0, W.
-        seed: of the channel.
+        seed: of the channel; with replicas also a list of R seeds.
+        replicas: R; None for one world without that dimension.
+        device: None for NumPy arrays, else the torch device ('cpu', 'cuda') of all that `observe` and `evaluate`
+            return.
 
     Raises:
         ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
@@ -62,7 +68,7 @@ class WirelessPoweredMEC:
         self,
         num_users: int | None = None,
         *,
-        channel: Channel | str | None = None,
+        channel: Channel | str | Sequence[Channel | str] | None = None,
         weights: Sequence[float] | None = None,
         observation: Literal["log_gain", "gain"] = "log_gain",
         gain_scale: float = 1e6,
@@ -73,15 +79,16 @@ class WirelessPoweredMEC:
         bandwidth: float = 2e6,
         overhead: float = 1.1,
         noise_power: float = 1e-10,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
+        device: str | None = None,
     ) -> None:
-        if isinstance(channel, str | Path):
-            channel = RecordedTrace(channel)
-        if not isinstance(channel, Channel | None):
-            raise ValueError(f"channel must be a Channel or the path of a trace, got {channel!r}")
-        self.channel = Rayleigh() if channel is None else deepcopy(channel)  # its state is this environment's own
+        self.replicas = None if replicas is None else whole_number("replicas", replicas)
+        self._lead = () if self.replicas is None else (self.replicas,)
+        self._device = device
+        self.channels = _channels(channel, self.replicas)
         if num_users is None:
-            num_users = self.channel.num_users or 10
+            num_users = self.channels[0].num_users or 10
         num_users = whole_number("num_users", num_users)
         self.num_users = num_users
         if weights is None:
@@ -103,57 +110,93 @@ class WirelessPoweredMEC:
         epsilon = positive_number("bandwidth", bandwidth) / (positive_number("overhead", overhead) * np.log(2))
         self._rate_scale = epsilon
 
+        self._optima: FloatArray | None = None
         self.active = np.ones(num_users, dtype=bool)
-        self._groups = _WeightGroups(self.weights)
+        self._groups = WeightGroups(self.weights, self._rate_scale, self._device)
         for scale in (self._local_scale, self._snr_scale, self._rate_scale):
             if not (np.isfinite(scale) and scale > 0):
                 raise ValueError("the constants of the problem must give finite rates, these overflow")
-        self._seed = whole_number("seed", seed, 0)
+        self._seed = seed
         self.reset()
 
-    def reset(self, seed: int | None = None) -> FloatArray:
-        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 1).
+    def reset(self, seed: int | Sequence[int] | None = None) -> Array:
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (..., N, 1).
 
         Weights and active users stay as they are.
         """
-        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
-        self._rng = np.random.default_rng(self._seed)
-        self.frame = 0
-        self.channel.reset(self.num_users, self._rng)
-        self._receive(self.channel.sample(self._rng))
+        self._seed = self._seed if seed is None else seed
+        count = self.replicas or 1
+        if isinstance(self._seed, Sequence) and self.replicas is not None:
+            seeds = [whole_number("seed", one, 0) for one in self._seed]
+            if len(seeds) != count:
+                raise ValueError(f"seed must be one number or {count}, one a replica, got {len(seeds)}")
+        else:
+            first = whole_number("seed", self._seed, 0)
+            seeds = list(range(first, first + count))
+        self._stream = GainStream(self.channels, self.num_users, seeds)
+        self._first_frame = 0
+        self._look_ahead(place=0)
         return self.observe()
 
-    def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N, 1): each user's scaled gain or its logarithm."""
-        scaled = self._gain_scale * self.gains
-        seen, off = (np.log(scaled), -12.0) if self._observes_log else (scaled, 0.0)
-        return np.where(self.active, seen, off)[:, None]
+    @property
+    def frame(self) -> int:
+        """Number of the current frame, from 0."""
+        return self._first_frame + self._place
 
-    def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Rates of decisions (K, N) in this frame, (K,), bit/s, each with its best allocation.
+    @property
+    def gains(self) -> FloatArray:
+        """Power ratios in this frame, (..., N), as a read-only NumPy array."""
+        return self._gains[self._place]
+
+    def observe(self) -> Array:
+        """What the agent sees of this frame, (..., N, 1): each user's scaled gain or its logarithm."""
+        seen = self._seen[self._place]
+        return seen.copy() if self._device is None else seen
+
+    def evaluate(self, decisions: Any) -> Array:
+        """Rates of decisions (..., K, N) in this frame, (..., K), bit/s, each with its best allocation.
+
+        Args:
+            decisions: 0 local, 1 offload; or an object with `order` (..., N) and `counts` (..., K), decision k
+                of which offloads the first ``counts[k]`` users of the order, and with `expand()` to (..., K, N).
 
         Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
         """
-        decisions = binary("decisions", decisions)
-        last_dimension("decisions", decisions, self.num_users)
-        return self._split(self._local, self._snr, decisions, self._groups).rate
+        groups = self._groups
+        nested = hasattr(decisions, "counts")
+        if nested and self._columns is not None:
+            columns = self._columns[self._place]
+            return groups.rates(*groups.nested_sums(columns, decisions.order, decisions.counts))
+        decisions = self._checked(decisions.expand() if nested else decisions)
+        local, snr = self._local[self._place], self._snr[self._place]
+        if self.replicas is not None and decisions.ndim == 3:
+            local, snr = local[:, None], snr[:, None]
+        return groups.rates(*groups.sums(local, snr, decisions))
+
+    evaluate.takes_nested = True  # type: ignore[attr-defined]
 
     def step(self, decision: ArrayLike) -> None:
-        """Carry out a decision (N,) and move to the next frame.
+        """Carry out a decision (..., N) and move to the next frame.
 
         Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
         """
-        one_a_user("decision", binary("decision", decision), self.num_users)
-        self._receive(self.channel.sample(self._rng))
-        self.frame += 1
+        shape = (*self._lead, self.num_users)
+        if np.shape(decision) != shape:
+            raise ValueError(f"decision must have shape {shape}, got {np.shape(decision)}")
+        if self._device is None:
+            binary("decision", decision)
+        self._place += 1
+        if self._place == BLOCK:
+            self._first_frame += BLOCK
+            self._look_ahead(place=0)
 
     def set_weights(self, weights: ArrayLike) -> None:
         """Weigh the users' rates by `weights` (N,) from this frame on; raises ValueError as the constructor."""
         checked = positive("weights", weights)
         one_a_user("weights", checked, self.num_users)
         self.weights = checked
-        self._groups = _WeightGroups(self.weights)
-        self._receive(self.gains)
+        self._groups = WeightGroups(self.weights, self._rate_scale, self._device)
+        self._prepare()
 
     def set_active(self, active: ArrayLike) -> None:
         """Switch users on (1) and off (0) from this frame on; `active` is (N,).
@@ -165,7 +208,7 @@ class WirelessPoweredMEC:
         if checked.shape != (self.num_users,) or not checked.any():
             raise ValueError(f"active must have shape ({self.num_users},) and hold a 1, got {active!r}")
         self.active = checked.astype(bool)
-        self._receive(self.gains)
+        self._prepare()
 
     def allocate(self, gains: ArrayLike, decisions: ArrayLike, weights: ArrayLike | None = None) -> Allocation:
         """Optimal time split for given decisions (problem P2), for any leading batch dimensions.
@@ -192,7 +235,7 @@ class WirelessPoweredMEC:
                 "must have leading dimensions that broadcast"
             ) from error
         local, snr = self._fold(gains, groups.weights)
-        split = self._split(local, snr, decisions, groups)
+        split = split_time(*groups.sums(local, snr, decisions), groups.slope)
         a = split.charging_time
         transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
         return Allocation(split.rate, a, transmit_time)
@@ -228,11 +271,24 @@ class WirelessPoweredMEC:
             batch = np.broadcast_shapes(gains.shape, weights.shape)
         except ValueError as error:
             raise ValueError(f"weights {weights.shape} must broadcast against gains {gains.shape}") from error
+        return self._search(np.broadcast_to(gains, batch), np.broadcast_to(weights, batch), tolerance, deadline)
+
+    def _search(
+        self,
+        gains: FloatArray,
+        weights: FloatArray,
+        tolerance: float,
+        deadline: float | None = None,
+        active: NDArray[np.bool_] | bool = True,
+    ) -> Optimum:
+        """`optimum` of gains (..., N), block by block; users that are not active have no rate at all."""
+        batch = gains.shape
         shape = (-1, self.num_users)
         row_weights = np.broadcast_to(weights, batch).reshape(shape)
-        local, snr = self._fold(np.broadcast_to(gains, batch).reshape(shape), row_weights)
+        local, snr = self._fold(gains.reshape(shape), row_weights)
+        local, snr = local * active, snr * active
         slope = self._rate_scale * row_weights
-        block = max(1, _BLOCK // self.num_users)
+        block = max(1, _SEARCH_BLOCK // self.num_users)
         parts = []
         for first in range(0, max(len(local), 1), block):
             rows = slice(first, first + block)
@@ -242,25 +298,28 @@ class WirelessPoweredMEC:
         return Optimum(decision.reshape(batch), rate.reshape(batch[:-1]), bound.reshape(batch[:-1]))
 
     def relaxed_decision(self) -> NDArray[np.int64]:
-        """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (N,)."""
-        slope = self._rate_scale * self.weights[None]
-        return rounded_relaxation(self._local[None], self._snr[None], slope)[0].astype(np.int64)
+        """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
+        local, snr = self._fold(self.gains.reshape(-1, self.num_users), self.weights)
+        slope = np.broadcast_to(self._rate_scale * self.weights, local.shape)
+        decision = rounded_relaxation(local * self.active, snr * self.active, slope)
+        return decision.reshape(self.gains.shape).astype(np.int64)
 
-    def frame_optimum(self) -> float:
-        """The highest rate that any decision has in this frame, bit/s.
+    def frame_optimum(self) -> Any:
+        """The highest rate that any decision has in this frame, bit/s: a number, with replicas an array (R,).
 
         It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
-        environment's weights and constants, and found by `optimum` otherwise.
+        environment's weights and constants, and found as by `optimum` otherwise, for a block of frames at once.
         """
-        channel = self.channel
-        if isinstance(channel, RecordedTrace) and channel.rates is not None and channel.decisions is not None:
-            stored = float(channel.rates[channel.row])
-            if abs(float(self.evaluate(channel.decisions[channel.row])) - stored) <= 1e-6 * stored:
+        trace = self.channels[0]
+        if isinstance(trace, RecordedTrace) and trace.rates is not None and self.replicas is None:
+            row = trace.row_of(self.frame)
+            stored = float(trace.rates[row])
+            if trace.decisions is not None and abs(self.evaluate(trace.decisions[row]) - stored) <= 1e-6 * stored:
                 return stored
-        if self.num_users <= _EXHAUSTIVE_USERS:
-            return float(self.evaluate(all_decisions(self.num_users)).max())
-        slope = self._rate_scale * self.weights[None]
-        return float(certified_optimum(self._local[None], self._snr[None], slope, 1e-9).rate[0])
+        if self._optima is None:
+            self._optima = self._search(self._gains, self.weights, 1e-9, None, self.active).rate
+        best = self._optima[self._place]
+        return best.copy() if self.replicas is not None else float(best)
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
@@ -269,27 +328,58 @@ class WirelessPoweredMEC:
             "gains": self.gains.copy(),
             "weights": self.weights.copy(),
             "active": self.active.copy(),
-            "rng": json.dumps(self._rng.bit_generator.state),
-            "channel": self.channel.state_dict(),
+            "stream": self._stream.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned; raises ValueError when it is of another number of users."""
-        gains = positive("gains", np.asarray(state["gains"]))
-        one_a_user("gains", gains, self.num_users)
-        self.frame = int(state["frame"])
-        self.gains = gains
+        """Continue from what `state_dict` returned; raises ValueError when it is of another world."""
+        gains = np.asarray(state["gains"])
+        if gains.shape != self.gains.shape:
+            raise ValueError(f"gains must have shape {self.gains.shape}, got {gains.shape}")
+        self._stream.load_state_dict(state["stream"])
+        place = int(state["frame"]) % BLOCK
+        self._first_frame = int(state["frame"]) - place
+        self._look_ahead(place)
+        if not np.array_equal(gains, self.gains):
+            raise ValueError("the state must be of an environment with the same channel, its gains differ")
         self.set_weights(np.asarray(state["weights"]))
         self.set_active(np.asarray(state["active"]))
-        self._rng.bit_generator.state = json.loads(state["rng"])
-        self.channel.load_state_dict(state["channel"])
-        self._receive(gains)
 
-    def _receive(self, gains: FloatArray) -> None:
-        local, snr = self._fold(gains, self.weights)
-        self.gains = np.array(gains)
-        self.gains.setflags(write=False)  # evaluate and observe must not come to differ
-        self._local, self._snr = local * self.active, snr * self.active
+    def _look_ahead(self, place: int) -> None:
+        """Draw the next block of frames; the current one is at `place` in it."""
+        gains = self._stream.next_block()
+        self._gains = gains if self.replicas is not None else gains[:, 0]
+        self._gains.setflags(write=False)  # evaluate and observe must not come to differ
+        self._place = place
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What a frame needs, for all frames of the block at once: physics folded, observation scaled."""
+        local, snr = self._fold(self._gains, self.weights)
+        scaled = self._gain_scale * self._gains
+        seen, off = (np.log(scaled), -12.0) if self._observes_log else (scaled, 0.0)
+        seen = np.where(self.active, seen, off)[..., None]
+        local, snr = local * self.active, snr * self.active
+        columns = self._groups.columns(local, snr)
+        self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(seen)
+        self._columns = None if columns is None else self._moved(columns)
+        self._optima = None
+
+    def _moved(self, array: FloatArray) -> Array:
+        if self._device is None:
+            return array
+        import torch
+
+        return torch.as_tensor(array, device=self._device)
+
+    def _checked(self, decisions: Any) -> Array:
+        """Decisions as an array of 0.0 and 1.0; tensors are trusted, to look at them would wait for the device."""
+        if self._device is None:
+            decisions = binary("decisions", decisions)
+        else:
+            decisions = decisions.to(dtype=self._local.dtype)
+        last_dimension("decisions", decisions, self.num_users)
+        return decisions
 
     def _fold(self, gains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Each user's local rate at a = 1, bit/s, and its signal-to-noise ratio at a = tau = 1; (..., N)."""
@@ -299,39 +389,24 @@ class WirelessPoweredMEC:
             raise ValueError(f"gains and weights must give finite rates, got gains up to {np.max(gains)}")
         return local, snr
 
-    def _split(
-        self, local: FloatArray, snr: FloatArray, decisions: FloatArray, groups: "_WeightGroups"
-    ) -> TimeSplit:
-        local_rate = ((1 - decisions) * local).sum(-1)
-        return split_time(local_rate, groups.sums(decisions * snr), self._rate_scale * groups.distinct)
-
-    def _groups_of(self, weights: ArrayLike | None) -> "_WeightGroups":
+    def _groups_of(self, weights: ArrayLike | None) -> WeightGroups:
         if weights is None:
             return self._groups
         weights = positive("weights", weights)
         last_dimension("weights", weights, self.num_users)
-        return _WeightGroups(weights)
+        return WeightGroups(weights, self._rate_scale)
 
 
-class _WeightGroups:
-    """Users of one weight share their signal-to-noise ratio, so the allocation needs only their sums."""
-
-    def __init__(self, weights: FloatArray) -> None:
-        self.weights = weights
-        self.distinct = weights
-        """(G,), or (..., N) where each user is a group of its own."""
-        self._group: np.ndarray | None = None
-        if weights.ndim == 1:
-            distinct, group = np.unique(weights, return_inverse=True)
-            if 2 * len(distinct) <= len(weights):  # else the sums cost more than they save
-                self.distinct = distinct
-                self._group = group
-                self._membership = (group[:, None] == np.arange(len(distinct))).astype(np.float64)
-
-    def sums(self, values: FloatArray) -> FloatArray:
-        """Add (..., N) up to (..., G)."""
-        return values if self._group is None else values @ self._membership
-
-    def of_users(self, values: FloatArray) -> FloatArray:
-        """Give each user its group's value, (..., G) to (..., N)."""
-        return values if self._group is None else values[..., self._group]
+def _channels(channel: Channel | str | Sequence[Channel | str] | None, replicas: int | None) -> list[Channel]:
+    """One channel for each replica, each an object of the environment's own."""
+    several = isinstance(channel, Sequence) and not isinstance(channel, str)
+    given = list(channel) if several else [channel] * (replicas or 1)  # type: ignore[arg-type]
+    if len(given) != (replicas or 1) or (several and replicas is None):
+        raise ValueError(f"channel must be one channel, or with replicas one for each, got {len(given)}")
+    made: list[Channel] = []
+    for one in given:
+        one = RecordedTrace(one) if isinstance(one, str | Path) else one
+        if not isinstance(one, Channel | None):
+            raise ValueError(f"channel must be a Channel or the path of a trace, got {one!r}")
+        made.append(Rayleigh() if one is None else deepcopy(one))
+    return made

@@ -57,8 +57,8 @@ def read_yaml(config: str | Path) -> dict[str, Any]:
 
 
 def add_agent(parser: ArgumentParser) -> None:
-    """The agent's settings as options `--agent.*`; users, features and seed come from elsewhere."""
-    skip = {"num_users", "num_features", "seed"}
+    """The agent's settings as `--agent.*`; users, features, seed, replicas and device are not among them."""
+    skip = {"num_users", "num_features", "seed", "replicas", "device"}
     parser.add_class_arguments(OffloadingAgent, "agent", skip=skip, instantiate=False)
 
 

@@ -2,11 +2,15 @@
 
 python scripts/simulate.py --config configs/wpmec.yaml
 python scripts/simulate.py --config configs/wpmec.yaml --env.num_users 6 --agent.training_interval 5
+python scripts/simulate.py --config configs/wpmec_published.yaml --replicas 64
 python scripts/simulate.py --resume runs/wpmec-20260101-120000
 """
 
 import argparse
+import inspect
+import os
 import sys
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +23,10 @@ from tqdm import tqdm
 
 from agent import OffloadingAgent
 from agent.plots import plot_run
+from agent.replicas import Group, MeanFrame, advance, mean_frames, rates, split
 from agent.run_folder import RunFolder
-from agent.simulation import simulate
+from agent.side_by_side import SideBySide
+from agent.simulation import Frame, simulate
 
 BLOCK = 100
 """Frames between two writes of metrics."""
@@ -34,9 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         settings, parser = parse(arguments)
         if settings.resume is None:
-            folder = RunFolder(settings.output or default_output(settings))
+            folder = RunFolder(settings.output or default_output(settings), settings.replicas)
         elif settings.output is None:
-            folder = RunFolder(settings.resume)
+            folder = RunFolder(settings.resume, settings.replicas)
         else:
             raise ValueError("output must not be given with resume, which goes on in its own folder")
         run(settings, parser, folder)
@@ -80,23 +86,37 @@ def make_parser(environment: type) -> ArgumentParser:
     parser.add_argument("--resume", type=str | None, default=None, help="folder of a run to go on with")
     parser.add_argument("--checkpoint_every", type=int, default=1000, help="frames between checkpoints")
     parser.add_argument("--optimum", type=bool, default=True, help="find each frame's optimum where possible")
-    parser.add_class_arguments(environment, "env", skip={"seed"}, fail_untyped=False)
+    parser.add_argument(
+        "--replicas",
+        type=int | None,
+        default=None,
+        help="runs at once, of seeds from `seed` on; their mean is plotted",
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of replicas, on a CPU")
+    parser.add_argument(
+        "--device",
+        type=str | None,
+        default=None,
+        help="of replicas with the torch backend: cpu, cuda; default NumPy",
+    )
+    own = {"seed", "replicas", "device"} & inspect.signature(environment).parameters.keys()
+    parser.add_class_arguments(environment, "env", skip=own, fail_untyped=False, instantiate=False)
     add_agent(parser)
     return parser
 
 
 def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
     """One run, from its first or its next frame to the last: metrics, checkpoints, summary and plots."""
-    for name in ("frames", "checkpoint_every"):
+    for name in ("frames", "checkpoint_every", "threads"):
         if settings[name] < 1:
             raise ValueError(f"{name} must be 1 or more, got {settings[name]}")
     if settings.seed < 0:
         raise ValueError(f"seed must be 0 or more, got {settings.seed}")
-    made = parser.instantiate(settings)
-    environment = made.env
-    environment.reset(seed=settings.seed)
-    num_users, num_features = environment.observe().shape
-    agent = OffloadingAgent(num_users, num_features, seed=settings.seed, **vars(made.agent))
+    if settings.replicas is not None and settings.replicas < 1:
+        raise ValueError(f"replicas must be 1 or more, got {settings.replicas}")
+    if settings.device is not None and settings.replicas is None:
+        raise ValueError(f"device must be left out without replicas, got {settings.device}")
+    made = Replicated(settings, parser) if settings.replicas is not None else Single(settings, parser)
 
     done = 0
     config = config_text(settings, parser)
@@ -105,7 +125,7 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
     )
     if settings.resume is None:
         folder.create(config)
-        folder.save(0, agent.state_dict(), environment_state(environment), identity)
+        folder.save(0, *made.states(), identity)
     else:
         check_same_run(config, folder)
         state = folder.read_checkpoint(identity)
@@ -115,32 +135,134 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
                 raise ValueError(
                     f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"
                 )
-            agent.load_state_dict(state["agent"])
-            environment.load_state_dict(state["environment"])
+            made.load(state["agent"], state["environment"])
         folder.cut_metrics(done)
         folder.write_config(config)
 
-    optimum = None if settings.optimum else lambda: None
-    history = simulate(environment, agent, settings.frames - done, first_frame=done, optimum=optimum)
-    rates: list[float] = []
-    with tqdm(history, total=settings.frames, initial=done, unit="frame", mininterval=0.5) as progress:
-        for frame in progress:
-            folder.append(frame)
-            rates.append(frame.value if frame.normalized_rate is None else frame.normalized_rate)
-            done = frame.frame + 1
+    with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5) as progress:
+        while done < settings.frames:
+            count = min(
+                BLOCK, settings.frames - done, settings.checkpoint_every - done % settings.checkpoint_every
+            )
+            rows = made.advance(done, count, folder, progress.update)
+            done += count
             if done % settings.checkpoint_every == 0 or done == settings.frames:
-                folder.save(done, agent.state_dict(), environment_state(environment), identity)
-            elif done % BLOCK == 0:
+                folder.save(done, *made.states(), identity)
+            else:
                 folder.flush()
-            if done % BLOCK == 0:
-                loss = "-" if agent.loss is None else f"{agent.loss:.3g}"
-                progress.set_postfix(rate=f"{sum(rates) / len(rates):.6g}", K=frame.candidates, loss=loss)
-                rates.clear()
-    summary = folder.write_summary(seed=settings.seed, num_users=num_users)
-    plot_run(folder.read_metrics(), folder.path)
+            shown = [row.value if row.normalized_rate is None else row.normalized_rate for row in rows]
+            losses = [row.loss for row in rows if row.loss is not None]
+            loss = f"{losses[-1]:.3g}" if losses else "-"
+            rate = f"{sum(shown) / len(shown):.6g}"
+            progress.set_postfix(rate=rate, K=f"{rows[-1].candidates:.3g}", loss=loss)
+    replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
+    summary = folder.write_summary(seed=settings.seed, num_users=made.num_users, **replicas)
+    plot_run(folder.read_metrics(), folder.path, each=folder.read_each())
     for name, value in summary.items():
         print(f"{name}: {'not known' if value is None else value}")
     print(f"curves, metrics and checkpoint: {folder.path}")
+
+
+class Single:
+    """One environment and one agent."""
+
+    def __init__(self, settings: Namespace, parser: ArgumentParser) -> None:
+        made = parser.instantiate(settings)
+        self._environment = load_environment(settings.environment)(**vars(made.env))
+        self._environment.reset(seed=settings.seed)
+        self.num_users, num_features = self._environment.observe().shape
+        self._agent = OffloadingAgent(self.num_users, num_features, seed=settings.seed, **vars(made.agent))
+        self._optimum = None if settings.optimum else lambda: None
+
+    def advance(self, done: int, count: int, folder: RunFolder, tick: Callable[[], Any]) -> list[Frame]:
+        """The next `count` frames, also appended to `folder`; calls `tick` after each."""
+        rows = []
+        for row in simulate(self._environment, self._agent, count, first_frame=done, optimum=self._optimum):
+            rows.append(row)
+            folder.append(row)
+            tick()
+        return rows
+
+    def states(self) -> tuple[Any, Any]:
+        """What a checkpoint keeps of the agent and of the environment."""
+        return self._agent.state_dict(), environment_state(self._environment)
+
+    def load(self, agent: Any, environment: Any) -> None:
+        """Go on from what `states` returned."""
+        self._agent.load_state_dict(agent)
+        self._environment.load_state_dict(environment)
+
+
+class Replicated:
+    """Replicas in groups, one a thread; on a device, in one group."""
+
+    def __init__(self, settings: Namespace, parser: ArgumentParser) -> None:
+        self._groups = []
+        threads = settings.threads if settings.device is None else 1
+        for places in split(settings.replicas, threads):
+            seeds = [settings.seed + place for place in places]
+            environment = self._environment(settings, parser, seeds)
+            _, self.num_users, num_features = environment.observe().shape
+            made = parser.instantiate(of_replicas(settings, places))
+            agent = OffloadingAgent(
+                self.num_users,
+                num_features,
+                seed=seeds,
+                replicas=len(seeds),
+                device=settings.device,
+                **vars(made.agent),
+            )
+            self._groups.append(Group(environment, agent))
+        self._optimum = settings.optimum
+
+    def _environment(self, settings: Namespace, parser: ArgumentParser, seeds: list[int]) -> Any:
+        kind = load_environment(settings.environment)
+        places = [seed - settings.seed for seed in seeds]
+        if "replicas" in inspect.signature(kind).parameters:
+            made = parser.instantiate(of_replicas(settings, places))
+            return kind(**vars(made.env), seed=seeds, replicas=len(seeds), device=settings.device)
+        if settings.device is not None:
+            raise ValueError(f"device must be left out for {settings.environment}, which knows no replicas")
+        side_by_side = SideBySide([kind(**vars(parser.instantiate(settings).env)) for _ in seeds])
+        side_by_side.reset(seed=seeds)
+        return side_by_side
+
+    def advance(self, done: int, count: int, folder: RunFolder, tick: Callable[[int], Any]) -> list[MeanFrame]:
+        """The next `count` frames, means over the replicas, also appended; calls `tick` with their number."""
+        block = advance(self._groups, count, self._optimum)
+        rows = mean_frames(done, block)
+        for row in rows:
+            folder.append(row)
+        folder.append_each(rates(block))
+        tick(count)
+        return rows
+
+    def states(self) -> tuple[Any, Any]:
+        """What a checkpoint keeps of the agents and of the environments."""
+        environments = [environment_state(group.environment) for group in self._groups]
+        agents = [group.agent.state_dict() for group in self._groups]
+        return {"groups": agents}, None if None in environments else {"groups": environments}
+
+    def load(self, agent: Any, environment: Any) -> None:
+        """Go on from what `states` returned."""
+        for group, saved in zip(self._groups, agent["groups"], strict=True):
+            group.agent.load_state_dict(saved)
+        for group, saved in zip(self._groups, environment["groups"], strict=True):
+            group.environment.load_state_dict(saved)
+
+
+def of_replicas(settings: Namespace, places: Sequence[int]) -> Namespace:
+    """The settings of the replicas at `places`, where a setting is a list of one value for each."""
+    part = settings.clone()
+    for name in ("env.channel", "agent.learning_rate", "agent.training_interval"):
+        value = part.get(name)
+        if isinstance(value, list):
+            if len(value) != settings.replicas:
+                raise ValueError(
+                    f"{name} must be one value, or {settings.replicas}, one a replica, got {len(value)}"
+                )
+            part[name] = [value[place] for place in places]
+    return part
 
 
 def config_text(settings: Namespace, parser: ArgumentParser) -> str:

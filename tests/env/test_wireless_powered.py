@@ -101,7 +101,7 @@ def test_weights_and_active_users_can_change():
     env.set_active(on)
     few = WirelessPoweredMEC(3, weights=[3, 1, 2])
     expected = few.allocate(env.gains[on == 1], decisions[:, on == 1]).rate
-    np.testing.assert_allclose(env.evaluate(decisions), expected, rtol=1e-12)
+    np.testing.assert_allclose(env.evaluate(decisions), expected, rtol=1e-10)
     assert env.frame_optimum() == pytest.approx(float(few.optimum(env.gains[on == 1]).rate), rel=1e-9)
     np.testing.assert_array_equal(env.observe()[:, 0] == -12, on == 0)
     other = WirelessPoweredMEC(5)
@@ -202,8 +202,8 @@ def test_bisection_answers_as_published(published):
 def test_coordinate_descent_ends_where_no_single_change_helps():
     gains = WirelessPoweredMEC(8, seed=5).gains
     rate, decision = cd_method(gains, seed=1)
-    assert rate == bisection(gains, decision)[0]
+    assert rate == pytest.approx(bisection(gains, decision)[0], rel=1e-12)
     for user in range(8):
         other = decision.copy()
         other[user] ^= 1
-        assert bisection(gains, other)[0] <= rate
+        assert bisection(gains, other)[0] <= rate * (1 + 1e-12)

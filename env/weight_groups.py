@@ -1,0 +1,90 @@
+"""Users of one weight share their signal-to-noise ratio, so a decision enters the allocation by a few sums."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from env.allocation import split_time
+from env.arrays import Array, FloatArray, namespace, take
+from env.price_curve import PriceCurve
+
+MOST_IN_TABLE = 16
+"""Distinct weights up to which a table over prices pays."""
+
+
+class WeightGroups:
+    """The sums S and H of `env.allocation` over local and offloading users, one H for each distinct weight.
+
+    Args:
+        weights: (N,), or (..., N) when they differ within a batch; each user is then a group of its own.
+        rate_scale: bit/s of slope W for each unit of weight.
+        device: None for NumPy, else a torch device.
+    """
+
+    def __init__(self, weights: FloatArray, rate_scale: float, device: Any = None) -> None:
+        self.weights = weights
+        self._membership: FloatArray | None = None
+        self._group: np.ndarray | None = None
+        self._device = device
+        distinct = weights
+        if weights.ndim == 1:
+            found, group = np.unique(weights, return_inverse=True)
+            if 2 * len(found) <= len(weights):  # else the sums cost more than they save
+                distinct = found
+                self._group = group
+                self._membership = (group[:, None] == np.arange(len(found))).astype(np.float64)
+        self.slope = rate_scale * distinct
+        """W, (G,), or (..., N), bit/s, on the host."""
+
+    @cached_property
+    def curve(self) -> PriceCurve | None:
+        """The table of rates; None for too many distinct weights, or weights that differ within a batch."""
+        return PriceCurve(self.slope, self._device) if self.slope.shape[-1] <= MOST_IN_TABLE else None
+
+    def rates(self, computed: Array, offloaded: Array) -> Array:
+        """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""
+        if self.curve is not None:
+            return self.curve.rate(computed, offloaded)
+        if self._device is not None:
+            raise ValueError(f"weights must have at most {MOST_IN_TABLE} distinct values on a device")
+        return split_time(computed, offloaded, self.slope).rate
+
+    def sums(self, local: Array, snr: Array, decisions: Array) -> tuple[Array, Array]:
+        """S (...) and H (..., G) of decisions (..., N) of 0.0 and 1.0, for local rates and ratios (..., N)."""
+        offloaded = decisions * snr
+        computed = ((1 - decisions) * local).sum(-1)
+        if self._membership is None:
+            return computed, offloaded
+        return computed, offloaded @ (self._membership if self._device is None else self._device_membership)
+
+    def columns(self, local: FloatArray, snr: FloatArray) -> FloatArray | None:
+        """What `nested_sums` adds up, (..., N, 1 + G): local rates, then each ratio in its group's column.
+
+        None where the groups are too many for it.
+        """
+        if self.curve is None or self._membership is None:
+            return None
+        return np.concatenate([local[..., None], snr[..., None] * self._membership], -1)
+
+    @staticmethod
+    def nested_sums(columns: Array, order: Array, counts: Array) -> tuple[Array, Array]:
+        """S (..., K) and H (..., K, G) when decision k offloads the first counts[k] users of the order (..., N).
+
+        They are running sums: K decisions cost as much as N + K, not N K, additions.
+        """
+        xp = namespace(columns)
+        running = xp.cumsum(take(columns, order), -2)
+        running = xp.concatenate([0 * running[..., :1, :], running], -2)
+        sums = take(running, counts)
+        return running[..., -1:, 0] - sums[..., 0], sums[..., 1:]
+
+    def of_users(self, values: FloatArray) -> FloatArray:
+        """Give each user its group's value, (..., G) to (..., N)."""
+        return values if self._group is None else values[..., self._group]
+
+    @cached_property
+    def _device_membership(self) -> Array:
+        import torch
+
+        return torch.as_tensor(self._membership, device=self._device)

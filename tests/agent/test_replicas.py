@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import torch
+
+from agent import OffloadingAgent
+from agent.replicas import Group, advance, confidence_band, mean_frames, rates, split
+from agent.side_by_side import SideBySide
+from agent.simulation import simulate
+from env import GaussMarkov, Rayleigh, WirelessPoweredMEC
+
+USERS, FRAMES = 6, 400
+
+
+def single(seed, channel=None, **settings):
+    agent = OffloadingAgent(USERS, seed=seed, **settings)
+    history = simulate(WirelessPoweredMEC(USERS, seed=seed, channel=channel), agent, FRAMES)
+    return np.array([frame.normalized_rate for frame in history])
+
+
+def side_by_side(replicas, channel=None, seed=0, device=None, frames=FRAMES, **settings):
+    environment = WirelessPoweredMEC(USERS, replicas=replicas, seed=seed, channel=channel, device=device)
+    agent = OffloadingAgent(USERS, replicas=replicas, seed=seed, device=device, **settings)
+    return Group(environment, agent), frames
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("settings", [{}, {"published": True}, {"quantizer": "OPN", "adaptive_interval": None}])
+def test_a_replica_is_the_single_run_of_its_seed(backend, device, settings):
+    if device is not None and backend == "numpy":
+        pytest.skip("the NumPy backend has no device")
+    together = rates(advance([side_by_side(3, backend=backend, device=device, **settings)[0]], FRAMES))
+    for replica in range(3):
+        alone = single(replica, backend=backend, **settings)
+        np.testing.assert_allclose(together[:50, replica], alone[:50], rtol=1e-9)
+        if backend == "numpy":
+            np.testing.assert_allclose(together[:, replica], alone, rtol=1e-9)
+        elif "published" not in settings:  # Adam made anew turns the sign of a gradient of 0 into a whole step
+            assert together[:, replica].mean() == pytest.approx(alone.mean(), abs=1e-4)
+
+
+def test_replicas_may_differ_in_rate_interval_and_channel():
+    settings = {"learning_rate": [0.01, 0.003, 0.03], "training_interval": [10, 3, 5]}
+    channels = [Rayleigh(), GaussMarkov(), Rayleigh()]
+    together = rates(advance([side_by_side(3, channels, backend="numpy", **settings)[0]], FRAMES))
+    stacked = rates(advance([side_by_side(3, channels, backend="torch", **settings)[0]], FRAMES))
+    for replica, channel in enumerate(channels):
+        own = {name: values[replica] for name, values in settings.items()}
+        alone = single(replica, channel, backend="numpy", **own)
+        assert together[:, replica].mean() == pytest.approx(alone.mean(), abs=1e-4)
+        assert stacked[:, replica].mean() == pytest.approx(alone.mean(), abs=1e-4)
+
+
+def test_more_replicas_than_a_cache_holds_learn_alike():
+    many = rates(advance([side_by_side(20, backend="numpy")[0]], 100))
+    few = rates(advance([side_by_side(2, seed=9, backend="numpy")[0]], 100))
+    np.testing.assert_allclose(many[:, 9:11], few, rtol=1e-9)
+
+
+def test_groups_in_threads_change_nothing():
+    whole = rates(advance([side_by_side(5, backend="numpy")[0]], 100))
+    parts = [side_by_side(len(part), seed=part.start, backend="numpy")[0] for part in split(5, 2)]
+    np.testing.assert_allclose(rates(advance(parts, 100)), whole, rtol=1e-9)
+
+
+def test_any_environments_run_side_by_side():
+    native = rates(advance([side_by_side(3, backend="numpy")[0]], 60))
+    world = SideBySide([WirelessPoweredMEC(USERS) for _ in range(3)])
+    world.reset([0, 1, 2])
+    agent = OffloadingAgent(USERS, replicas=3, backend="numpy")
+    np.testing.assert_allclose(rates(advance([Group(world, agent)], 60)), native, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("backend", "device"), [("numpy", None), ("torch", None), ("torch", "cpu")])
+def test_a_saved_agent_goes_on(tmp_path, backend, device):
+    group, _ = side_by_side(3, backend=backend, device=device, training_interval=[3, 4, 3])
+    advance([group], 50)
+    group.agent.save(tmp_path / "agent.pt")
+    world = group.environment.state_dict()
+    expected = advance([group], 80)
+    again = WirelessPoweredMEC(USERS, replicas=3, device=device, seed=7)
+    again.load_state_dict(world)
+    block = advance([Group(again, OffloadingAgent.load(tmp_path / "agent.pt"))], 80)
+    for ours, theirs in zip(block[:-1], expected[:-1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_one_that_diverges_does_not_stop_the_others():
+    settings = {"optimizer": "gradient_descent", "loss": "squared_error", "learning_rate": [1e3, 0.01]}
+    with np.errstate(all="ignore"):
+        block = advance([side_by_side(2, backend="torch", **settings)[0]], 100)
+    assert np.isfinite(rates(block)).all()
+
+
+def test_means_and_bands():
+    block = advance([side_by_side(4, backend="numpy")[0]], 20)
+    rows = mean_frames(100, block)
+    each = rates(block)
+    assert [row.frame for row in rows] == list(range(100, 120))
+    assert rows[3].normalized_rate == pytest.approx(each[3].mean())
+    assert rows[3].low <= each[3].mean() <= rows[3].high
+    assert [row.loss is None for row in rows] == [True] * 9 + [False] + [True] * 9 + [False]
+    low, high = confidence_band(np.array([[1.0, 2.0, 3.0]]))
+    assert high - low == pytest.approx(2 * 4.302653 / np.sqrt(3), rel=1e-6)  # Student's t with 2 degrees
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "cpu"}, "device must be None without replicas"),
+        (
+            {"replicas": 2, "device": "cpu", "backend": "numpy"},
+            "device must be None without replicas and the 'torch'",
+        ),
+        ({"replicas": 0}, "replicas must be a whole number, 1 or more, got 0"),
+        (
+            {"replicas": 3, "learning_rate": [0.1, 0.2]},
+            "learning_rate must be one number, or with replicas one for",
+        ),
+        ({"training_interval": [1, 2]}, "training_interval must be one number, or with replicas one for each"),
+        ({"replicas": 2, "training_interval": [1, 0]}, "training_interval must be a whole number"),
+        ({"replicas": 2, "learning_rate": [0.1, -1.0]}, "learning_rate must be positive"),
+        ({"replicas": 2, "seed": [1]}, "seed must be one number, or with replicas one for each"),
+        ({"replicas": 2, "quantizer": "OPN"}, "adaptive_interval must be None for replicas"),
+    ],
+)
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        OffloadingAgent(USERS, **settings)
+
+
+def test_a_quantizer_without_tensors_is_refused_on_a_device():
+    group, _ = side_by_side(2, device="cpu", quantizer="KNN")
+    with pytest.raises(ValueError, match="quantizer must be 'OP' or 'OPN' on a device, got KNearest"):
+        advance([group], 1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device at hand")
+def test_a_cuda_device_gives_the_same_rates_and_is_not_waited_for():
+    expected = rates(advance([side_by_side(4, backend="numpy")[0]], FRAMES))
+    group, _ = side_by_side(4, device="cuda")
+    given = rates(advance([group], FRAMES))
+    np.testing.assert_allclose(given.mean(0), expected.mean(0), atol=1e-4)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(30):
+            decision, _ = group.agent.decide(group.environment.observe(), group.environment.evaluate)
+            group.environment.step(decision)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
