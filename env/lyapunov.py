@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -93,6 +93,17 @@ class LyapunovMEC:
     Raises:
         ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
     """
+
+    decisions_matter_later = True
+    """Queues remember: other decisions, other frames."""
+    metric_labels: ClassVar[dict[str, str]] = {
+        "value": "Objective of the frame",
+        "data_queue": "Data queue (Mbit)",
+        "energy_queue": "Energy queue",
+        "rate": "Data processed\na frame (Mbit)",
+        "weighted_rate": "Weighted data processed\na frame (Mbit)",
+        "energy": "Energy a frame (J)",
+    }
 
     def __init__(
         self,
@@ -254,6 +265,11 @@ class LyapunovMEC:
             "weighted_rate": float((self.weights * self.rate).mean()),
             "energy": float(self.energy.mean()),
         }
+
+    @property
+    def metric_limits(self) -> dict[str, float]:
+        """What a metric should not exceed on average."""
+        return {"energy": self.energy_threshold}
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""

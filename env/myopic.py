@@ -6,7 +6,7 @@ problem of its own, so it is an environment: the same world with another value, 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,9 @@ class MyopicMEC:
     Attributes:
         world: the `LyapunovMEC`. budget: (N,), energy that each user may spend in this frame, J.
     """
+
+    decisions_matter_later = True
+    metric_labels: ClassVar[dict[str, str]] = {**LyapunovMEC.metric_labels, "value": "Weighted rate (Mbit)"}
 
     def __init__(self, num_users: int | None = None, **settings: Any) -> None:
         self.world = LyapunovMEC(num_users, **settings)
@@ -81,6 +84,11 @@ class MyopicMEC:
     def frame_metrics(self) -> dict[str, float]:
         """As of the `LyapunovMEC`."""
         return self.world.frame_metrics()
+
+    @property
+    def metric_limits(self) -> dict[str, float]:
+        """As of the `LyapunovMEC`."""
+        return self.world.metric_limits
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
