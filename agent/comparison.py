@@ -1,12 +1,13 @@
 """Methods side by side: on the same frames, against the same optima."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.simulation import Agent, Environment, decide
+from agent.simulation import Agent, Environment, decide, normalized
 
 ABOVE = 1e-9
 """Relative excess over the optimum that rounding explains; anything beyond is an error somewhere."""
@@ -16,11 +17,13 @@ class Measured(NamedTuple):
     """How a method did, frame by frame."""
 
     normalized_rate: NDArray[np.float64]
-    """(frames,), value over optimum."""
+    """(frames,), value over optimum, or of costs the least over the value; nan where that divides by 0."""
     evaluations: NDArray[np.float64]
     """(frames,), critic calls."""
     seconds: NDArray[np.float64]
     """(frames,), wall time of the decision; of agents with learning."""
+    metrics: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
+    """(frames,) each, what the environment's `frame_metrics` says after the step."""
 
 
 class OptimumViolatedError(ArithmeticError):
@@ -72,37 +75,64 @@ class _Seen:
         return getattr(self._environment, name)
 
 
+def optimum_of(environment: Any) -> float:
+    """The best value in the environment's current frame; raises ValueError where it does not know it."""
+    optimum: float | None = environment.frame_optimum() if hasattr(environment, "frame_optimum") else None
+    if optimum is None:
+        name = f"{type(environment).__name__} with {environment.num_users} users"
+        raise ValueError(f"environment must know the optimum of its frames to be compared in, {name} does not")
+    return optimum
+
+
+def current_optima(environment: Any, frames: int) -> Iterator[float]:
+    """The optimum of the frame that the environment is at, each time that one is asked for.
+
+    Where decisions matter later, it is the best that could be done after a method's own earlier ones.
+    """
+    for _ in range(frames):
+        yield optimum_of(environment)
+
+
 def optima(environment: Any, seed: int, warmup: int, frames: int) -> NDArray[np.float64]:
-    """`environment.frame_optimum()` of frames `warmup` to `warmup + frames` after ``reset(seed)``, (frames,)."""
+    """The optima of frames `warmup` to `warmup + frames` after ``reset(seed)``, (frames,), of any decisions.
+
+    Raises ValueError where the environment does not know one.
+    """
     environment.reset(seed=seed)
     skip(environment, warmup)
     best = np.empty(frames)
     for frame in range(frames):
-        best[frame] = environment.frame_optimum()
+        best[frame] = optimum_of(environment)
         skip(environment, 1)
     return best
 
 
-def measure(environment: Environment, agent: Agent, best: NDArray[np.float64]) -> Measured:
+def measure(environment: Environment, agent: Agent, best: Iterable[float]) -> Measured:
     """Let `agent` decide as many frames as there are optima, from the environment's current frame on.
 
     Args:
         environment: at the frame of ``best[0]``.
         agent: asked once a frame.
-        best: the optimum of each frame, (frames,).
+        best: the optimum of each frame, (frames,), as from `optima` or `current_optima`.
 
     Raises:
         OptimumViolatedError: when a value is above the optimum by more than rounding; the environment is then
             still at that frame.
     """
-    measured = Measured(*np.empty((3, len(best))))
-    for frame, optimum in enumerate(best):
-        decision, value, measured.evaluations[frame], measured.seconds[frame] = decide(environment, agent)
-        measured.normalized_rate[frame] = value / optimum
-        if value > optimum * (1 + ABOVE):
+    frame_metrics: Callable[[], Mapping[str, float]] = getattr(environment, "frame_metrics", dict)
+    figures, metrics = [], []
+    for optimum in best:
+        decided = decide(environment, agent)
+        decision, value = decided.decision, decided.value
+        if value > optimum + ABOVE * abs(optimum):
             raise OptimumViolatedError(decision, value, optimum)
         environment.step(decision)
-    return measured
+        figures.append((value, optimum, decided.evaluations, decided.seconds))
+        metrics.append(frame_metrics())
+    values, known, evaluations, seconds = np.array(figures, dtype=np.float64).reshape(-1, 4).T
+    rate = normalized(values, known, getattr(environment, "value_is_cost", False))
+    names = metrics[0] if metrics else ()
+    return Measured(rate, evaluations, seconds, {name: np.array([row[name] for row in metrics]) for name in names})
 
 
 def skip(environment: Environment, frames: int) -> None:

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent import checkpoint, generators, parts
+from agent import checkpoint, ensemble, generators, parts
 from agent.adaptive_k import AdaptiveK
 from agent.arrays import Array, namespace, take
 from agent.checks import whole_number
+from agent.ensemble import Ensemble
 from agent.generators import Generators
-from agent.learner import LearningRule
+from agent.learner import Learner, LearningRule
 from agent.memory import ReplayMemory
 from agent.nested import Nested, pick
 from agent.parts import NetworkFactory
@@ -42,6 +43,8 @@ class OffloadingAgent:
         num_features: F of an observation (N, F).
         network: a `torch.nn.Module` that maps (..., N, F) to logits (..., N), or a callable of
             (num_users, num_features) that makes one; `FullyConnected` with layers of 120 and 80 by default.
+        num_networks: M networks that share the memory, each with K candidates, initial weights and minibatches of
+            its own (DDLO: several networks with K = 1); a module passed as `network` is copied, weights and all.
         backend: 'torch', or 'numpy' for the learner written out in `agent.numpy_learner` (the fully connected
             and the set network only; the fastest on a CPU).
         quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' or an object like those in `agent.quantizer`.
@@ -78,6 +81,7 @@ class OffloadingAgent:
         num_features: int = 1,
         *,
         network: nn.Module | NetworkFactory | None = None,
+        num_networks: int = 1,
         backend: Literal["torch", "numpy"] = "torch",
         quantizer: Literal["OP", "KNN", "OPN", "OP+KNN"] | Quantizer = "OP",
         num_candidates: int | None = None,
@@ -98,10 +102,13 @@ class OffloadingAgent:
     ) -> None:
         whole_number("num_users", num_users)
         whole_number("num_features", num_features)
+        whole_number("num_networks", num_networks)
         whole_number("batch_size", batch_size)
         whole_number("memory_size", memory_size)
         if replicas is not None:
             whole_number("replicas", replicas)
+            if num_networks > 1:
+                raise ValueError(f"num_networks must be 1 for replicas, got {num_networks}")
         if device is not None and (replicas is None or backend != "torch"):
             raise ValueError(f"device must be None without replicas and the 'torch' backend, got {device!r}")
         intervals = _for_each("training_interval", training_interval, replicas)
@@ -111,6 +118,7 @@ class OffloadingAgent:
         seeds = _seeds(seed, replicas)
         self.num_users = num_users
         self.num_features = num_features
+        self.num_networks = num_networks
         self.replicas = replicas
         self.training_interval = training_interval
         self.batch_size = batch_size
@@ -137,13 +145,18 @@ class OffloadingAgent:
             weight_averaging=weight_averaging,
             fresh_optimizer=published,
         )
-        modules = [parts.make_network(network, num_users, num_features, one) for one in seeds]
+        network_seeds = seeds if num_networks == 1 else ensemble.seeds(seeds[0], num_networks)
+        modules = [parts.make_network(network, num_users, num_features, one) for one in network_seeds]
         self._any_size = replicas is None and getattr(modules[0], "any_size", False)
         # A spawned sequence, so that an environment with the same seed draws other numbers.
         rngs = [np.random.default_rng(np.random.SeedSequence(one, spawn_key=(1,))) for one in seeds]
         self._rng: Any
         if replicas is None:
-            self.learner = parts.make_learner(modules[0], backend, rule, seeds[0])
+            # Copies, since a module that was passed is all of them.
+            own = modules if num_networks == 1 else [deepcopy(module) for module in modules]
+            pairs = zip(own, network_seeds, strict=True)
+            learners = [parts.make_learner(module, backend, rule, one) for module, one in pairs]
+            self.learner: Learner = learners[0] if num_networks == 1 else Ensemble(learners)
             self._rng = rngs[0]
         else:
             self.learner = parts.make_stacked_learner(modules, backend, rule, device)
@@ -159,6 +172,7 @@ class OffloadingAgent:
             "num_users": num_users,
             "num_features": num_features,
             "network": parts.describe(modules[0]),
+            "num_networks": num_networks,
             "backend": backend,
             "quantizer": parts.describe(self.quantizer),
             "num_candidates": start,
@@ -203,32 +217,34 @@ class OffloadingAgent:
         most = self._most_candidates(checked)
         relaxed = self._relaxed(checked)
         candidates: Any
-        if getattr(evaluate, "takes_nested", False) and hasattr(self.quantizer, "nested"):
+        nested = getattr(evaluate, "takes_nested", False) and self.num_networks == 1
+        if nested and hasattr(self.quantizer, "nested"):
             candidates = self.quantizer.nested(relaxed, most)
         else:
-            candidates = self.quantizer(relaxed, most, self._rng)
+            candidates = self._propose(relaxed, most)
             if self._device is None:
                 candidates.setflags(write=False)  # what was valued is what is carried out and learned
         values = evaluate(candidates)
         if self.replicas is None:
-            best, value = self._best_of(np.asarray(values, dtype=np.float64), most)
+            best, value = self._best_of(np.asarray(values, dtype=np.float64), len(candidates))
         else:
             best, value = self._best_of_each(values, most)
         decision = pick(candidates, best)
         self._encode(checked, decision)
         self.best_candidate = best
-        self._adaptive_k.update(best)
+        self._adaptive_k.update(best // self.num_networks)
         own = isinstance(candidates, Nested) or self._device is not None
         return (decision if own else decision.copy()), value
 
     def relax(self, observation: ArrayLike) -> Array:
-        """The network's relaxed decision in (0,1)^N, (..., N), for an observation (..., N, F)."""
+        """The network's relaxed decision in (0,1)^N, (..., N), of M networks (M, N), for one observation."""
         return self._relaxed(self._checked(observation))
 
     def decode(self, observation: ArrayLike, k: int | None = None) -> Array:
         """K candidates (..., K, N) for an observation (..., N, F), likeliest first; K adapts unless `k` is given.
 
-        With replicas of different K it is the largest of them.
+        With replicas of different K it is the largest of them. Of M networks there are M K candidates: the first
+        of each, then the second of each, and so on; some may coincide.
 
         Raises ValueError when `k` is out of the quantizer's range, or as `decide`.
         """
@@ -238,7 +254,7 @@ class OffloadingAgent:
             k = self._most_candidates(checked)
         elif whole_number("k", k) > (most := self.quantizer.max_candidates(num_users)):
             raise ValueError(f"k must be 1 to {most} for {num_users} users, got {k}")
-        return self.quantizer(self._relaxed(checked), k, self._rng)
+        return self._propose(self._relaxed(checked), k)
 
     def remember(self, observation: ArrayLike, decision: ArrayLike) -> None:
         """Store an observation (..., N, F) and its best decision (..., N).
@@ -287,7 +303,7 @@ class OffloadingAgent:
             self.accuracy = self._recorded(self.accuracy, _mean_of_pairs(right), replicas)
         group.learned_at = self.memory.counter
         rng = self._rng if replicas is None else self._rng.part(replicas)
-        observations, decisions = self.memory.sample(self.batch_size, rng, replicas)
+        observations, decisions = self.memory.sample(self.num_networks * self.batch_size, rng, replicas)
         loss = self.learner.learn(observations, decisions, replicas)
         self.loss = loss if replicas is None else self._recorded(self.loss, loss, replicas)
         self.learning_steps += 1
@@ -421,7 +437,7 @@ class OffloadingAgent:
     def _recorded(self, all_: Any, some: Any, replicas: NDArray[np.intp] | None) -> Any:
         """The figures (R,) of all replicas, those of some of them renewed; of one agent, a number."""
         if self.replicas is None:
-            return float(some)
+            return float(np.mean(some))
         if replicas is None:
             return some
         if all_ is None:
@@ -457,6 +473,13 @@ class OffloadingAgent:
             values = xp.where(xp.arange(count, device=values.device) < k[:, None], values, -xp.inf)
         best = values.argmax(-1)
         return best, take(values, best[:, None])[:, 0]
+
+    def _propose(self, relaxed: Array, k: int) -> Array:
+        """`k` candidates (..., k, N) of relaxed decisions (..., N); of M networks (M k, N), likeliest first."""
+        if self.num_networks == 1:
+            return self.quantizer(relaxed, k, self._rng)
+        each = [self.quantizer(one, k, self._rng) for one in relaxed]
+        return np.stack(each, axis=1).reshape(-1, relaxed.shape[-1])
 
     def _relaxed(self, observation: Array) -> Array:
         logits = self.learner.predict(observation[..., None, :, :])[..., 0, :]

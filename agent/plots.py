@@ -17,19 +17,29 @@ Metrics = Mapping[str, NDArray[np.float64]]
 
 
 def plot_run(
-    metrics: Metrics, folder: Path, window: int = 50, each: NDArray[np.float64] | None = None
+    metrics: Metrics,
+    folder: Path,
+    window: int = 50,
+    each: NDArray[np.float64] | None = None,
+    labels: Mapping[str, str] | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> list[Path]:
     """Save `rate.png`, `loss.png`, `candidates.png` and `time.png` into `folder`; returns their paths.
+
+    Where `labels` names metrics of the environment, also `metrics.png`, a panel of each.
 
     Args:
         metrics: columns of `metrics.csv`, each (frames,).
         folder: an existing folder.
         window: frames of the rolling mean.
         each: of a run of R replicas, whose means `metrics` holds, the rate (frames, R) of each.
+        labels: of the environment's metrics, and of 'value', with their units.
+        limits: of some of the environment's metrics, drawn as lines.
 
     Raises:
         ImportError: without matplotlib, naming the extra.
     """
+    labels = labels or {}
     paths = []
     for name, draw in {
         "rate": plot_rate,
@@ -42,9 +52,35 @@ def plot_run(
             plot_rate_of_replicas(axes, metrics, window, each)
         else:
             draw(axes, metrics, window)
+        if draw is plot_rate and "value" in labels and not _known(metrics):
+            axes.set_ylabel(labels["value"])
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=120)
+    panels = {name: label for name, label in labels.items() if name != "value"}
+    if panels:
+        paths.append(folder / "metrics.png")
+        plot_metrics(metrics, paths[-1], window, panels, limits or {})
     return paths
+
+
+def plot_metrics(
+    metrics: Metrics, path: Path, window: int, labels: Mapping[str, str], limits: Mapping[str, float]
+) -> None:
+    """Save a panel of each column that `labels` names: rolling mean, mean of all frames so far, and its limit."""
+    figure = _figure(8, 2.6 * len(labels))
+    panels = figure.subplots(len(labels), squeeze=False, sharex=True)[:, 0]
+    count = np.arange(1, len(metrics["frame"]) + 1)
+    for axes, (name, label) in zip(panels, labels.items(), strict=True):
+        mean = _moving(metrics[name], window, np.nanmean)
+        axes.plot(metrics["frame"], mean, linewidth=1.0, label=f"mean of {window} frames")
+        axes.plot(metrics["frame"], metrics[name].cumsum() / count, color="C1", label="mean so far")
+        if name in limits:
+            axes.axhline(limits[name], color="C3", linestyle="--", label=f"limit, {limits[name]:g}")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right", ncols=3)
+    panels[-1].set_xlabel("Time frame")
+    figure.savefig(path, dpi=120)
 
 
 def plot_seeds(rates: Mapping[str, NDArray[np.float64]], path: Path, window: int = 100) -> None:
@@ -67,10 +103,10 @@ def plot_seeds(rates: Mapping[str, NDArray[np.float64]], path: Path, window: int
 
 def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
     """Normalised rate where the optimum is known, else the value: rolling mean, and band from least to most."""
-    known = not np.isnan(metrics["normalized_rate"]).all()
+    known = _known(metrics)
     values = metrics["normalized_rate"] if known else metrics["value"]
     _rolling(axes, metrics["frame"], values, window)
-    axes.set_ylabel("Normalized computation rate" if known else "Value of the decision (rate: bit/s)")
+    axes.set_ylabel("Normalized rate (the best decision: 1)" if known else "Value of the decision (rate: bit/s)")
     if known:
         axes.set_ylim(top=1.002)
     axes.legend(loc="lower right")
@@ -78,7 +114,7 @@ def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
 
 def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDArray[np.float64]) -> None:
     """The rolling mean of the rate, over replicas its mean and 95% confidence band."""
-    known = not np.isnan(metrics["normalized_rate"]).all()
+    known = _known(metrics)
     rolled = np.array([_moving(rate, window, np.nanmean) for rate in each.T]).T
     low, high = confidence_band(rolled)
     count = each.shape[1]
@@ -87,7 +123,7 @@ def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDA
     axes.plot(
         metrics["frame"], rolled.mean(1), linewidth=1.2, label=f"mean of {count} replicas and {window} frames"
     )
-    axes.set_ylabel("Normalized computation rate" if known else "Value of the decision (rate: bit/s)")
+    axes.set_ylabel("Normalized rate (the best decision: 1)" if known else "Value of the decision (rate: bit/s)")
     axes.legend(loc="lower right")
 
 
@@ -131,6 +167,11 @@ def plot_time(axes: "Axes", metrics: Metrics, window: int) -> None:
     axes.set_ylabel("Time a frame (ms)")
     axes.set_yscale("log")
     axes.legend(loc="upper right")
+
+
+def _known(metrics: Metrics) -> bool:
+    """Whether there is an optimum to compare with."""
+    return not np.isnan(metrics["normalized_rate"]).all()
 
 
 def _axes_over_frames() -> "tuple[Figure, Axes]":

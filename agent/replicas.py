@@ -3,24 +3,27 @@
 import itertools
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.offloading import OffloadingAgent
-from agent.simulation import Environment
+from agent.simulation import Environment, normalized
 
 
 class Block(NamedTuple):
-    """Figures of consecutive frames, each (frames, R); nan where not known."""
+    """Figures of consecutive frames, each (frames, R) where nothing else is said; nan where not known."""
 
     value: NDArray[np.float64]
     """Of the decision carried out."""
     optimum: NDArray[np.float64]
     """The best value of any decision."""
+    normalized_rate: NDArray[np.float64]
+    """Of value and optimum, as of a `Frame`."""
     candidates: NDArray[np.float64]
     """Decisions that were evaluated for a replica."""
     best_candidate: NDArray[np.float64]
@@ -29,6 +32,8 @@ class Block(NamedTuple):
     """Of the replica's last learning step, in frames in which one of its group learned."""
     accuracy: NDArray[np.float64]
     """Held-out accuracy, likewise."""
+    metrics: Mapping[str, NDArray[np.float64]]
+    """What the environment's `frame_metrics` says after each step."""
     seconds: NDArray[np.float64]
     """Wall time of a frame, (frames,): the block's over its frames."""
 
@@ -49,6 +54,8 @@ class MeanFrame(NamedTuple):
     low: float
     """95% confidence band of the mean normalised rate (mean value, where no optimum is known), Student's t."""
     high: float
+    metrics: Mapping[str, float] = MappingProxyType({})
+    """Of the environment's `frame_metrics`."""
 
 
 class Group(NamedTuple):
@@ -76,15 +83,21 @@ def advance(groups: Sequence[Group], frames: int, optimum: bool = True) -> Block
     else:
         with ThreadPoolExecutor(len(groups)) as threads:
             parts = list(threads.map(lambda group: _advance(group, frames, optimum), groups))
-    columns = [np.concatenate(column, axis=1) for column in zip(*parts, strict=True)]
-    columns.append(np.full(frames, (time.perf_counter() - start) / frames))
+    figures, metrics = zip(*parts, strict=True)
+    columns: list[Any] = [np.concatenate(column, axis=1) for column in zip(*figures, strict=True)]
+    joined = {name: np.concatenate([part[name] for part in metrics], axis=1) for name in metrics[0]}
+    columns += [joined, np.full(frames, (time.perf_counter() - start) / frames)]
     return Block(*columns)
 
 
-def _advance(group: Group, frames: int, optimum: bool) -> list[NDArray[np.float64]]:
+def _advance(
+    group: Group, frames: int, optimum: bool
+) -> tuple[list[NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
     environment, agent = group
     frame_optimum: Callable[[], Any] | None = getattr(environment, "frame_optimum", None) if optimum else None
-    kept: list[list[Any]] = [[] for _ in Block._fields[:-1]]
+    frame_metrics: Callable[[], Mapping[str, Any]] = getattr(environment, "frame_metrics", dict)
+    kept: list[list[Any]] = [[] for _ in range(6)]
+    metrics: dict[str, list[Any]] = {name: [] for name in frame_metrics()}
     for _ in range(frames):
         best = None if frame_optimum is None else frame_optimum()
         candidates = agent.num_candidates
@@ -102,7 +115,13 @@ def _advance(group: Group, frames: int, optimum: bool) -> list[NDArray[np.float6
         )
         for column, figure in zip(kept, figures, strict=True):
             column.append(figure)
-    return [_table(column, agent.replicas or 1) for column in kept]
+        for name, figure in frame_metrics().items():
+            metrics[name].append(figure)
+    replicas = agent.replicas or 1
+    columns = [_table(column, replicas) for column in kept]
+    rate = normalized(columns[0], columns[1], getattr(environment, "value_is_cost", False))
+    columns.insert(Block._fields.index("normalized_rate"), rate)
+    return columns, {name: _table(column, replicas) for name, column in metrics.items()}
 
 
 def _table(column: list[Any], replicas: int) -> NDArray[np.float64]:
@@ -121,7 +140,7 @@ def _table(column: list[Any], replicas: int) -> NDArray[np.float64]:
 
 def rates(block: Block) -> NDArray[np.float64]:
     """Each replica's normalised rate, (frames, R); its value where no optimum is known."""
-    return block.value if np.isnan(block.optimum).all() else block.value / block.optimum
+    return block.value if np.isnan(block.optimum).all() else block.normalized_rate
 
 
 def mean_frames(first_frame: int, block: Block) -> list[MeanFrame]:
@@ -129,13 +148,16 @@ def mean_frames(first_frame: int, block: Block) -> list[MeanFrame]:
     low, high = confidence_band(rates(block))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is nan
-        means = {name: np.nanmean(column, axis=-1) for name, column in block._asdict().items() if column.ndim == 2}
-        means["normalized_rate"] = np.nanmean(block.value / block.optimum, axis=-1)
+        figures = {name: getattr(block, name) for name in Block._fields if name not in ("metrics", "seconds")}
+        means = {name: np.nanmean(column, axis=-1) for name, column in figures.items()}
+    metrics = {name: column.mean(-1).tolist() for name, column in block.metrics.items()}
     means["decide_seconds"] = block.seconds
     rows = []
     for place in range(len(low)):
         row = {name: None if np.isnan(column[place]) else float(column[place]) for name, column in means.items()}
-        rows.append(MeanFrame(frame=first_frame + place, low=float(low[place]), high=float(high[place]), **row))  # type: ignore[arg-type]
+        band = {"low": float(low[place]), "high": float(high[place])}
+        more = {name: column[place] for name, column in metrics.items()}
+        rows.append(MeanFrame(frame=first_frame + place, **row, **band, metrics=more))  # type: ignore[arg-type]
     return rows
 
 

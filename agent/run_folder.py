@@ -16,6 +16,7 @@ from agent.simulation import Frame
 
 CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
 REPLICAS = "replicas.csv"
+_SUMMARIZED = ("frames", "seed", "num_users", "replicas", "frames_per_second")
 
 
 class RunFolder:
@@ -32,10 +33,23 @@ class RunFolder:
 
     def __init__(self, path: str | Path, replicas: int | None = None) -> None:
         self.path = Path(path)
-        self._headers: dict[str, Sequence[str]] = {METRICS: Frame._fields}
+        row = Frame if replicas is None else MeanFrame
+        fixed = [name for name in row._fields if name != "metrics"]
+        self._headers: dict[str, Sequence[str]] = {METRICS: fixed}
         if replicas is not None:
-            self._headers = {METRICS: MeanFrame._fields, REPLICAS: [str(place) for place in range(replicas)]}
+            self._headers[REPLICAS] = [str(place) for place in range(replicas)]
+        self._fixed = len(fixed)
         self._rows: dict[str, list[Sequence[Any]]] = {name: [] for name in self._headers}
+
+    def record(self, metrics: Sequence[str]) -> None:
+        """Write a column in `metrics.csv` for each of an environment's metrics, after the fixed ones.
+
+        Raises ValueError when one bears the name of another column or of an entry of the summary.
+        """
+        taken = [name for name in metrics if name in (*self._headers[METRICS], *_SUMMARIZED)]
+        if taken:
+            raise ValueError(f"frame_metrics must not name columns that there are already, got {', '.join(taken)}")
+        self._headers[METRICS] = [*self._headers[METRICS], *metrics]
 
     def create(self, config: str) -> None:
         """Make the folder for a new run of the configuration `config` (YAML text).
@@ -59,7 +73,7 @@ class RunFolder:
 
     def append(self, frame: Frame | MeanFrame) -> None:
         """Keep a row until the next `flush`."""
-        self._rows[METRICS].append(frame)
+        self._rows[METRICS].append([*frame[: self._fixed], *frame.metrics.values()])
 
     def append_each(self, rates: NDArray[np.float64]) -> None:
         """Keep the rates (frames, R) of the replicas until the next `flush`."""
@@ -106,13 +120,18 @@ class RunFolder:
         return state
 
     def cut_metrics(self, frames: int) -> None:
-        """Leave the first `frames` rows of `metrics.csv` and the like; raises ValueError where there are fewer."""
+        """Leave the first `frames` rows of `metrics.csv` and the like.
+
+        Raises ValueError where there are fewer, or other columns than this run writes.
+        """
         kept = {}
-        for name in self._headers:
+        for name, header in self._headers.items():
             table = self.path / name
             lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
             if len(lines) <= frames or not lines[frames].endswith("\n"):
                 raise ValueError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
+            if lines[0] != ",".join(header) + "\n":
+                raise ValueError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
             kept[name] = "".join(lines[: frames + 1])
         for name, text in kept.items():
             self._replace(name, text)
@@ -150,6 +169,7 @@ class RunFolder:
             "candidates": _mean(metrics["candidates"][tail]),
             "loss": _mean(metrics["loss"][tail]),
             "accuracy": _mean(metrics["accuracy"][tail]),
+            **{name: _mean(metrics[name][tail]) for name in self._headers[METRICS][self._fixed :]},
             "frames_per_second": frames / seconds if seconds else None,
         }
         self._replace(SUMMARY, json.dumps(summary, indent=2) + "\n")

@@ -16,8 +16,8 @@ class SideBySide:
     faster.
 
     Args:
-        environments: R of them, with the same numbers of users and features; `frame_optimum`, `state_dict` and
-            `load_state_dict` are offered where they have them.
+        environments: R of them, with the same numbers of users and features; `frame_optimum`, `frame_metrics`,
+            `state_dict` and `load_state_dict` are offered where they have them.
     """
 
     def __init__(self, environments: Sequence[Environment]) -> None:
@@ -25,6 +25,11 @@ class SideBySide:
         self.num_users = environments[0].num_users
         if hasattr(environments[0], "frame_optimum"):
             self.frame_optimum = lambda: self._each("frame_optimum")
+        if hasattr(environments[0], "frame_metrics"):
+            self.frame_metrics = self._metrics
+        for name in ("value_is_cost", "metric_labels", "metric_limits"):
+            if hasattr(environments[0], name):
+                setattr(self, name, getattr(environments[0], name))
         if hasattr(environments[0], "state_dict"):
             self.state_dict = lambda: {"environments": [one.state_dict() for one in self._environments]}  # type: ignore[attr-defined]
 
@@ -51,6 +56,10 @@ class SideBySide:
         """Continue from what `state_dict` returned."""
         for environment, saved in zip(self._environments, state["environments"], strict=True):
             environment.load_state_dict(saved)  # type: ignore[attr-defined]
+
+    def _metrics(self) -> dict[str, NDArray[np.float64]]:
+        each = [environment.frame_metrics() for environment in self._environments]  # type: ignore[attr-defined]
+        return {name: np.array([metrics[name] for metrics in each]) for name in each[0]}
 
     def _each(self, method: str) -> NDArray[Any]:
         return np.stack([getattr(environment, method)() for environment in self._environments])

@@ -1,7 +1,8 @@
 """The simulation loop: any environment, any agent, one record a frame."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,9 +14,14 @@ from agent.checks import whole_number
 class Environment(Protocol):
     """All that agents and simulations know of a world; any object with these members will do.
 
-    An environment may also offer `frame_optimum() -> float | None`, the best value that any decision has in
-    this frame, and `state_dict`/`load_state_dict`, without which a run cannot be resumed. Where its `evaluate`
-    has the attribute `takes_nested`, set to true, it is given `agent.nested.Nested` candidates too.
+    An environment may also offer
+    - `frame_optimum() -> float | None`, the best value that any decision has in this frame;
+    - `state_dict`/`load_state_dict`, without which a run cannot be resumed;
+    - `value_is_cost`, true where values are negated costs;
+    - `decisions_matter_later`, true where a decision changes the frames after it;
+    - `frame_metrics() -> dict[str, float]`, figures of its own to record after each step, for their plots also
+      `metric_labels` (a name with its unit for each, and for 'value') and `metric_limits` (of some, as numbers);
+    - of its `evaluate`, the attribute `takes_nested`, true where it takes `agent.nested.Nested` candidates too.
     """
 
     num_users: int
@@ -68,7 +74,7 @@ class Frame(NamedTuple):
     optimum: float | None
     """The best value of any decision."""
     normalized_rate: float | None
-    """value / optimum; None where the optimum is 0."""
+    """value / optimum, or of costs the least cost over the cost; None where that divides by 0."""
     candidates: int
     """Decisions that were evaluated."""
     best_candidate: int | None
@@ -79,6 +85,17 @@ class Frame(NamedTuple):
     """Wall time of `decide`: network, quantizer, critic and learning."""
     accuracy: float | None
     """Held-out accuracy, in frames in which the agent learned."""
+    metrics: Mapping[str, float] = MappingProxyType({})
+    """What the environment's `frame_metrics` says after the step."""
+
+
+def normalized(value: ArrayLike, optimum: ArrayLike, is_cost: bool = False) -> NDArray[np.float64]:
+    """How near values (...) are to the best ones (...), 1 at the optimum: value / optimum.
+
+    Of negated costs (`is_cost`) it is optimum / value, the least cost over the cost; nan where that divides by 0.
+    """
+    above, below = np.broadcast_arrays(optimum, value) if is_cost else np.broadcast_arrays(value, optimum)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
 
 
 def decide(environment: Environment, agent: Agent) -> Decided:
@@ -130,20 +147,24 @@ def _simulate(
     first_frame: int,
     optimum: Callable[[], float | None] | None,
 ) -> Iterator[Frame]:
+    is_cost = getattr(environment, "value_is_cost", False)
+    frame_metrics: Callable[[], Mapping[str, float]] = getattr(environment, "frame_metrics", dict)
     for frame in range(first_frame, first_frame + frames):
         best = None if optimum is None else optimum()
         steps_before = getattr(agent, "learning_steps", 0)
         decision, value, evaluations, seconds = decide(environment, agent)
         environment.step(decision)
         learned = getattr(agent, "learning_steps", 0) > steps_before
+        rate = np.nan if best is None else float(normalized(value, best, is_cost))
         yield Frame(
             frame=frame,
             value=value,
             optimum=best,
-            normalized_rate=value / best if best else None,
+            normalized_rate=None if np.isnan(rate) else rate,
             candidates=evaluations,
             best_candidate=getattr(agent, "best_candidate", None),
             loss=getattr(agent, "loss", None) if learned else None,
             decide_seconds=seconds,
             accuracy=getattr(agent, "accuracy", None) if learned else None,
+            metrics=frame_metrics(),
         )

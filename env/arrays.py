@@ -38,6 +38,13 @@ def are_bits(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype == np.int64 and not (value >> 1).any()
 
 
+def not_negative(name: str, value: ArrayLike) -> FloatArray:
+    """A copy of `value` as a float array; raises ValueError unless every entry is 0 or more and finite."""
+    array = np.array(_numbers(name, value))
+    _require(name, array, np.isfinite(array) & (array >= 0), "be 0 or more and finite")
+    return array
+
+
 def binary(name: str, value: ArrayLike) -> FloatArray:
     """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
     if isinstance(value, np.ndarray) and are_bits(value):

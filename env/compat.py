@@ -1,7 +1,8 @@
 """The published functions under their published names, answered by this project's solvers.
 
-Published defaults throughout (weights 1 for even and 1.5 for odd users). A published script runs with
-``from optimization import bisection`` changed to ``from env.compat import bisection``.
+Published defaults throughout (DROO: weights 1 for even and 1.5 for odd users). A published script runs with
+``from optimization import bisection`` changed to ``from env.compat import bisection``, or
+``from ResourceAllocation import Algo1_NUM`` to ``from env.compat import Algo1_NUM``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,11 @@ from numpy.typing import ArrayLike
 from env.arrays import FloatArray, positive
 from env.baselines import coordinate_descent
 from env.channel import Channel
+from env.lyapunov import LyapunovMEC
 from env.wireless_powered import WirelessPoweredMEC
+
+PUBLISHED_GAIN_SCALE = 1e10
+"""The published LyDROO script multiplies its gains by it before it calls `Algo1_NUM`."""
 
 
 def bisection(
@@ -42,6 +47,32 @@ def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, np.ndarray]
     env = WirelessPoweredMEC(gains.size, channel=_Still(gains))
     choice = coordinate_descent(env, np.random.default_rng(seed))
     return choice.value, choice.decision.astype(int)
+
+
+def Algo1_NUM(  # noqa: N802 (the published name)
+    mode: ArrayLike, h: ArrayLike, w: ArrayLike, Q: ArrayLike, Y: ArrayLike, V: float = 20
+) -> tuple[float, FloatArray, FloatArray]:
+    """Optimal resource allocation of one LyDROO frame for the decision `mode` (N,).
+
+    Args:
+        mode: (N,), 0 local or 1 offload.
+        h: (N,) gains times 1e10, as the published script passes them.
+        w: (N,) weights; all 1 where empty.
+        Q: (N,) data queues, Mbit.
+        Y: (N,) energy queues as recorded (the factor of 10 belongs to the solver, here as there).
+        V: weight of the rate.
+
+    Returns (objective, rate (N,) in Mbit, energy (N,) in J).
+    Raises ValueError for input that `LyapunovMEC` or its `allocate` refuses.
+    """
+    gains, weights = positive("h", h) / PUBLISHED_GAIN_SCALE, np.asarray(w)
+    if gains.ndim != 1 or not gains.size:
+        raise ValueError(f"h must have shape (N,), got {gains.shape}")
+    env = LyapunovMEC(
+        gains.size, weights=(weights if weights.size else np.ones(gains.size)).tolist(), rate_weight=V
+    )
+    result = env.allocate(gains, mode, Q, Y)
+    return float(result.objective), result.rate, result.energy
 
 
 class _Still(Channel):

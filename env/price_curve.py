@@ -19,7 +19,7 @@ FINE = 64
 """Steps of the table between two of them."""
 RANGE = -5.5, 26.0
 """ln y of the smallest slope in the table: prices from 1e-5 to 25 times that slope. `split_time` knows others."""
-CACHED = 1024
+CACHED = 512
 """Decisions whose rates are found together on the host: their arrays fit a processor's cache."""
 NO_RATE = 1e-9
 """bit/s in place of a local rate of 0, where it divides."""
@@ -55,7 +55,6 @@ class PriceCurve:
 
             tables = {name: torch.as_tensor(table, device=device) for name, table in tables.items()}
         self._on_host = device is None
-        self._room = np.empty((2, CACHED, 2 * COARSE)) if self._on_host else None
         self.slope = tables["slope"]
         """(G,), bit/s."""
         self._price, self._sums = tables["price"], tables["sums"]
@@ -75,17 +74,15 @@ class PriceCurve:
         xp = namespace(local_rate)
         third = (local_rate + NO_RATE) / 3
         # (3) at the coarse prices: what is left for local computing, v - sum W H / (1 + y), over S / 3, must equal
-        # inverse_a^(2/3); both cubed. In memory of its own: fresh memory costs more than the sums.
-        room, more_room = (None, None) if self._room is None else self._room[:, : len(snr)]
-        sums = xp.matmul(snr, self._sums, out=room)
+        # inverse_a^(2/3); both cubed.
+        sums = snr @ self._sums
         inverse_a, left = sums[:, :COARSE], sums[:, COARSE:]
         inverse_a += 1
-        xp.subtract(self._price, left, out=left)
+        left = self._price - left
         left /= third[:, None]
-        cubed = xp.multiply(left, left, out=None if more_room is None else more_room[:, COARSE:])
+        cubed = left * left
         cubed *= left
-        squared = xp.multiply(inverse_a, inverse_a, out=None if more_room is None else more_room[:, :COARSE])
-        below = (cubed[:, 1:-1] < squared[:, 1:-1]).sum(-1)
+        below = (cubed[:, 1:-1] < (inverse_a * inverse_a)[:, 1:-1]).sum(-1)
         # The root between two of them, where the logarithm of (3)'s sides is all but straight in ln y, is in this
         # step of the fine table or beside it;
         row, above = xp.arange(len(below), device=below.device), below + 1

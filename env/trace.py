@@ -31,7 +31,7 @@ class RecordedTrace(Channel):
 
     def __init__(self, path: str | Path, start: int = 0) -> None:
         self.path = Path(path)
-        variables = _read(self.path)
+        variables = read_variables(self.path)
         if "input_h" not in variables:
             raise ValueError(f"{path} must hold the variable 'input_h', found {sorted(variables)}")
         self.gains = positive(f"'input_h' in {path}", variables["input_h"])
@@ -88,7 +88,7 @@ class RecordedTrace(Channel):
         self._next = int(state["next"])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_variables(path: Path) -> dict[str, Any]:
     """The variables of a `.mat` or `.npz` file; nothing in it is executed."""
     if not path.is_file():
         raise FileNotFoundError(f"no such trace file: {path}")

@@ -1,43 +1,30 @@
-"""The figures and the table of the DROO paper's numerical section, each as a PNG with the numbers as CSV.
+"""The figures of the DROO and LyDROO papers' numerical sections, each as a PNG with the numbers as CSV.
 
 python scripts/reproduce.py rate
 python scripts/reproduce.py all --quick
 """
 
 import argparse
-import csv
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from commandline import USER_ERRORS, fail, make_agent, read_yaml
 from compare import compare, prepare, report
+from figures import ROOT, WINDOW, Figure, Scale, save_curves, write_csv
+from lydroo_figures import LYDROO_FIGURES
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from agent.plots import plot_panels, plot_points
+from agent.plots import plot_points
 from agent.simulation import Frame, simulate
 from env import WirelessPoweredMEC
-
-ROOT = Path(__file__).resolve().parents[1]
-WINDOW = 100
-"""Frames of the moving averages."""
 
 Event = Callable[[WirelessPoweredMEC], None]
 Schedule = dict[float, Event]
 """What happens to the environment, by the share of the frames that have passed."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How much is simulated."""
-
-    frames: int
-    seeds: tuple[int, ...]
-    output: Path
 
 
 def published(**changes: Any) -> dict[str, Any]:
@@ -101,27 +88,6 @@ def sweep(
     return {label: np.array(runs).swapaxes(0, 1) for label, runs in results.items()}
 
 
-def save_curves(name: str, scale: Scale, results: dict[str, NDArray[np.float64]], panels: dict[str, int]) -> None:
-    """NAME.png, the moving averages over the frames, and NAME.csv, their mean, least and most over the seeds."""
-    panel_curves = {
-        title: {label: runs[part] for label, runs in results.items()} for title, part in panels.items()
-    }
-    averages = plot_panels(panel_curves, scale.output / f"{name}.png", WINDOW)
-    head, columns = ["frame"], [np.arange(scale.frames, dtype=float)]
-    for title, curves in averages.items():
-        for label, runs in curves.items():
-            for statistic, reduce in {"mean": np.mean, "least": np.min, "most": np.max}.items():
-                head.append(f"{title}, {label}, {statistic}")
-                columns.append(reduce(runs, axis=0))
-    write_csv(scale.output / f"{name}.csv", head, np.array(columns).T[WINDOW - 1 :: 10])
-
-
-def write_csv(path: Path, head: list[str], rows: Any) -> None:
-    """A table with one line of names."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([head, *rows])
-
-
 RATE = {"Normalized computation rate": 0}
 
 
@@ -130,7 +96,7 @@ def rate(scale: Scale) -> None:
     save_curves("rate", scale, sweep("rate", scale, {"published settings": published()}), RATE)
 
 
-def swept(name: str, setting: str, values: list[Any]) -> Callable[[Scale], None]:
+def swept(name: str, setting: str, values: list[Any]) -> Figure:
     """A figure with one curve for each value of one setting of the agent."""
 
     def figure(scale: Scale) -> None:
@@ -213,7 +179,7 @@ def table(scale: Scale) -> None:
     report(settings, scale.output / "table")
 
 
-FIGURES: dict[str, Callable[[Scale], None]] = {
+FIGURES: dict[str, Figure] = {
     "rate": rate,
     "memory": swept("memory", "memory_size", [128, 512, 1024, 4096]),
     "batch": swept("batch", "batch_size", [16, 64, 128, 512]),
@@ -224,6 +190,7 @@ FIGURES: dict[str, Callable[[Scale], None]] = {
     "weights": weights,
     "on_off": on_off,
     "table": table,
+    **LYDROO_FIGURES,
 }
 
 

@@ -118,6 +118,7 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
         raise ValueError(f"device must be left out without replicas, got {settings.device}")
     made = Replicated(settings, parser) if settings.replicas is not None else Single(settings, parser)
 
+    folder.record(made.metrics)
     done = 0
     config = config_text(settings, parser)
     identity = yaml.safe_dump(
@@ -157,13 +158,29 @@ def run(settings: Namespace, parser: ArgumentParser, folder: RunFolder) -> None:
             progress.set_postfix(rate=rate, K=f"{rows[-1].candidates:.3g}", loss=loss)
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
     summary = folder.write_summary(seed=settings.seed, num_users=made.num_users, **replicas)
-    plot_run(folder.read_metrics(), folder.path, each=folder.read_each())
+    labels = {name: name for name in made.metrics} | made.metric_labels
+    plot_run(folder.read_metrics(), folder.path, each=folder.read_each(), labels=labels, limits=made.metric_limits)
     for name, value in summary.items():
         print(f"{name}: {'not known' if value is None else value}")
     print(f"curves, metrics and checkpoint: {folder.path}")
 
 
-class Single:
+class Run:
+    """What is asked of the environment of a run, whether it is one or many."""
+
+    metrics: list[str]
+    """Names of what its `frame_metrics` says."""
+    metric_labels: dict[str, str]
+    metric_limits: dict[str, float]
+
+    def ask(self, environment: Any) -> None:
+        """Note the names, labels and limits of the environment's own metrics."""
+        self.metrics = list(environment.frame_metrics()) if hasattr(environment, "frame_metrics") else []
+        self.metric_labels = getattr(environment, "metric_labels", {})
+        self.metric_limits = getattr(environment, "metric_limits", {})
+
+
+class Single(Run):
     """One environment and one agent."""
 
     def __init__(self, settings: Namespace, parser: ArgumentParser) -> None:
@@ -173,6 +190,7 @@ class Single:
         self.num_users, num_features = self._environment.observe().shape
         self._agent = OffloadingAgent(self.num_users, num_features, seed=settings.seed, **vars(made.agent))
         self._optimum = None if settings.optimum else lambda: None
+        self.ask(self._environment)
 
     def advance(self, done: int, count: int, folder: RunFolder, tick: Callable[[], Any]) -> list[Frame]:
         """The next `count` frames, also appended to `folder`; calls `tick` after each."""
@@ -193,7 +211,7 @@ class Single:
         self._environment.load_state_dict(environment)
 
 
-class Replicated:
+class Replicated(Run):
     """Replicas in groups, one a thread; on a device, in one group."""
 
     def __init__(self, settings: Namespace, parser: ArgumentParser) -> None:
@@ -214,6 +232,7 @@ class Replicated:
             )
             self._groups.append(Group(environment, agent))
         self._optimum = settings.optimum
+        self.ask(self._groups[0].environment)
 
     def _environment(self, settings: Namespace, parser: ArgumentParser, seeds: list[int]) -> Any:
         kind = load_environment(settings.environment)

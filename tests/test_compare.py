@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from agent.comparison import BaselineAgent, OptimumViolatedError, measure, optima
-from env import RecordedTrace, WirelessPoweredMEC, baselines
+from agent.comparison import BaselineAgent, OptimumViolatedError, current_optima, measure, optima
+from env import LyapunovMEC, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,6 +70,59 @@ def test_more_than_the_optimum_stops_the_comparison(tmp_path):
     assert env.frame == 0
 
 
+@pytest.mark.parametrize("kind", [LyapunovMEC, MultiTaskMEC])
+def test_in_every_world_the_best_decision_is_1_and_others_are_below(kind):
+    world = kind(3)
+    best = measure(world, BaselineAgent(baselines.exhaustive, world), current_optima(world, 8))
+    np.testing.assert_allclose(best.normalized_rate, 1, rtol=1e-12)
+    world.reset(seed=0)
+    poor = measure(world, BaselineAgent(baselines.all_local, world), current_optima(world, 8))
+    assert (poor.normalized_rate < 1).all()
+    if kind is LyapunovMEC:
+        assert poor.metrics["data_queue"][-1] > best.metrics["data_queue"][-1]
+        assert world.frame_metrics()["energy"] == poor.metrics["energy"][-1]
+    world.reset(seed=0)
+    optimum = world.frame_optimum()
+    with pytest.raises(OptimumViolatedError):
+        measure(world, BaselineAgent(baselines.exhaustive, world), [optimum - 1e-6 * abs(optimum)])
+
+
+def test_an_unknown_optimum_is_named():
+    world = LyapunovMEC(30)
+    message = (
+        "environment must know the optimum of its frames to be compared in, LyapunovMEC with 30 users does not"
+    )
+    with pytest.raises(ValueError, match=message):
+        optima(world, seed=0, warmup=0, frames=2)
+    with pytest.raises(ValueError, match=message):
+        measure(world, BaselineAgent(baselines.all_local, world), current_optima(world, 2))
+
+
+@pytest.mark.parametrize("name", ["lydroo", "ddlo"])
+def test_the_sister_systems_are_compared(tmp_path, name):
+    config = yaml.safe_load((ROOT / "configs" / f"compare_{name}.yaml").read_text())
+    config |= {"seeds": [0], "warmup": 20, "frames": 20}
+    if name == "lydroo":
+        config["users"] = [4, 6]
+        for method in config["methods"].values():
+            if "agent" in method:
+                method["agent"] |= {"num_candidates": 8}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    table = rows(tmp_path / "run" / "table.csv")
+    assert {row["users"] for row in table} == ({"4", "6"} if name == "lydroo" else {"9"})
+    rate = {row["method"]: float(row["normalized rate"]) for row in table}
+    assert max(rate.values()) == 1
+    assert rate["Lyapunov, exhaustive" if name == "lydroo" else "exhaustive"] == 1
+    assert 0 < rate["all local"] < rate[next(iter(rate))]
+    if name == "lydroo":
+        energy = {row["method"]: float(row["energy"]) for row in table}
+        assert energy["myopic, exhaustive"] < 0.0801
+        local, best = ([float(row["data queue"]) for row in table if row["method"] == method] for method in
+                       ("all local", "Lyapunov, exhaustive"))  # fmt: skip
+        assert local[0] > best[0]
+
+
 def test_a_violation_is_saved_for_study(tmp_path):
     (tmp_path / "cheat.py").write_text(
         "def cheat(environment, rng):\n    return [1] * environment.num_users, 1e12\n"
@@ -102,6 +155,11 @@ BAD = {
         "methods: x: baseline must be an import",
     ),
     "agent": ({"methods": {"x": {"agent": {"lerning_rate": 1}}}}, "lerning_rate"),
+    "no optimum": ({"environment": "env.LyapunovMEC", "users": [30]}, "LyapunovMEC with 30 users does not"),
+    "users of its own": (
+        {"environment": "env.MultiTaskMEC", "env": {}},
+        "env must hold arguments of env.MultiTask",
+    ),
     "environment": ({"environment": "env.PathLoss"}, "environment must be a class with"),
 }
 

@@ -68,6 +68,25 @@ def test_the_table_holds_the_papers_methods(output):
         assert text.count(f"| {method} |") == 3
 
 
+def test_queues_and_energy_of_growing_arrivals(output):
+    for rate in ("2.5", "2.7", "3", "3.2"):
+        head, numbers = read(output / f"queues_{rate}.csv")
+        assert (output / f"queues_{rate}.png").read_bytes().startswith(b"\x89PNG")
+        energy = numbers[-1, head.index("Energy a frame (J), LyDROO, best known, mean")]
+        assert 0.01 < energy < 0.085
+        assert np.isfinite(numbers).all()
+
+
+def test_more_arrivals_make_longer_queues(output):
+    name = "Data queue (Mbit), Lyapunov, coordinate descent, mean"
+    for figure, setting in {"stability": "Arrivals (Mbit a frame)", "effect_of_v": "V"}.items():
+        head, numbers = read(output / f"{figure}.csv")
+        assert head[0] == setting
+        assert (np.diff(numbers[:, head.index(name)]) > 0).all() or setting == "V"
+        for metric in ("data_queue", "energy", "rate"):
+            assert (output / f"{figure}_{metric}.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_bad_options_are_one_line(tmp_path):
     result = reproduce("rate", "--frames", 50, "--output", tmp_path / "x", status=2)
     assert result.stderr == "error: frames must be 200 or more, got 50\n"

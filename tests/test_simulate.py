@@ -52,6 +52,38 @@ def test_every_configuration_runs(tmp_path, config):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["lydroo", "lydroo_best", "ddlo", "ddlo_best"])
+def test_configurations_of_the_sister_systems_run_and_go_on(tmp_path, name):
+    config = ("--config", ROOT / "configs" / f"{name}.yaml")
+    simulate(*config, "--frames", 60, "--checkpoint_every", 50, "--output", tmp_path / "run")
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert 0.5 < summary["normalized_rate"] <= 1 + 1e-9
+    assert ("data_queue" in summary) == ("lydroo" in name)
+    assert (tmp_path / "run" / "metrics.png").exists() == ("lydroo" in name)
+    if name == "lydroo_best":
+        table = rows(tmp_path / "run")
+        assert list(table[0])[8:] == ["data_queue", "energy_queue", "rate", "weighted_rate", "energy"]
+        simulate("--resume", tmp_path / "run", "--frames", 90)
+        assert len(rows(tmp_path / "run")) == 90
+        assert rows(tmp_path / "run")[:60] == table
+
+
+def test_replicas_of_a_world_with_queues(tmp_path):
+    arguments = (
+        "--config",
+        ROOT / "configs" / "lydroo_best.yaml",
+        "--env.num_users",
+        4,
+        "--agent.num_candidates",
+        8,
+    )
+    arguments += ("--agent.quantizer", "OPN", "--replicas", 2, "--threads", 2, "--frames", 20)
+    simulate(*arguments, "--output", tmp_path / "run")
+    assert float(rows(tmp_path / "run")[-1]["energy"]) > 0
+    result = simulate(*arguments, "--agent.num_networks", 3, "--output", tmp_path / "none", status=2)
+    assert result.stderr == "error: num_networks must be 1 for replicas, got 3\n"
+
+
 def test_overrides_reach_the_run_and_its_configuration_reproduces_it(tmp_path):
     simulate(*quick(tmp_path / "a", "--seed", 3, "--env.num_users", 6, "--agent.training_interval", 7, frames=60))
     saved = yaml.safe_load((tmp_path / "a" / "config.yaml").read_text())

@@ -6,7 +6,7 @@ from agent import OffloadingAgent
 from agent.replicas import Group, advance, confidence_band, mean_frames, rates, split
 from agent.side_by_side import SideBySide
 from agent.simulation import simulate
-from env import GaussMarkov, Rayleigh, WirelessPoweredMEC
+from env import GaussMarkov, LyapunovMEC, MultiTaskMEC, Rayleigh, WirelessPoweredMEC
 
 USERS, FRAMES = 6, 400
 
@@ -69,6 +69,25 @@ def test_any_environments_run_side_by_side():
     world.reset([0, 1, 2])
     agent = OffloadingAgent(USERS, replicas=3, backend="numpy")
     np.testing.assert_allclose(rates(advance([Group(world, agent)], 60)), native, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [LyapunovMEC, MultiTaskMEC])
+def test_costs_and_metrics_are_those_of_the_single_runs(kind):
+    world = SideBySide([kind(3) for _ in range(2)])
+    world.reset([0, 1])
+    users, features = world.observe().shape[1:]
+    agent = OffloadingAgent(users, features, replicas=2, backend="numpy")
+    block = advance([Group(world, agent)], 40)
+    rows = mean_frames(0, block)
+    histories = []
+    for seed in range(2):
+        alone = OffloadingAgent(users, features, backend="numpy", seed=seed)
+        histories.append(list(simulate(kind(3, seed=seed), alone, 40)))
+        expected = [frame.normalized_rate for frame in histories[-1]]
+        np.testing.assert_allclose(rates(block)[:, seed], expected, rtol=1e-6)
+    assert rows[-1].metrics.keys() == histories[0][-1].metrics.keys()
+    for name, mean in rows[-1].metrics.items():
+        assert mean == pytest.approx(np.mean([history[-1].metrics[name] for history in histories]), rel=1e-6)
 
 
 @pytest.mark.parametrize(("backend", "device"), [("numpy", None), ("torch", None), ("torch", "cpu")])

@@ -146,3 +146,26 @@ def test_plots_take_every_kind_of_run(tmp_path, known, count):
     paths = plot_run(folder.read_metrics(), folder.path)
     assert [path.name for path in paths] == ["rate.png", "loss.png", "candidates.png", "time.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_metrics_of_the_environment_follow_the_fixed_columns(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.record(["queue", "energy"])
+    folder.create("seed: 0\n")
+    for number in range(10):
+        folder.append(frame(number, metrics={"queue": float(number), "energy": 0.5}))
+    folder.flush()
+    assert lines(folder)[0].endswith(",decide_seconds,accuracy,queue,energy")
+    assert lines(folder)[3] == "2,3.5,,,3,1,,0.25,,2.0,0.5"
+    assert folder.write_summary()["queue"] == 8.5  # the mean over the last two frames
+    plots = plot_run(folder.read_metrics(), folder.path, labels={"queue": "Queue (bit)"}, limits={"queue": 3.0})
+    assert plots[-1].name == "metrics.png"
+    assert plots[-1].read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"metrics.csv must have the columns .*accuracy, got .*energy"):
+        RunFolder(folder.path).cut_metrics(3)
+
+
+@pytest.mark.parametrize("name", ["value", "seed"])
+def test_metrics_must_not_take_a_columns_name(tmp_path, name):
+    with pytest.raises(ValueError, match=f"must not name columns that there are already, got {name}"):
+        RunFolder(tmp_path).record(["queue", name])

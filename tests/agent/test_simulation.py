@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from agent import OffloadingAgent
-from agent.simulation import simulate
+from agent.simulation import normalized, simulate
 
 
 class CountDown:
@@ -65,3 +65,30 @@ def test_nothing_happens_before_the_history_is_read():
     assert list(simulate(CountDown(), AllOffload(), 0)) == []
     with pytest.raises(ValueError, match="frames must be a whole number, 0 or more, got -1"):
         simulate(world, AllOffload(), -1)
+
+
+def test_a_rate_is_1_at_the_optimum_and_below_elsewhere_of_costs_too():
+    np.testing.assert_allclose(normalized([3.0, 4.0], 4.0), [0.75, 1.0])
+    np.testing.assert_allclose(normalized([-5.0, -4.0], [-4.0, -4.0], is_cost=True), [0.8, 1.0])
+    np.testing.assert_array_equal(normalized([0.0, 1.0], [0.0, 2.0]), [np.nan, 0.5])
+
+
+class Costs(CountDown):
+    """A cost to be least, and figures of its own."""
+
+    value_is_cost = True
+
+    def evaluate(self, decisions):
+        return -5.0 + decisions.sum(-1)
+
+    def frame_optimum(self):
+        return -1.0
+
+    def frame_metrics(self):
+        return {"age": float(self.frame)}
+
+
+def test_costs_and_metrics_are_recorded():
+    history = list(simulate(Costs(), AllOffload(), 3))
+    assert [frame.normalized_rate for frame in history] == [0.5] * 3
+    assert [frame.metrics for frame in history] == [{"age": 1.0}, {"age": 2.0}, {"age": 3.0}]  # after the step

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from env import WirelessPoweredMEC, baselines
+from env import LyapunovMEC, MultiTaskMEC, MyopicMEC, WirelessPoweredMEC, baselines
 
 
 class Knapsack:
@@ -66,6 +66,30 @@ def test_every_baseline_leaves_the_frame_alone_and_stays_below_the_optimum(metho
         assert choice.value <= env.frame_optimum() * (1 + 1e-12)
         if method is baselines.exhaustive:
             assert choice.value == pytest.approx(env.frame_optimum(), rel=1e-10)
+        env.step(choice.decision)
+
+
+@pytest.mark.parametrize("environment", [LyapunovMEC, MyopicMEC, MultiTaskMEC])
+@pytest.mark.parametrize(
+    "method",
+    [
+        baselines.exhaustive,
+        baselines.coordinate_descent,
+        baselines.greedy,
+        baselines.all_local,
+        baselines.all_offload,
+        baselines.random,
+    ],
+)
+def test_baselines_work_in_the_other_worlds(environment, method):
+    env = environment(3, 2) if environment is MultiTaskMEC else environment(6)
+    for _ in range(10):
+        choice = method(env, RNG)
+        assert choice.value == pytest.approx(float(env.evaluate(choice.decision)))
+        optimum = env.frame_optimum()
+        assert choice.value <= optimum + 1e-9 * abs(optimum)
+        if method is baselines.exhaustive:
+            assert choice.value == pytest.approx(optimum, rel=1e-12)
         env.step(choice.decision)
 
 

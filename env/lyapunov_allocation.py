@@ -1,0 +1,155 @@
+"""Optimal time split of one LyDROO frame: who transmits for how long, at which rate, for a given decision.
+
+In the words of the LyDROO paper (Bi, Huang, Wang, Zhang, IEEE Trans. Wireless Comm. 2021, problem P4), a user
+that offloads at the exponent ``x`` (its bit rate while on air over ``W / (v_u ln 2)``) spends the power
+``c (e^x - 1)`` with ``c = W N0 / h``. After units are folded away the problem of a frame reads
+
+    maximise    sum_i A_i x_i tau_i - C_i (e^(x_i) - 1) tau_i
+    subject to  sum_i tau_i <= 1,    x_i tau_i <= L_i,    0 <= x_i <= X_i
+
+with A the value of data, C the cost of power (the energy queue times c), L the data in the queue and X the
+exponent at full power. Under a price mu of time every user answers by itself:
+
+- With data enough it would transmit at ``x0 = min(ln(A / C), X)``, which earns ``s = A x0 - C (e^(x0) - 1)`` a
+  unit of time. At a price above this threshold it is silent; at s any time up to ``L / x0`` suits it.
+- Below s it sends its whole queue, as slowly as the price allows: ``(x - 1) e^x + 1 = mu / C``, or x0 where that
+  is lower, and so transmits for ``L / x``.
+
+The answers do not depend on the decision. The time that a decision asks for at the thresholds of all users is one
+matrix product. It tells which users send their whole queue, and whether the next one in the order of thresholds
+sends a part: that one takes the time that remains (users of one and the same threshold: one after the other). If
+there is no such user, the time asked for is a decreasing convex function of the price, both in logarithms, so
+Newton's method climbs from a price that is too low to its root without ever passing it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from env.arrays import FloatArray
+
+LARGEST_EXPONENT = 50.0
+"""End of the table below: a signal-to-noise ratio of 5e21, beyond any link."""
+MARGIN = 1e-12
+"""Share of the frame by which the times may exceed it."""
+MAX_STEPS = 100
+_NO_PRICE = -690.0
+"""The lowest logarithm of a price."""
+_NO_COST = -1400.0
+"""Stands for the logarithm of a cost of 0: at every price, the answer is then full power."""
+
+
+def _response_curve() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """``ln((x - 1) e^x + 1)``, ``ln x`` and the slope d(ln x) / d(ln mu), so dense that lines join them to 1e-6.
+
+    An error of 1e-6 in x is one of 1e-12 in the objective, which is stationary at the right x.
+    """
+    straight = np.geomspace(1e-20, 1e-3, 500, endpoint=False)
+    x = np.concatenate([straight, np.geomspace(1e-3, LARGEST_EXPONENT, 6000)])
+    small = np.minimum(x, 0.05)  # below, the difference loses digits: its Taylor series
+    series = small**2 * (1 / 2 + small * (1 / 3 + small * (1 / 8 + small * (1 / 30 + small / 144))))
+    log_price = np.where(x < 0.05, np.log(series), x + np.log(np.maximum(x + np.expm1(-x), 1e-300)))
+    log_x = np.log(x)
+    return log_price, log_x, np.exp(log_price - x - 2 * log_x)
+
+
+_LOG_PRICE, _LOG_EXPONENT, _SLOPE = _response_curve()
+
+
+class Answers(NamedTuple):
+    """How each user answers to prices of time, all (..., N) but for `demand`.
+
+    A user that sends nothing at any price (no data, or not worth the energy) has exponent 1 and time 0.
+    """
+
+    exponent: FloatArray
+    """x0."""
+    log_exponent: FloatArray
+    log_cost: FloatArray
+    log_data: FloatArray
+    shortest: FloatArray
+    """L / x0, the least time that empties the queue."""
+    log_threshold: FloatArray
+    """ln s."""
+    log_alone: FloatArray
+    """ln of the price at which the user needs the whole frame; with company the price is no lower."""
+    rank: NDArray[np.int64]
+    """0 for the user of the largest threshold."""
+    demand: FloatArray
+    """(..., N, N), [i, j]: the time that user i asks for at user j's threshold, those after j in rank silent."""
+
+
+class TimeSplit(NamedTuple):
+    """`transmit_time` (..., N), fractions of the frame, and the `exponent` (..., N) at which each transmits."""
+
+    transmit_time: FloatArray
+    exponent: FloatArray
+
+
+def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_exponent: FloatArray) -> Answers:
+    """Prepare a frame for any number of decisions.
+
+    Args:
+        value: A, (..., N), positive.
+        cost: C, (..., N), 0 or more; where it is 0, energy is free and the user transmits at full power.
+        data: L, (..., N), 0 or more.
+        largest_exponent: X, (..., N), positive, at most `LARGEST_EXPONENT`.
+    """
+    log_cost = _log(cost, cost > 0, _NO_COST)
+    exponent = np.minimum(np.maximum(np.log(value) - log_cost, 0.0), largest_exponent)
+    threshold = value * exponent - cost * np.expm1(exponent)
+    sends = (data > 0) & (threshold > 0)
+    exponent = np.where(sends, exponent, 1.0)
+    log_exponent = np.log(exponent)
+    log_threshold = _log(threshold, sends, _NO_PRICE)
+    log_data = _log(data, sends, -np.inf)
+    shortest = np.exp(log_data - log_exponent)
+    log_alone = np.maximum(log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=-np.inf), _NO_PRICE)
+    rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
+
+    log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
+    time = np.exp(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]))
+    behind = rank[..., None] - rank[..., None, :]
+    demand = np.where(behind < 0, time, np.where(behind == 0, shortest[..., None], 0.0))
+    return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
+
+
+def _log(value: FloatArray, where: NDArray[np.bool_], otherwise: float) -> FloatArray:
+    return np.log(value, out=np.full(where.shape, otherwise), where=where)
+
+
+def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
+    """The optimal split for decisions (..., N), 1 where a user offloads, in frames (..., N) that broadcast.
+
+    Raises:
+        ArithmeticError: when Newton's method has not ended after `MAX_STEPS` (no known instance).
+    """
+    if frame.demand.ndim == 2:  # one frame: one matrix product for all decisions
+        demand = decisions @ frame.demand
+    else:
+        demand = (decisions[..., None, :] @ frame.demand)[..., 0, :]
+    offloads = decisions > 0
+    full = (demand < 1).sum(-1)[..., None]  # so many in the order of thresholds send all, if they offload
+    whole = offloads & (frame.rank < full)
+    next_one = frame.rank == full
+    partial = next_one & offloads & (demand - frame.shortest < 1)
+    # Right where a user sends a part, too low elsewhere.
+    price = np.where(next_one, frame.log_threshold, np.where(whole, frame.log_alone, _NO_PRICE)).max(-1)
+    log_data = np.where(whole, frame.log_data, -np.inf)
+    for _ in range(MAX_STEPS):
+        log_ratio = price[..., None] - frame.log_cost
+        log_x = np.minimum(np.interp(log_ratio, _LOG_PRICE, _LOG_EXPONENT), frame.log_exponent)
+        time = np.exp(log_data - log_x)
+        total = time.sum(-1)
+        over = total > 1 + MARGIN
+        if not over.any():
+            break
+        slope = time * np.interp(log_ratio, _LOG_PRICE, _SLOPE) * (log_x < frame.log_exponent)
+        # Those who are done stay as they are, so that no row depends on the others.
+        price = price + np.log(np.where(over, total, 1.0)) * total / np.maximum(slope.sum(-1), 1e-300)
+    else:
+        raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
+
+    rest = np.minimum(np.maximum(1 - total, 0.0)[..., None], frame.shortest)
+    return TimeSplit(np.where(partial, rest, time), np.where(partial, frame.exponent, np.exp(log_x)))

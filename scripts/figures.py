@@ -1,0 +1,49 @@
+"""What the paper's figures share: how much is simulated, and tables of their numbers."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.plots import plot_panels
+
+ROOT = Path(__file__).resolve().parents[1]
+WINDOW = 100
+"""Frames of the moving averages."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is simulated."""
+
+    frames: int
+    seeds: tuple[int, ...]
+    output: Path
+
+
+Figure = Callable[[Scale], None]
+
+
+def save_curves(name: str, scale: Scale, results: dict[str, NDArray[np.float64]], panels: dict[str, int]) -> None:
+    """NAME.png, the moving averages over the frames, and NAME.csv, their mean, least and most over the seeds."""
+    panel_curves = {
+        title: {label: runs[part] for label, runs in results.items()} for title, part in panels.items()
+    }
+    averages = plot_panels(panel_curves, scale.output / f"{name}.png", WINDOW)
+    head, columns = ["frame"], [np.arange(scale.frames, dtype=float)]
+    for title, curves in averages.items():
+        for label, runs in curves.items():
+            for statistic, reduce in {"mean": np.mean, "least": np.min, "most": np.max}.items():
+                head.append(f"{title}, {label}, {statistic}")
+                columns.append(reduce(runs, axis=0))
+    write_csv(scale.output / f"{name}.csv", head, np.array(columns).T[WINDOW - 1 :: 10])
+
+
+def write_csv(path: Path, head: list[str], rows: Any) -> None:
+    """A table with one line of names."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])

@@ -1,0 +1,122 @@
+"""The figures of the LyDROO paper's numerical section: queues and energy over time, stability, the effect of V."""
+
+from collections.abc import Callable
+from typing import Any
+
+from commandline import make_agent
+from figures import ROOT, Figure, Scale, save_curves, write_csv
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from agent.comparison import BaselineAgent
+from agent.plots import plot_points
+from agent.simulation import Agent, simulate
+from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
+
+RATES = (2.5, 2.7, 3.0, 3.2)
+"""Mbit a frame that arrive at each user on average."""
+FIGURES = {
+    "data_queue": "Data queue (Mbit)",
+    "energy": "Energy a frame (J)",
+    "rate": "Data processed (Mbit a frame)",
+}
+"""The environment's metrics that are kept, in this order."""
+Method = Callable[[int, dict[str, Any]], tuple[Any, Agent]]
+"""Makes a world and an agent from a seed and the world's settings."""
+
+
+def learned(name: str) -> Method:
+    """The agent and the observation of configs/NAME.yaml; the NumPy backend takes the same steps as torch's."""
+    config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+    def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
+        world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **settings)
+        return world, make_agent({**config["agent"], "backend": "numpy"}, 10, 3, seed)
+
+    return make
+
+
+def asked(kind: type) -> Method:
+    """Coordinate descent in a class of worlds."""
+
+    def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
+        world = kind(10, seed=seed, **settings)
+        return world, BaselineAgent(baselines.coordinate_descent, world, seed)
+
+    return make
+
+
+METHODS: dict[str, Method] = {
+    "LyDROO, published": learned("lydroo"),
+    "LyDROO, best known": learned("lydroo_best"),
+    "Lyapunov, coordinate descent": asked(LyapunovMEC),
+    "myopic, coordinate descent": asked(MyopicMEC),
+}
+
+
+def sweep(
+    name: str, scale: Scale, variants: dict[str, dict[str, Any]], methods: dict[str, Method] = METHODS
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """The figures (metrics, seeds, frames) of each (method, variant of the world's settings)."""
+    results = {}
+    with tqdm(total=len(methods) * len(variants) * len(scale.seeds), desc=name, unit="run") as progress:
+        for method, make in methods.items():
+            for label, settings in variants.items():
+                runs = []
+                for seed in scale.seeds:
+                    world, agent = make(seed, settings)
+                    history = simulate(world, agent, scale.frames, optimum=lambda: None)
+                    runs.append([[frame.metrics[metric] for metric in FIGURES] for frame in history])
+                    progress.update()
+                results[method, label] = np.array(runs).transpose(2, 0, 1)
+    return results
+
+
+def arriving(rates: tuple[float, ...]) -> dict[str, dict[str, Any]]:
+    """Variants of the world by the mean of its arrivals."""
+    return {f"{rate:g} Mbit": {"arrivals": ExponentialArrivals(rate)} for rate in rates}
+
+
+def queues(scale: Scale) -> None:
+    """LyDROO: data queue and energy over the frames for growing arrivals, of all methods."""
+    panels = {FIGURES[metric]: place for place, metric in enumerate(("data_queue", "energy"))}
+    for rate, variant in zip(RATES, arriving(RATES).items(), strict=True):
+        results = sweep("queues", scale, dict([variant]))
+        save_curves(f"queues_{rate:g}", scale, {method: runs for (method, _), runs in results.items()}, panels)
+
+
+def points(
+    name: str, scale: Scale, values: tuple[float, ...], variants: dict[str, dict[str, Any]], setting: str,
+    methods: dict[str, Method] = METHODS,
+) -> None:  # fmt: skip
+    """NAME_METRIC.png of each metric over a setting, and NAME.csv: means over the last fifth of the frames."""
+    results = sweep(name, scale, variants, methods)
+    last = {key: runs[:, :, -scale.frames // 5 :].mean(-1) for key, runs in results.items()}
+    columns: dict[str, NDArray[np.float64]] = {setting: np.array(values)}
+    for place, (metric, label) in enumerate(FIGURES.items()):
+        curves = {method: np.array([last[method, variant][place] for variant in variants]) for method in methods}
+        plot_points(values, curves, scale.output / f"{name}_{metric}.png", (setting, label))
+        for method, seeds in curves.items():
+            columns[f"{label}, {method}, mean"] = seeds.mean(1)
+            columns[f"{label}, {method}, deviation over seeds"] = seeds.std(1)
+    write_csv(scale.output / f"{name}.csv", list(columns), np.array(list(columns.values())).T)
+
+
+def stability(scale: Scale) -> None:
+    """LyDROO: the stability region, queues, energy and data processed at the end for growing arrivals."""
+    rates = (2.0, 2.5, 2.7, 3.0, 3.2, 3.5)
+    points("stability", scale, rates, arriving(rates), "Arrivals (Mbit a frame)")
+
+
+def effect_of_v(scale: Scale) -> None:
+    """LyDROO: queues, energy and data processed for growing V, the weight of the rate against the queues."""
+    values = (1.0, 10.0, 20.0, 50.0, 100.0, 200.0)
+    variants = {f"V = {value:g}": {"rate_weight": value} for value in values}
+    methods = {name: make for name, make in METHODS.items() if "myopic" not in name}
+    points("effect_of_v", scale, values, variants, "V", methods)
+
+
+LYDROO_FIGURES: dict[str, Figure] = {"queues": queues, "stability": stability, "effect_of_v": effect_of_v}
