@@ -514,7 +514,7 @@ def _resized(state: dict[str, Any], num_users: int) -> dict[str, Any]:
     """The state of an agent with a network for any number of users, for another number."""
     settings = dict(state["settings"])
     network = settings["network"]
-    if settings["replicas"] is not None or not getattr(parts.NETWORKS.get(network["class"]), "any_size", False):
+    if settings["replicas"] is not None or not getattr(parts.rebuild_network(network), "any_size", False):
         raise ValueError(f"num_users must be {settings['num_users']}, as saved: the network is {network['class']}")
     settings["network"] = {**network, "settings": {**network["settings"], "num_users": num_users}}
     most = parts.rebuild_quantizer(settings["quantizer"]).max_candidates(num_users)

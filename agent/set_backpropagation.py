@@ -36,14 +36,16 @@ class SetPasses:
     """
 
     def __init__(self, network: SetNetwork) -> None:
+        self._masked = network.masked
         self._layers = [(f"layers.{layer}.weight", f"layers.{layer}.bias") for layer in range(len(network.layers))]
 
     def forward(self, weights: Weights, observations: Float) -> tuple[Float, Signals]:
         """Logits (..., B, N) of observations (..., B, N, F), and what `backward` needs."""
         *lead, batch, num_users, num_features = observations.shape
         rows = (*lead, batch * num_users)
-        own, on = num_features - 1, observations[..., -1] > 0
-        users = observations[..., :-1].reshape(*rows, own)
+        own = num_features - self._masked
+        on = observations[..., -1] > 0 if self._masked else np.ones(observations.shape[:-1], dtype=bool)
+        users = observations[..., :own].reshape(*rows, own)
         exponents = (users @ weights["exponents"]).reshape(*lead, batch, num_users, -1)
         if not on.all():
             exponents[~on] = NOBODY
@@ -53,7 +55,7 @@ class SetPasses:
         total = shares.sum(-2, keepdims=True)
         shares /= total
         seen = np.empty((*lead, batch, num_users, own + shares.shape[-1]), observations.dtype)
-        seen[..., :own] = observations[..., :-1]
+        seen[..., :own] = observations[..., :own]
         seen[..., own:] = (np.log(total) + (top - CENTRE)) * (1 / SPREAD)
         inputs = [seen.reshape(*rows, -1)]
         for weight, bias in self._layers:

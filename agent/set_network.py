@@ -59,19 +59,21 @@ class SetNetwork(nn.Module):
 
     Args:
         num_users: N of the first use, as other networks take it; None or any number, all work alike.
-        num_features: F; the last feature is the mask, positive for a user that is on, 0 for one that is off.
+        num_features: F; where `masked`, the last feature is the mask, positive for a user that is on, 0 for one that is off.
         sums: power sums that describe the crowd; at first their exponents of the first feature go from 1 to 2,
             those of the other features are 1.
         hidden: width of each hidden layer.
         slopes: weights of a user's own features in the untrained logit, 0 where there are none. The defaults, for
             logarithms of gain and weight, have the untrained network order users by gain and weight.
 
+        masked: whether the last feature is a mask. Without one all users are on, in frames of one number of users.
+
+    Attributes:
+        any_size: whether frames may differ in their number of users, filled up with users whose features are all 0.
+
     Raises:
         ValueError: when a size is out of range.
     """
-
-    any_size = True
-    """It takes observations of any number of users; a user all of whose features are 0 is none."""
 
     def __init__(
         self,
@@ -80,9 +82,11 @@ class SetNetwork(nn.Module):
         sums: int = 2,
         hidden: Sequence[int] = (32,),
         slopes: Sequence[float] = (1.5, 0.75),
+        masked: bool = True,
     ) -> None:
         super().__init__()
-        own = whole_number("num_features", num_features, 2) - 1
+        own = whole_number("num_features", num_features, 2 if masked else 1) - masked
+        self.any_size = self.masked = masked
         whole_number("sums", sums)
         for place, width in enumerate(hidden):
             whole_number(f"hidden[{place}]", width)
@@ -92,6 +96,7 @@ class SetNetwork(nn.Module):
             "sums": sums,
             "hidden": list(hidden),
             "slopes": list(slopes),
+            "masked": masked,
         }
         exponents = torch.ones(own, sums)
         exponents[0] = torch.linspace(1, 2, sums) if sums > 1 else 1.5
@@ -109,7 +114,9 @@ class SetNetwork(nn.Module):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Logits (..., N) of observations (..., N, F), for any N; `OFF` for users that are off."""
-        user, on = observations[..., :-1], observations[..., -1:] > 0
+        user, on = observations, torch.ones_like(observations[..., :1], dtype=torch.bool)
+        if self.masked:
+            user, on = observations[..., :-1], observations[..., -1:] > 0
         sums = torch.logsumexp(torch.where(on, user @ self.exponents, NOBODY), -2, keepdim=True)
         crowd = ((sums - CENTRE) / SPREAD).expand(*user.shape[:-1], -1)
         seen = signal = torch.cat([user, crowd], -1)

@@ -47,7 +47,7 @@ def test_gradients_equal_autograd(hidden, activation, loss, dtype, tolerance):
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 @pytest.mark.parametrize("some_off", [False, True])
-@pytest.mark.parametrize("settings", [{}, {"hidden": [16, 8], "sums": 3}, {"hidden": []}])
+@pytest.mark.parametrize("settings", [{}, {"hidden": [16, 8], "sums": 3}, {"hidden": []}, {"masked": False}])
 def test_gradients_of_the_set_network_equal_autograd(settings, some_off, loss):
     torch.manual_seed(0)
     network = SetNetwork(**settings).double()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from agent import Convolutional, FullyConnected, OffloadingAgent
+from agent import Convolutional, FullyConnected, OffloadingAgent, SetNetwork
 from agent.ensemble import seeds
 from agent.simulation import simulate
 from env import LyapunovMEC, MultiTaskMEC
@@ -113,10 +113,13 @@ def test_several_networks_reach_the_least_cost():
     assert np.mean([frame.normalized_rate for frame in history[-300:]]) > 0.999
 
 
-def test_a_convolutional_network_learns_where_there_are_queues():
-    agent = OffloadingAgent(
-        6, 3, network=Convolutional, quantizer="OP+KNN", num_candidates=16, adaptive_interval=None
-    )
+def set_network(num_users, num_features):
+    return SetNetwork(num_users, num_features, masked=False, slopes=())
+
+
+@pytest.mark.parametrize("network", [Convolutional, set_network])
+def test_other_networks_learn_where_there_are_queues(network):
+    agent = OffloadingAgent(6, 3, network=network, quantizer="OP+KNN", num_candidates=16, adaptive_interval=None)
     history = list(simulate(LyapunovMEC(6), agent, 500))
     assert np.mean([frame.accuracy for frame in history[-200:] if frame.accuracy is not None]) > 0.8
     assert np.mean([frame.normalized_rate for frame in history[-200:]]) > 0.99
