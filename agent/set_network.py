@@ -59,7 +59,8 @@ class SetNetwork(nn.Module):
 
     Args:
         num_users: N of the first use, as other networks take it; None or any number, all work alike.
-        num_features: F; where `masked`, the last feature is the mask, positive for a user that is on, 0 for one that is off.
+        num_features: F; where `masked`, the last feature is the mask, positive for a user that is on, 0 for
+            one that is off.
         sums: power sums that describe the crowd; at first their exponents of the first feature go from 1 to 2,
             those of the other features are 1.
         hidden: width of each hidden layer.
@@ -69,7 +70,7 @@ class SetNetwork(nn.Module):
         masked: whether the last feature is a mask. Without one all users are on, in frames of one number of users.
 
     Attributes:
-        any_size: whether frames may differ in their number of users, filled up with users whose features are all 0.
+        any_size: whether frames may differ in their number of users, filled up with users that are off.
 
     Raises:
         ValueError: when a size is out of range.

@@ -121,5 +121,5 @@ def set_network(num_users, num_features):
 def test_other_networks_learn_where_there_are_queues(network):
     agent = OffloadingAgent(6, 3, network=network, quantizer="OP+KNN", num_candidates=16, adaptive_interval=None)
     history = list(simulate(LyapunovMEC(6), agent, 500))
-    assert np.mean([frame.accuracy for frame in history[-200:] if frame.accuracy is not None]) > 0.8
+    assert np.mean([frame.accuracy for frame in history[-200:] if frame.accuracy is not None]) > 0.7
     assert np.mean([frame.normalized_rate for frame in history[-200:]]) > 0.99
