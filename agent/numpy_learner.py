@@ -128,12 +128,11 @@ class NumpyLearner:
         first, second = state["first_moment"], state["second_moment"]
         if rule.weight_decay:
             gradient = gradient + rule.weight_decay * weights
-        if rule.fresh_optimizer:
-            for array in (first, second, steps):
-                array[...] = 0
         steps += 1
         if rule.optimizer == "gradient_descent":
             weights -= state["rate"].astype(gradient.dtype) * gradient
+        elif rule.fresh_optimizer:  # Adam's first step: both moments are the gradient's own
+            weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
         else:
             beta1, beta2 = rule.betas
             first *= beta1
