@@ -21,11 +21,12 @@ training, with 5 candidates, on 100 frames.
     two power sums (this one)     0.9 +- 0.8     2.91        0       0     350        0
     four power sums               0.9 +- 0.7     2.90        0       0     370        0
 
-For all of them frames 1-300 fall short by 15 to 150 millionths, because the untrained network already has the
-users in order. Without the running mean of the weights, calls rise from 2.9 to 3.16 (18 runs). Training on weights
-that differ up to a hundredfold in some frames carries the rule to 1,000 users (0 of a million, 270 to 1,400
-without): a light user among heavy ones sees the same crowd as a user among many. The settings were tuned for
-power sums, the others tried at 3 learning rates.
+These runs were a trial of its own, with this project's solver and quantizer. In all of them frames 1-300 fall
+short by 15 to 150 millionths, because the untrained network already has the users in order. Without the
+running mean of the weights, calls rise from 2.9 to 3.16 (18 runs). The settings were tuned for power sums,
+the others tried at 3 learning rates. `scripts/pretrain.py` draws weights that differ up to a hundredfold in
+most frames, since a light user among heavy ones sees the same crowd as a user among many: that carries the
+rule to 1,000 users.
 """
 
 import itertools

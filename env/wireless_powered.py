@@ -135,7 +135,7 @@ class WirelessPoweredMEC:
         self.reset()
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Array:
-        """Start over at frame 0, with a new seed where one is given; returns the first observation, (..., N, 1).
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (..., N, F).
 
         Weights and active users that were set stay.
         """
@@ -170,7 +170,7 @@ class WirelessPoweredMEC:
         return self._gains[self._place]
 
     def observe(self) -> Array:
-        """What the agent sees of this frame, (..., N, 1): each user's scaled gain or its logarithm."""
+        """What the agent sees of this frame, (..., N, F), as the setting `observation` says."""
         seen = self._seen[self._place]
         return seen.copy() if self._device is None else seen
 
