@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from env.allocation import log_snr, split_time
-from env.arrays import Array, FloatArray, namespace
+from env.arrays import Array, FloatArray, namespace, take
 
 COARSE = 96
 """Prices at which all candidates are tried."""
@@ -25,6 +25,27 @@ NO_RATE = 1e-9
 """bit/s in place of a local rate of 0, where it divides."""
 
 
+def tabulate(slope: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """P prices of time, (P,), bit/s, in even steps of ln y, and for slopes W (G,) 1/y and W/(1+y), (P, G)."""
+    s = np.log1p(np.exp(np.linspace(*RANGE, (COARSE - 1) * FINE + 1)))
+    price = slope.min() * (s + np.expm1(-s))
+    s = log_snr(price[:, None] / slope)
+    return price, np.exp(-s) / -np.expm1(-s), slope * np.exp(-s)
+
+
+def nested_sums(columns: Array, order: Array, counts: Array) -> tuple[Array, Array]:
+    """S (..., K) and H (..., K, G) when decision k offloads the first counts[k] users of the order (..., N).
+
+    They are running sums of columns (..., N, 1 + G), each user's local rate and its ratio in its group's column:
+    K decisions cost as much as N + K, not N K, additions.
+    """
+    xp = namespace(columns)
+    running = xp.cumsum(take(columns, order), -2)
+    running = xp.concatenate([0 * running[..., :1, :], running], -2)
+    sums = take(running, counts)
+    return running[..., -1:, 0] - sums[..., 0], sums[..., 1:]
+
+
 class PriceCurve:
     """1/y and W/(1+y) over the price of time, for groups of slopes W.
 
@@ -35,14 +56,9 @@ class PriceCurve:
     """
 
     def __init__(self, slope: FloatArray, device: Any = None) -> None:
-        self._host_slope = slope
-        s = np.log1p(np.exp(np.linspace(*RANGE, (COARSE - 1) * FINE + 1)))
-        price = slope.min() * (s + np.expm1(-s))
-        s = log_snr(price[:, None] / slope)
-        inverse_snr = np.exp(-s) / -np.expm1(-s)
-        gain = slope * np.exp(-s)
+        price, inverse_snr, gain = tabulate(slope)
         fine = np.stack([inverse_snr[:-1], inverse_snr[1:], gain[:-1], gain[1:]], 1)
-        tables = {
+        tables: dict[str, Array] = {
             "slope": slope,
             "price": price[::FINE],
             "sums": np.hstack([inverse_snr[::FINE].T, gain[::FINE].T]),
@@ -69,6 +85,10 @@ class PriceCurve:
         else:
             rates = self._rate(computed, offloaded)
         return rates.reshape(local_rate.shape)
+
+    def nested_rate(self, columns: Array, order: Array, counts: Array) -> Array:
+        """The best rates (..., K), bit/s, of decisions as `nested_sums` takes them."""
+        return self.rate(*nested_sums(columns, order, counts))
 
     def _rate(self, local_rate: Array, snr: Array) -> Array:
         xp = namespace(local_rate)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from env.allocation import split_time
-from env.arrays import Array, FloatArray, namespace, take
+from env.arrays import Array, FloatArray
 from env.price_curve import PriceCurve
 
 MOST_IN_TABLE = 16
@@ -38,9 +38,21 @@ class WeightGroups:
         """W, (G,), or (..., N), bit/s, on the host."""
 
     @cached_property
-    def curve(self) -> PriceCurve | None:
-        """The table of rates; None for too many distinct weights, or weights that differ within a batch."""
-        return PriceCurve(self.slope, self._device) if self.slope.shape[-1] <= MOST_IN_TABLE else None
+    def curve(self) -> Any:
+        """The table of rates; None for too many distinct weights, or weights that differ within a batch.
+
+        A `CompiledCurve` on the host where Numba is installed, else a `PriceCurve`.
+        """
+        if self.slope.shape[-1] > MOST_IN_TABLE:
+            return None
+        if self._device is None:
+            try:
+                from env.compiled_curve import CompiledCurve
+            except ImportError:
+                pass
+            else:
+                return CompiledCurve(self.slope)
+        return PriceCurve(self.slope, self._device)
 
     def rates(self, computed: Array, offloaded: Array) -> Array:
         """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""
@@ -61,23 +73,11 @@ class WeightGroups:
     def columns(self, local: FloatArray, snr: FloatArray) -> FloatArray | None:
         """What `nested_sums` adds up, (..., N, 1 + G): local rates, then each ratio in its group's column.
 
-        None where the groups are too many for it.
+        None where there is no curve, or every user is a group of its own.
         """
         if self.curve is None or self._membership is None:
             return None
         return np.concatenate([local[..., None], snr[..., None] * self._membership], -1)
-
-    @staticmethod
-    def nested_sums(columns: Array, order: Array, counts: Array) -> tuple[Array, Array]:
-        """S (..., K) and H (..., K, G) when decision k offloads the first counts[k] users of the order (..., N).
-
-        They are running sums: K decisions cost as much as N + K, not N K, additions.
-        """
-        xp = namespace(columns)
-        running = xp.cumsum(take(columns, order), -2)
-        running = xp.concatenate([0 * running[..., :1, :], running], -2)
-        sums = take(running, counts)
-        return running[..., -1:, 0] - sums[..., 0], sums[..., 1:]
 
     def of_users(self, values: FloatArray) -> FloatArray:
         """Give each user its group's value, (..., G) to (..., N)."""

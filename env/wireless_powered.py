@@ -186,8 +186,7 @@ class WirelessPoweredMEC:
         groups = self._groups
         nested = hasattr(decisions, "counts")
         if nested and self._columns is not None:
-            columns = self._columns[self._place]
-            return groups.rates(*groups.nested_sums(columns, decisions.order, decisions.counts))
+            return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
         decisions = self._checked(decisions.expand() if nested else decisions)
         local, snr = self._local[self._place], self._snr[self._place]
         if self.replicas is not None and decisions.ndim == 3:
