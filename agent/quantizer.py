@@ -54,10 +54,10 @@ class OrderPreserving:
     def nested(self, relaxed: Array, k: int) -> Nested:
         """The same candidates as thresholds on the relaxed decision."""
         xp = namespace(relaxed)
-        order = xp.argsort(-relaxed, -1)
+        order = (-relaxed).argsort(-1)
         margin = take(relaxed, order) - 0.5
         offloading = (margin > 0).sum(-1)[..., None]
-        nearest = xp.argsort(abs(margin), -1)[..., : k - 1]
+        nearest = abs(margin).argsort(-1)[..., : k - 1]
         # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
         counts = nearest + (nearest >= offloading)
         return Nested(order, xp.concatenate([offloading, counts], -1))

@@ -35,7 +35,7 @@ def positive(name: str, value: ArrayLike) -> FloatArray:
 
 def are_bits(value: Any) -> bool:
     """Whether `value` is an array of integers that are all 0 or 1; quicker than to convert it first."""
-    return isinstance(value, np.ndarray) and value.dtype == np.int64 and not (value >> 1).any()
+    return isinstance(value, np.ndarray) and value.dtype == np.int64 and not np.bitwise_or.reduce(value, None) >> 1
 
 
 def not_negative(name: str, value: ArrayLike) -> FloatArray:
