@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from agent.offloading import OffloadingAgent
 from agent.simulation import Environment, normalized
 
+LEAST_IN_THREAD = 16
+"""Replicas from which a thread of their own pays; of fewer, threads wait for each other longer than they work."""
+
 
 class Block(NamedTuple):
     """Figures of consecutive frames, each (frames, R) where nothing else is said; nan where not known."""
@@ -65,9 +68,10 @@ class Group(NamedTuple):
     agent: OffloadingAgent
 
 
-def split(replicas: int, groups: int) -> list[range]:
-    """Places of R replicas in at most `groups` groups of nearly one size."""
-    ends = np.linspace(0, replicas, min(groups, replicas) + 1).astype(int).tolist()
+def split(replicas: int, threads: int) -> list[range]:
+    """Places of R replicas in groups of nearly one size, one for each of at most `threads` threads."""
+    groups = max(1, min(threads, replicas // LEAST_IN_THREAD))
+    ends = np.linspace(0, replicas, groups + 1).astype(int).tolist()
     return [range(*pair) for pair in itertools.pairwise(ends)]
 
 

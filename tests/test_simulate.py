@@ -252,7 +252,7 @@ def test_replicas_report_mean_and_band(tmp_path):
 def test_a_run_of_replicas_goes_on(tmp_path):
     arguments = (
         "--replicas",
-        3,
+        33,  # enough for two threads
         "--threads",
         2,
         "--agent.quantizer",

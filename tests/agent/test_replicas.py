@@ -58,9 +58,16 @@ def test_more_replicas_than_a_cache_holds_learn_alike():
 
 
 def test_groups_in_threads_change_nothing():
-    whole = rates(advance([side_by_side(5, backend="numpy")[0]], 100))
-    parts = [side_by_side(len(part), seed=part.start, backend="numpy")[0] for part in split(5, 2)]
+    whole = rates(advance([side_by_side(35, backend="numpy")[0]], 100))
+    places = split(35, 2)
+    assert [list(part) for part in places] == [list(range(17)), list(range(17, 35))]
+    parts = [side_by_side(len(part), seed=part.start, backend="numpy")[0] for part in places]
     np.testing.assert_allclose(rates(advance(parts, 100)), whole, rtol=1e-9)
+
+
+def test_few_replicas_stay_in_one_thread():
+    assert split(20, 4) == [range(20)]
+    assert [len(part) for part in split(64, 3)] == [21, 21, 22]
 
 
 def test_any_environments_run_side_by_side():
