@@ -1,9 +1,9 @@
 """What NumPy arrays and torch tensors have in common, so that one line serves both."""
 
-import sys
 from typing import Any
 
 import numpy as np
+import torch
 
 Array = Any
 """An array of NumPy, or a torch tensor on any device."""
@@ -11,7 +11,7 @@ Array = Any
 
 def namespace(array: Array) -> Any:
     """The module, `numpy` or `torch`, whose functions take `array`."""
-    return np if isinstance(array, np.ndarray) else sys.modules["torch"]
+    return np if isinstance(array, np.ndarray) else torch
 
 
 def take(array: Array, places: Array) -> Array:
@@ -19,6 +19,21 @@ def take(array: Array, places: Array) -> Array:
     if places.ndim == 1:
         return array[places]
     return np.take_along_axis(array, places, -1) if namespace(array) is np else array.take_along_dim(places, -1)
+
+
+def rows(array: Array, places: Array) -> Array:
+    """Rows (..., M) of (N, M) at places (...); more quickly than by an index, where there is a way."""
+    return array.take(places, 0) if isinstance(array, np.ndarray) else array[places]
+
+
+def on_device(array: Any, device: str | None) -> Array:
+    """A NumPy array on a torch device, to which the copy is not waited for; for None the array itself."""
+    if device is None:
+        return array
+    tensor = torch.from_numpy(array)
+    if torch.device(device).type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def integers(array: Array) -> Array:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from agent.arrays import Array
+from agent.arrays import Array, on_device
 
 
 class Generators:
@@ -25,23 +24,18 @@ class Generators:
 
     def normal(self, size: Sequence[int]) -> Array:
         """Standard normal numbers of `size` (R, ...)."""
-        return self._moved(np.stack([rng.normal(size=size[1:]) for rng in self._rngs]))
+        return on_device(np.stack([rng.normal(size=size[1:]) for rng in self._rngs]), self._device)
 
     def random(self, size: Sequence[int]) -> Array:
         """Uniform numbers in [0, 1) of `size` (R, ...)."""
-        return self._moved(np.stack([rng.random(size=size[1:]) for rng in self._rngs]))
+        numbers = np.empty(size)
+        for rng, row in zip(self._rngs, numbers, strict=True):
+            rng.random(out=row)
+        return on_device(numbers, self._device)
 
     def part(self, replicas: NDArray[np.intp]) -> "Generators":
         """The generators of some replicas."""
         return Generators([self._rngs[replica] for replica in replicas], self._device)
-
-    def _moved(self, numbers: np.ndarray) -> Array:
-        if self._device is None:
-            return numbers
-        tensor = torch.from_numpy(numbers)
-        if torch.cuda.is_available():
-            tensor = tensor.pin_memory()  # so that the copy waits for nothing
-        return tensor.to(self._device, non_blocking=True)
 
 
 def save(rng: Any) -> list[str]:

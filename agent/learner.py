@@ -79,7 +79,7 @@ class Learner(Protocol):
     def predict(self, observations: Array) -> Array:
         """Logits (..., N) of observations (..., N, F)."""
 
-    def learn(self, observations: Array, decisions: Array, replicas: NDArray[np.intp] | None = None) -> Any:
+    def learn(self, observations: Array, decisions: Array, replicas: Array | None = None) -> Any:
         """One step on observations (B, N, F) and decisions (B, N); returns the loss before it.
 
         Where `replicas` names the places of some, only those learn, and the arrays are theirs.

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from agent.arrays import Array, integers
+from agent.arrays import Array, integers, namespace, on_device, rows
 from agent.checks import whole_number
 
 
@@ -49,12 +48,11 @@ class ReplayMemory:
         if device is None:
             self.observations: Array = np.zeros(shape, dtype=np.float32)
             self.decisions: Array = np.zeros(shape[:-1], dtype=np.float32)
-            self._replica: tuple[Array, ...] = tuple(np.arange(size)[:, None] for size in lead)
         else:
             self.observations = torch.zeros(shape, device=device)
             self.decisions = torch.zeros(shape[:-1], device=device)
-            self._replica = tuple(torch.arange(size, device=device)[:, None] for size in lead)
         self._lead = lead
+        self._replicas = on_device(np.arange(*lead), device) if lead else None
         self.counter = int(blank_row)
 
     def __len__(self) -> int:
@@ -81,25 +79,32 @@ class ReplayMemory:
             self.observations = _widened(self.observations, more, -2)
             self.decisions = _widened(self.decisions, more, -1)
 
-    def sample(self, batch_size: int, rng: Any, replicas: NDArray[np.intp] | None = None) -> tuple[Array, Array]:
+    def sample(self, batch_size: int, rng: Any, replicas: Array | None = None) -> tuple[Array, Array]:
         """Draw pairs with replacement: observations (..., batch_size, N, F) and decisions (..., batch_size, N).
 
         Args:
             batch_size: B.
             rng: a `numpy.random.Generator`, or `agent.generators.Generators` of the replicas that draw.
-            replicas: places of those, where not all draw; the first dimension is then theirs.
+            replicas: places of those, on the memory's device, where not all draw; the first dimension is then
+                theirs.
 
         Raises ValueError when nothing is stored yet.
         """
         if not len(self):
             raise ValueError("the replay memory is empty: remember a pair before sampling")
-        replica = self._replica if replicas is None else (self._replica[0][replicas],)
-        places = integers(rng.random((*(len(rows) for rows in replica), batch_size)) * len(self))
-        return self.observations[(*replica, places)], self.decisions[(*replica, places)]
+        replicas = self._replicas if replicas is None else replicas
+        lead = () if replicas is None else (len(replicas),)
+        places = integers(rng.random((*lead, batch_size)) * len(self))
+        if replicas is not None:
+            places = places + self.capacity * replicas[:, None]
+        num_users, num_features = self.observations.shape[-2:]
+        observations = self.observations.reshape(-1, num_users, num_features)
+        return rows(observations, places), rows(self.decisions.reshape(-1, num_users), places)
 
     def recent(self, count: int) -> tuple[Array, Array]:
         """The last `count` pairs that are still stored, oldest first: (..., count, N, F) and (..., count, N)."""
-        places = np.arange(self.counter - min(count, len(self)), self.counter) % self.capacity
+        first, device = self.counter - min(count, len(self)), self.observations.device
+        places = namespace(self.observations).arange(first, self.counter, device=device) % self.capacity
         return self.observations[..., places, :, :], self.decisions[..., places, :]
 
     def state_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import nn
 
 from agent import checkpoint, ensemble, generators, parts
 from agent.adaptive_k import AdaptiveK
-from agent.arrays import Array, namespace, take
+from agent.arrays import Array, namespace, on_device, take
 from agent.checks import whole_number
 from agent.ensemble import Ensemble
 from agent.generators import Generators
@@ -161,6 +161,10 @@ class OffloadingAgent:
         else:
             self.learner = parts.make_stacked_learner(modules, backend, rule, device)
             self._rng = Generators(rngs, device)
+            for group in self._groups:
+                if group.replicas is not None:
+                    group.rng = self._rng.part(group.replicas)
+                    group.replicas = on_device(group.replicas, device)
         self.memory = ReplayMemory(
             memory_size, num_users, num_features, blank_row=published, replicas=replicas, device=device
         )
@@ -302,7 +306,7 @@ class OffloadingAgent:
             right = (self.learner.predict(observations) > 0) == (decisions > 0.5)
             self.accuracy = self._recorded(self.accuracy, _mean_of_pairs(right), replicas)
         group.learned_at = self.memory.counter
-        rng = self._rng if replicas is None else self._rng.part(replicas)
+        rng = self._rng if replicas is None else group.rng
         observations, decisions = self.memory.sample(self.num_networks * self.batch_size, rng, replicas)
         loss = self.learner.learn(observations, decisions, replicas)
         self.loss = loss if replicas is None else self._recorded(self.loss, loss, replicas)
@@ -434,16 +438,16 @@ class OffloadingAgent:
             return value
         return value.numpy() if self._device is None else value.to(self._device)
 
-    def _recorded(self, all_: Any, some: Any, replicas: NDArray[np.intp] | None) -> Any:
+    def _recorded(self, all_: Any, some: Any, replicas: Array | None) -> Any:
         """The figures (R,) of all replicas, those of some of them renewed; of one agent, a number."""
         if self.replicas is None:
             return float(np.mean(some))
         if replicas is None:
             return some
         if all_ is None:
-            all_ = self._placed(torch.full(self._lead, torch.nan, dtype=torch.float64))
+            all_ = on_device(np.full(self._lead, np.nan), self._device)
         all_ = all_.copy() if self._device is None else all_.clone()
-        some = some if replicas.size == len(some) else some[replicas]
+        some = some if len(replicas) == len(some) else some[replicas]
         all_[replicas] = some if self._device is None else some.to(all_.dtype)
         return all_
 
@@ -504,10 +508,12 @@ class _Group:
     """Replicas that learn in the same frames."""
 
     interval: int
-    replicas: NDArray[np.intp] | None
-    """Their places; None for all."""
+    replicas: Any
+    """Their places, on the agent's device; None for all."""
     learned_at: int
     """The memory's counter at the last learning step."""
+    rng: Generators | None = None
+    """Theirs; None where they are all."""
 
 
 def _resized(state: dict[str, Any], num_users: int) -> dict[str, Any]:

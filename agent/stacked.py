@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
@@ -50,7 +48,7 @@ class StackedLearner:
             logits = self._forward(self._average, self._buffers, self._tensor(observations))
         return self._array(logits)
 
-    def learn(self, observations: Array, decisions: Array, replicas: NDArray[np.intp] | None = None) -> Array:
+    def learn(self, observations: Array, decisions: Array, replicas: Array | None = None) -> Array:
         """One step on observations (R, B, N, F) and decisions (R, B, N); returns the losses (R,) before it.
 
         With `replicas`, the places of some of them, only those learn, and the arrays hold only theirs.

@@ -26,11 +26,29 @@ def take(rows: Array, places: Array) -> Array:
     return flat[first + places]
 
 
+def on_device(array: np.ndarray, device: Any) -> Array:
+    """The array on a torch device, to which the copy is not waited for; for None the array itself."""
+    if device is None:
+        return array
+    import torch
+
+    tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    if torch.device(device).type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 def positive(name: str, value: ArrayLike) -> FloatArray:
     """A copy of `value` as a float array; raises ValueError unless every entry is positive and finite."""
-    array = np.array(_numbers(name, value))
-    _require(name, array, np.isfinite(array) & (array > 0), "be positive and finite")
+    array = np.array(real_numbers(name, value))
+    require_positive(name, array)
     return array
+
+
+def require_positive(name: str, array: FloatArray) -> None:
+    """Raise ValueError unless every entry is positive and finite."""
+    if not (array.min(initial=1.0) > 0 and array.max(initial=1.0) < np.inf):  # nan is the least and the most
+        _require(name, array, np.isfinite(array) & (array > 0), "be positive and finite")
 
 
 def are_bits(value: Any) -> bool:
@@ -40,7 +58,7 @@ def are_bits(value: Any) -> bool:
 
 def not_negative(name: str, value: ArrayLike) -> FloatArray:
     """A copy of `value` as a float array; raises ValueError unless every entry is 0 or more and finite."""
-    array = np.array(_numbers(name, value))
+    array = np.array(real_numbers(name, value))
     _require(name, array, np.isfinite(array) & (array >= 0), "be 0 or more and finite")
     return array
 
@@ -49,7 +67,7 @@ def binary(name: str, value: ArrayLike) -> FloatArray:
     """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
     if isinstance(value, np.ndarray) and are_bits(value):
         return value.astype(np.float64)
-    array = _numbers(name, value)
+    array = real_numbers(name, value)
     _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")
     return array
 
@@ -80,14 +98,8 @@ def one_a_user(name: str, array: FloatArray, num_users: int) -> None:
         raise ValueError(f"{name} must have shape ({num_users},), got {array.shape}")
 
 
-def _require(name: str, array: FloatArray, good: NDArray[np.bool_], condition: str) -> None:
-    if not good.all():
-        where = np.argwhere(~good)[0]
-        place = f" at {where.tolist()}" if where.size else ""
-        raise ValueError(f"{name} must {condition}, got {array[tuple(where)]}{place}")
-
-
-def _numbers(name: str, value: ArrayLike) -> FloatArray:
+def real_numbers(name: str, value: ArrayLike) -> FloatArray:
+    """`value` as a float array, itself where it is one; raises ValueError when it holds anything else."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":  # no complex numbers, no text
@@ -95,3 +107,10 @@ def _numbers(name: str, value: ArrayLike) -> FloatArray:
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of real numbers, got {value!r}") from error
+
+
+def _require(name: str, array: FloatArray, good: NDArray[np.bool_], condition: str) -> None:
+    if not good.all():
+        where = np.argwhere(~good)[0]
+        place = f" at {where.tolist()}" if where.size else ""
+        raise ValueError(f"{name} must {condition}, got {array[tuple(where)]}{place}")

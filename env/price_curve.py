@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from env.allocation import log_snr, split_time
-from env.arrays import Array, FloatArray, namespace, take
+from env.arrays import Array, FloatArray, namespace, on_device, take
 
 COARSE = 96
 """Prices at which all candidates are tried."""
@@ -66,10 +66,7 @@ class PriceCurve:
             "step_price": np.stack([price[:-1], price[1:]], -1)[[*range(len(fine)), -1]],
             "step": fine[[*range(len(fine)), -1]],
         }
-        if device is not None:
-            import torch
-
-            tables = {name: torch.as_tensor(table, device=device) for name, table in tables.items()}
+        tables = {name: on_device(table, device) for name, table in tables.items()}
         self._on_host = device is None
         self.slope = tables["slope"]
         """(G,), bit/s."""

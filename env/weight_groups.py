@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from env.allocation import split_time
-from env.arrays import Array, FloatArray
+from env.arrays import Array, FloatArray, namespace, on_device
 from env.price_curve import PriceCurve
 
 MOST_IN_TABLE = 16
@@ -24,7 +24,7 @@ class WeightGroups:
 
     def __init__(self, weights: FloatArray, rate_scale: float, device: Any = None) -> None:
         self.weights = weights
-        self._membership: FloatArray | None = None
+        self._membership: Array = None
         self._group: np.ndarray | None = None
         self._device = device
         distinct = weights
@@ -33,7 +33,7 @@ class WeightGroups:
             if 2 * len(found) <= len(weights):  # else the sums cost more than they save
                 distinct = found
                 self._group = group
-                self._membership = (group[:, None] == np.arange(len(found))).astype(np.float64)
+                self._membership = on_device((group[:, None] == np.arange(len(found))).astype(np.float64), device)
         self.slope = rate_scale * distinct
         """W, (G,), or (..., N), bit/s, on the host."""
 
@@ -68,23 +68,17 @@ class WeightGroups:
         computed = ((1 - decisions) * local).sum(-1)
         if self._membership is None:
             return computed, offloaded
-        return computed, offloaded @ (self._membership if self._device is None else self._device_membership)
+        return computed, offloaded @ self._membership
 
-    def columns(self, local: FloatArray, snr: FloatArray) -> FloatArray | None:
+    def columns(self, local: Array, snr: Array) -> Array | None:
         """What `nested_sums` adds up, (..., N, 1 + G): local rates, then each ratio in its group's column.
 
         None where there is no curve, or every user is a group of its own.
         """
         if self.curve is None or self._membership is None:
             return None
-        return np.concatenate([local[..., None], snr[..., None] * self._membership], -1)
+        return namespace(local).concatenate([local[..., None], snr[..., None] * self._membership], -1)
 
     def of_users(self, values: FloatArray) -> FloatArray:
         """Give each user its group's value, (..., G) to (..., N)."""
         return values if self._group is None else values[..., self._group]
-
-    @cached_property
-    def _device_membership(self) -> Array:
-        import torch
-
-        return torch.as_tensor(self._membership, device=self._device)

@@ -21,13 +21,18 @@ from env.arrays import (
     are_bits,
     binary,
     last_dimension,
+    namespace,
+    on_device,
     one_a_user,
     positive,
     positive_number,
+    real_numbers,
+    require_positive,
     whole_number,
 )
 from env.channel import Channel, Rayleigh
 from env.optimum import Optimum, certified_optimum, rounded_relaxation
+from env.physics import Physics
 from env.presence import Presence
 from env.stream import BLOCK, Stream
 from env.trace import RecordedTrace
@@ -115,22 +120,18 @@ class WirelessPoweredMEC:
         self._own_weights = self.weights
         self._gain_scale = positive_number("gain_scale", gain_scale)
 
-        power = positive_number("transmit_power", transmit_power)
-        efficiency = positive_number("harvesting_efficiency", harvesting_efficiency)
-        if efficiency > 1:
-            raise ValueError(f"harvesting_efficiency must be at most 1, got {harvesting_efficiency}")
-        eta1 = np.cbrt(efficiency * power) / positive_number("cycles_per_bit", cycles_per_bit)
-        self._local_scale = eta1 / np.cbrt(positive_number("energy_coefficient", energy_coefficient))
-        self._snr_scale = efficiency * power / positive_number("noise_power", noise_power)  # eta2
-        epsilon = positive_number("bandwidth", bandwidth) / (positive_number("overhead", overhead) * np.log(2))
-        self._rate_scale = epsilon
-
+        self._physics = Physics.of(
+            transmit_power=transmit_power,
+            harvesting_efficiency=harvesting_efficiency,
+            cycles_per_bit=cycles_per_bit,
+            energy_coefficient=energy_coefficient,
+            bandwidth=bandwidth,
+            overhead=overhead,
+            noise_power=noise_power,
+        )
         self._optima: FloatArray | None = None
         self._switched_on = np.ones(num_users, dtype=bool)
         self._weigh(self.weights)
-        for scale in (self._local_scale, self._snr_scale, self._rate_scale):
-            if not (np.isfinite(scale) and scale > 0):
-                raise ValueError("the constants of the problem must give finite rates, these overflow")
         self._seed = seed
         self.reset()
 
@@ -167,7 +168,9 @@ class WirelessPoweredMEC:
     @property
     def gains(self) -> FloatArray:
         """Power ratios in this frame, (..., N), as a read-only NumPy array."""
-        return self._gains[self._place]
+        gains: FloatArray = self._gains[self._place]
+        gains.setflags(write=False)  # evaluate and observe must not come to differ
+        return gains
 
     def observe(self) -> Array:
         """What the agent sees of this frame, (..., N, F), as the setting `observation` says."""
@@ -261,7 +264,8 @@ class WirelessPoweredMEC:
                 f"gains {gains.shape}, decisions {decisions.shape} and weights {groups.weights.shape} "
                 "must have leading dimensions that broadcast"
             ) from error
-        local, snr = self._fold(gains, groups.weights)
+        self._physics.check(gains, groups.weights)
+        local, snr = self._physics.fold(gains, groups.weights)
         split = split_time(*groups.sums(local, snr, decisions), groups.slope)
         a = split.charging_time
         transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
@@ -312,11 +316,12 @@ class WirelessPoweredMEC:
         batch = gains.shape
         shape = (-1, self.num_users)
         row_weights = np.broadcast_to(weights, batch).reshape(shape)
-        local, snr = self._fold(gains.reshape(shape), row_weights)
+        self._physics.check(gains, weights)
+        local, snr = self._physics.fold(gains.reshape(shape), row_weights)
         if not isinstance(active, bool):
             active = active.reshape(shape)
         local, snr = local * active, snr * active
-        slope = self._rate_scale * row_weights
+        slope = self._physics.rate_scale * row_weights
         block = max(1, _SEARCH_BLOCK // self.num_users)
         parts = []
         for first in range(0, max(len(local), 1), block):
@@ -328,8 +333,8 @@ class WirelessPoweredMEC:
 
     def relaxed_decision(self) -> NDArray[np.int64]:
         """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
-        local, snr = self._fold(self.gains.reshape(-1, self.num_users), self.weights)
-        slope = np.broadcast_to(self._rate_scale * self.weights, local.shape)
+        local, snr = self._physics.fold(self.gains.reshape(-1, self.num_users), self.weights)
+        slope = np.broadcast_to(self._physics.rate_scale * self.weights, local.shape)
         active = self.active.reshape(local.shape)
         decision = rounded_relaxation(local * active, snr * active, slope)
         return decision.reshape(self.gains.shape).astype(np.int64)
@@ -391,8 +396,9 @@ class WirelessPoweredMEC:
     def _look_ahead(self, place: int) -> None:
         """Draw the next block of frames; the current one is at `place` in it."""
         lead = slice(None) if self.replicas is not None else 0
-        self._gains = positive("gains", self._stream.next_block())[:, lead]
-        self._gains.setflags(write=False)  # evaluate and observe must not come to differ
+        gains = real_numbers("gains", self._stream.next_block())
+        require_positive("gains", gains)
+        self._gains = gains[:, lead]
         if self._presence_stream is not None:
             self._active = self._presence_stream.next_block()[:, lead]
         else:
@@ -402,34 +408,27 @@ class WirelessPoweredMEC:
 
     def _weigh(self, weights: FloatArray) -> None:
         self.weights = weights
-        self._groups = WeightGroups(weights, self._rate_scale, self._device)
+        self._groups = WeightGroups(weights, self._physics.rate_scale, self._device)
 
     def _prepare(self) -> None:
         """What a frame needs, for all frames of the block at once: physics folded, observation scaled."""
-        active = self._active
-        local, snr = self._fold(self._gains, self.weights)
-        local, snr = local * active, snr * active
-        columns = self._groups.columns(local, snr)
-        self._local, self._snr, self._seen = self._moved(local), self._moved(snr), self._moved(self._shown())
-        self._columns = None if columns is None else self._moved(columns)
+        self._physics.check(self._gains, self.weights)
+        gains, active, weights = (on_device(a, self._device) for a in (self._gains, self._active, self.weights))
+        local, snr = self._physics.fold(gains, weights)
+        self._local, self._snr = local * active, snr * active
+        self._columns = self._groups.columns(self._local, self._snr)
+        self._seen = self._shown(gains, active, weights)
         self._optima = None
 
-    def _shown(self) -> FloatArray:
+    def _shown(self, gains: Array, active: Array, weights: Array) -> Array:
         """The observations of the block, (BLOCK, ..., N, F)."""
-        active, scaled = self._active, self._gain_scale * self._gains
+        xp, scaled = namespace(gains), self._gain_scale * gains
         if self._observation == "gain":
-            return np.where(active, scaled, 0.0)[..., None]
+            return xp.where(active, scaled, 0.0)[..., None]
         if self._observation == "log_gain":
-            return np.where(active, np.log(scaled), -12.0)[..., None]
-        weights = np.broadcast_to(np.log(self.weights), scaled.shape)
-        return np.stack([np.log(scaled), weights, np.ones(scaled.shape)], -1) * active[..., None]
-
-    def _moved(self, array: FloatArray) -> Array:
-        if self._device is None:
-            return array
-        import torch
-
-        return torch.as_tensor(array, device=self._device)
+            return xp.where(active, xp.log(scaled), -12.0)[..., None]
+        ones = xp.ones_like(scaled)
+        return xp.stack([xp.log(scaled), xp.log(weights) * ones, ones], -1) * active[..., None]
 
     def _checked(self, decisions: Any) -> Array:
         """Decisions as an array of 0.0 and 1.0; tensors are trusted, to look at them would wait for the device."""
@@ -440,20 +439,12 @@ class WirelessPoweredMEC:
         last_dimension("decisions", decisions, self.num_users)
         return decisions
 
-    def _fold(self, gains: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Each user's local rate at a = 1, bit/s, and its signal-to-noise ratio at a = tau = 1; (..., N)."""
-        with np.errstate(over="ignore"):
-            local, snr = weights * self._local_scale * np.cbrt(gains), self._snr_scale * gains * gains
-        if not (np.isfinite(local).all() and np.isfinite(snr).all()):
-            raise ValueError(f"gains and weights must give finite rates, got gains up to {np.max(gains)}")
-        return local, snr
-
     def _groups_of(self, weights: ArrayLike | None) -> WeightGroups:
         if weights is None:
             return self._groups
         weights = positive("weights", weights)
         last_dimension("weights", weights, self.num_users)
-        return WeightGroups(weights, self._rate_scale)
+        return WeightGroups(weights, self._physics.rate_scale)
 
 
 def _channels(channel: Channel | str | Sequence[Channel | str] | None, replicas: int | None) -> list[Channel]:

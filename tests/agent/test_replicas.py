@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from agent import OffloadingAgent
 from agent.replicas import Group, advance, confidence_band, mean_frames, rates, split
@@ -159,6 +161,55 @@ def test_a_quantizer_without_tensors_is_refused_on_a_device():
     group, _ = side_by_side(2, device="cpu", quantizer="KNN")
     with pytest.raises(ValueError, match="quantizer must be 'OP' or 'OPN' on a device, got KNearest"):
         advance([group], 1)
+
+
+class BlockingCopies(TorchDispatchMode):
+    """Notes the operations that bring an array from the host and wait for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, torch.Tensor)]
+        from_host = any(tensor.device.type == "cpu" and tensor.ndim for tensor in tensors)
+        on_device = any(tensor.device.type != "cpu" for tensor in tensors)
+        if from_host and on_device and not (kwargs or {}).get("non_blocking"):
+            self.found.append(operation)
+        return result
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"published": True, "adaptive_interval": 5},
+        {"training_interval": [3, 4, 3], "learning_rate": [0.01, 0.02, 0.03]},
+        {"quantizer": "OPN", "adaptive_interval": None},
+        {"weight_averaging": 0.9, "optimizer": "gradient_descent"},
+    ],
+)
+def test_a_device_is_never_waited_for(settings, monkeypatch):
+    """On torch's meta device, which holds no numbers: whatever would read one from a device fails there."""
+    for module in ("env.stream", "env.wireless_powered"):
+        monkeypatch.setattr(f"{module}.BLOCK", 8)
+    environment, agent = side_by_side(3, device="meta", **settings)[0]
+    with BlockingCopies() as copies:
+        for _ in range(20):
+            decision, value = agent.decide(environment.observe(), environment.evaluate)
+            environment.step(decision)
+    assert (decision.device.type, value.device.type) == ("meta", "meta")
+    assert agent.learning_steps >= 2
+    assert copies.found == []
+
+
+def test_the_meta_device_finds_what_waits():
+    with BlockingCopies() as copies:
+        torch.zeros(3, device="meta")[np.array([0, 1])]
+    assert len(copies.found) == 1
+    with pytest.raises(RuntimeError, match="meta"):
+        torch.zeros(3, device="meta").sum().item()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device at hand")
