@@ -10,6 +10,7 @@ replicas.
 
 import argparse
 import functools
+import importlib.metadata
 import json
 import multiprocessing
 import os
@@ -32,6 +33,7 @@ import torch
 from agent import OffloadingAgent
 from agent.replicas import Group, advance, split
 from env import WirelessPoweredMEC
+from env.price_curve import PriceCurve
 
 PARTS = ("network", "quantizer", "critic", "learning")
 QUICK = {
@@ -94,6 +96,14 @@ class Frames:
             decision, _ = agent.decide(env.observe(), env.evaluate)
             env.step(decision)
         return time.perf_counter() - start
+
+
+class FramesWithoutNumba(Frames):
+    """The same with the critic's table searched by array operations."""
+
+    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
+        super().__init__(num_users, settings)
+        self.env._groups.curve = PriceCurve(self.env._groups.slope)
 
 
 class TimedFrames(Frames):
@@ -189,22 +199,29 @@ def benchmark_parts(arguments: argparse.Namespace) -> list[Row]:
 def benchmark_network(arguments: argparse.Namespace) -> Row:
     """Whole frames over the network alone, and how they grow with the number of users."""
     print(f"\na frame over its network alone in plain torch, microseconds, median of {arguments.repetitions}")
-    print(f"{'users':>6} {'frame':>9} {'network':>9} {'ratio':>9}")
-    players = [
-        (Frames(num_users, agent_settings(arguments)), NetworkAlone(num_users, arguments.training_interval))
-        for num_users in arguments.users
-    ]
-    times = take_turns([player for pair in players for player in pair], arguments.frames, arguments.repetitions)
-    frame, network = times[:, ::2], times[:, 1::2]
+    print(f"{'':>37} {'without Numba':>19}")
+    print(f"{'users':>6} {'frame':>9} {'network':>9} {'ratio':>9} {'frame':>9} {'ratio':>9}")
+    settings = agent_settings(arguments)
+    players: list[Any] = []
+    for num_users in arguments.users:
+        players += Frames(num_users, settings), FramesWithoutNumba(num_users, settings)
+        players.append(NetworkAlone(num_users, arguments.training_interval))
+    times = take_turns(players, arguments.frames, arguments.repetitions)
+    frame, without_numba, network = times[:, ::3], times[:, 1::3], times[:, 2::3]
     rows = []
     for place, num_users in enumerate(arguments.users):
         row = {
             "frame": 1e6 * float(np.median(frame[:, place])),
             "network": 1e6 * float(np.median(network[:, place])),
             "ratio": float(np.median(frame[:, place] / network[:, place])),
+            "frame_without_numba": 1e6 * float(np.median(without_numba[:, place])),
+            "ratio_without_numba": float(np.median(without_numba[:, place] / network[:, place])),
         }
         rows.append({"users": num_users, **row})
-        print(f"{num_users:>6} {row['frame']:>9.1f} {row['network']:>9.1f} {row['ratio']:>9.3f}")
+        print(
+            f"{num_users:>6} {row['frame']:>9.1f} {row['network']:>9.1f} {row['ratio']:>9.3f} "
+            f"{row['frame_without_numba']:>9.1f} {row['ratio_without_numba']:>9.3f}"
+        )
     growth = float(np.median(frame[:, -1] / frame[:, 0]))
     print(f"a frame of {arguments.users[-1]} users over one of {arguments.users[0]}: {growth:.2f}")
     return {"rows": rows, "growth": growth}
@@ -393,6 +410,7 @@ def plot(results: dict[str, Any], folder: Path) -> list[Path]:
             curves.setdefault(part, {})[row["users"]] = row[part]
     for row in results.get("network", {"rows": []})["rows"]:
         curves.setdefault("frame", {}).setdefault(row["users"], row["frame"])
+        curves.setdefault("frame, without Numba", {})[row["users"]] = row["frame_without_numba"]
         curves.setdefault("network alone, plain torch", {})[row["users"]] = row["network"]
     for row in results.get("textbook", []):
         curves.setdefault("frame of the textbook loop", {})[row["users"]] = row["textbook"]
@@ -439,6 +457,14 @@ def agent_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "weight_decay": 1e-4,
         "published": True,
     }
+
+
+def installed_version(name: str) -> str | None:
+    """Of a package; None where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
@@ -496,7 +522,8 @@ def main() -> None:
         for part in arguments.parts:
             results[part] = BENCHMARKS[part](arguments)
         if arguments.json:
-            versions = {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__}
+            versions = {"python": platform.python_version()}
+            versions |= {name: installed_version(name) for name in ("numpy", "torch", "numba")}
             content = {"settings": settings, "frames": arguments.frames, "repetitions": arguments.repetitions}
             content |= {"versions": versions, "processors": os.cpu_count(), **results}
             arguments.json.write_text(json.dumps(content, indent=2) + "\n")

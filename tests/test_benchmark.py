@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -23,6 +25,8 @@ def test_it_measures_everything_and_writes_it(tmp_path):
         assert all(row[part] > 0 for part in ("frame", "network", "quantizer", "critic", "learning"))
     for row in results["network"]["rows"]:
         assert row["ratio"] > 0
+        assert row["ratio_without_numba"] > 0
+    assert results["versions"]["numpy"] == np.__version__
     assert [row["users"] for row in results["textbook"]] == [10]
     assert results["textbook"][0]["ratio"] > 1
     assert [row["replicas"] for row in results["replicas"]["rows"]] == [1, 4]
