@@ -249,6 +249,20 @@ def test_replicas_report_mean_and_band(tmp_path):
     assert {path.name for path in (tmp_path / "a").iterdir()}.issuperset(PLOTS)
 
 
+def test_a_seed_fixes_the_weights_of_a_network_that_needs_no_arguments(tmp_path):
+    config = ("--config", ROOT / "configs" / "wpmec_set.yaml", "--frames", 20)
+    for seed in (0, 1):
+        simulate(*config, "--seed", seed, "--output", tmp_path / str(seed))
+    simulate(*config, "--seed", 1, "--output", tmp_path / "again")
+    assert rows(tmp_path / "again") == rows(tmp_path / "1")
+    simulate(*config, "--replicas", 2, "--output", tmp_path / "both")
+    losses = {
+        name: [float(rows(tmp_path / name)[frame]["loss"]) for frame in (9, 19)] for name in ("0", "1", "both")
+    }
+    assert losses["0"] != losses["1"]
+    np.testing.assert_allclose(losses["both"], np.mean([losses["0"], losses["1"]], axis=0), rtol=1e-4)
+
+
 def test_a_run_of_replicas_goes_on(tmp_path):
     arguments = (
         "--replicas",
