@@ -48,7 +48,7 @@ class WeightGroups:
         if self._device is None:
             try:
                 from env.compiled_curve import CompiledCurve
-            except ImportError:
+            except (ImportError, RuntimeError):  # no Numba, or no folder where it may keep what it compiles
                 pass
             else:
                 return CompiledCurve(self.slope)
