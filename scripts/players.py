@@ -1,0 +1,165 @@
+"""What the benchmark lets play: whole frames, their network alone, the textbook loop, and many runs at once.
+
+Each has `play(frames)`, the seconds that so many frames take.
+"""
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from textbook import MEMORY_SIZE, Memory, Textbook, learn, make_network, relax
+
+import numpy as np
+
+from agent import OffloadingAgent
+from agent.replicas import Group, advance, split
+from env import WirelessPoweredMEC
+from env.price_curve import PriceCurve
+
+
+class Stopwatch:
+    """Adds up the wall time spent in the calls that it wraps."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def wrap(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function` with the attributes that it has, its time counted under `part`."""
+
+        @functools.wraps(function)
+        def timed(*arguments: Any, **keywords: Any) -> Any:
+            start = time.perf_counter()
+            result = function(*arguments, **keywords)
+            self.seconds[part] += time.perf_counter() - start
+            return result
+
+        return timed
+
+
+class TimedQuantizer:
+    """A quantizer under a stopwatch."""
+
+    def __init__(self, quantizer: Any, watch: Stopwatch) -> None:
+        self.max_candidates = quantizer.max_candidates
+        self._call = watch.wrap("quantizer", quantizer)
+        if hasattr(quantizer, "nested"):
+            self.nested = watch.wrap("quantizer", quantizer.nested)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+
+class Frames:
+    """Whole online frames, one after another: observe, decide, step; K = N fixed."""
+
+    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
+        self.env = WirelessPoweredMEC(num_users)
+        self.agent = OffloadingAgent(num_users, **settings)
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames."""
+        agent, env = self.agent, self.env
+        start = time.perf_counter()
+        for _ in range(frames):
+            decision, _ = agent.decide(env.observe(), env.evaluate)
+            env.step(decision)
+        return time.perf_counter() - start
+
+
+class FramesWithoutNumba(Frames):
+    """The same with the critic's table searched by array operations."""
+
+    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
+        super().__init__(num_users, settings)
+        self.env._groups.curve = PriceCurve(self.env._groups.slope)
+
+
+class TimedFrames(Frames):
+    """The same under a stopwatch, which itself takes about a microsecond a frame and part."""
+
+    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
+        super().__init__(num_users, settings)
+        agent, self.watch = self.agent, Stopwatch()
+        agent._relaxed = self.watch.wrap("network", agent._relaxed)  # type: ignore[method-assign]
+        agent.quantizer = TimedQuantizer(agent.quantizer, self.watch)
+        self.env.evaluate = self.watch.wrap("critic", self.env.evaluate)  # type: ignore[method-assign]
+        agent._learn = self.watch.wrap("learning", agent._learn)  # type: ignore[method-assign]
+
+
+class NetworkAlone:
+    """What plain torch takes for the network of a frame by itself.
+
+    One forward pass of batch 1, from a NumPy observation to a NumPy relaxed decision, and every
+    `training_interval` frames a learning step with an Adam made anew, on a minibatch of a full memory.
+    """
+
+    def __init__(self, num_users: int, training_interval: int) -> None:
+        rng = np.random.default_rng(0)
+        self.network = make_network(num_users)
+        self.memory = Memory(num_users)
+        for _ in range(MEMORY_SIZE):
+            self.memory.remember(rng.exponential(size=num_users), rng.integers(2, size=num_users))
+        self.training_interval = training_interval
+        self._frame = 0
+        self._rng = rng
+
+    def play(self, frames: int) -> float:
+        """Seconds for the network of `frames` frames."""
+        observations = self._rng.exponential(size=(frames, self.memory.rows.shape[1] // 2))
+        start = time.perf_counter()
+        for observation in observations:
+            relax(self.network, observation)
+            self._frame += 1
+            if self._frame % self.training_interval == 0:
+                learn(self.network, *self.memory.sample(self._rng))
+        return time.perf_counter() - start
+
+
+class TextbookFrames:
+    """Frames of the textbook loop; its gains are drawn before the clock runs."""
+
+    def __init__(self, num_users: int, training_interval: int) -> None:
+        self.env = WirelessPoweredMEC(num_users)
+        self.textbook = Textbook(num_users, training_interval=training_interval)
+
+    def learn_from(self, other: Frames, frames: int) -> None:
+        """Warm up on the decisions of `other`: it then values candidates of a network that has learned as much."""
+        for _ in range(frames):
+            gains = other.env.gains
+            decision, _ = other.agent.decide(other.env.observe(), other.env.evaluate)
+            other.env.step(decision)
+            self.textbook.encode(gains, decision)
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames."""
+        seconds = 0.0
+        for _ in range(frames):
+            start = time.perf_counter()
+            decided = self.textbook.decide(self.env.gains)
+            seconds += time.perf_counter() - start
+            self.env.step(decided.decision)
+        return seconds
+
+
+class Replicas:
+    """Frames of R replicas in groups, one a thread; of one run, without the dimension of replicas."""
+
+    def __init__(
+        self, replicas: int, num_users: int, threads: int, settings: dict[str, Any], device: str | None = None
+    ) -> None:
+        if replicas == 1:
+            self.groups = [Group(WirelessPoweredMEC(num_users), OffloadingAgent(num_users, **settings))]
+            return
+        self.groups = []
+        for places in split(replicas, threads):
+            side_by_side: Any = {"seed": list(places), "replicas": len(places), "device": device}
+            env = WirelessPoweredMEC(num_users, **side_by_side)
+            self.groups.append(Group(env, OffloadingAgent(num_users, **settings, **side_by_side)))
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames of all replicas."""
+        start = time.perf_counter()
+        advance(self.groups, frames, optimum=False)
+        return time.perf_counter() - start
