@@ -80,7 +80,7 @@ class OffloadingAgent:
         num_users: int,
         num_features: int = 1,
         *,
-        network: NetworkFactory | nn.Module | None = None,  # for a configured class, a parser takes the first
+        network: nn.Module | NetworkFactory | None = None,
         num_networks: int = 1,
         backend: Literal["torch", "numpy"] = "torch",
         quantizer: Literal["OP", "KNN", "OPN", "OP+KNN"] | Quantizer = "OP",

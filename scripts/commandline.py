@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 import threads  # noqa: F401
 
 import yaml
+from torch import nn
 
 from agent import OffloadingAgent
 
 try:
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError, ArgumentParser, Namespace
 except ImportError as missing:
     sys.exit(f"the scripts need {missing.name}: install the 'sim' extra, pip install -e '.[sim]'")
 
@@ -62,12 +63,26 @@ def add_agent(parser: ArgumentParser) -> None:
     parser.add_class_arguments(OffloadingAgent, "agent", skip=skip, instantiate=False)
 
 
+def agent_arguments(settings: Namespace, parser: ArgumentParser) -> dict[str, Any]:
+    """The constructor's arguments in the part `agent` of parsed settings.
+
+    A configured network is made anew for every agent, so that its first weights come from that agent's seed.
+    """
+    made = vars(parser.instantiate(settings).agent)
+    if isinstance(made.get("network"), nn.Module):
+        alone = ArgumentParser(exit_on_error=False)
+        alone.add_argument("--network", type=nn.Module)
+        configured = Namespace(network=settings.agent.network)
+        made["network"] = lambda num_users, num_features: alone.instantiate(configured).network
+    return made
+
+
 def make_agent(settings: dict[str, Any], num_users: int, num_features: int, seed: int) -> OffloadingAgent:
     """An agent from settings as in a configuration file; raises ArgumentError or ValueError for bad ones."""
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     add_agent(parser)
-    made = parser.instantiate(parser.parse_object({"agent": settings}))
-    return OffloadingAgent(num_users, num_features, seed=seed, **vars(made.agent))
+    arguments = agent_arguments(parser.parse_object({"agent": settings}), parser)
+    return OffloadingAgent(num_users, num_features, seed=seed, **arguments)
 
 
 def fail(error: Exception) -> NoReturn:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from commandline import USER_ERRORS, WORLD, add_agent, fail, load_environment, read_yaml
+from commandline import USER_ERRORS, WORLD, add_agent, agent_arguments, fail, load_environment, read_yaml
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -188,7 +188,8 @@ class Single(Run):
         self._environment = load_environment(settings.environment)(**vars(made.env))
         self._environment.reset(seed=settings.seed)
         self.num_users, num_features = self._environment.observe().shape
-        self._agent = OffloadingAgent(self.num_users, num_features, seed=settings.seed, **vars(made.agent))
+        arguments = agent_arguments(settings, parser)
+        self._agent = OffloadingAgent(self.num_users, num_features, seed=settings.seed, **arguments)
         self._optimum = None if settings.optimum else lambda: None
         self.ask(self._environment)
 
@@ -221,14 +222,13 @@ class Replicated(Run):
             seeds = [settings.seed + place for place in places]
             environment = self._environment(settings, parser, seeds)
             _, self.num_users, num_features = environment.observe().shape
-            made = parser.instantiate(of_replicas(settings, places))
             agent = OffloadingAgent(
                 self.num_users,
                 num_features,
                 seed=seeds,
                 replicas=len(seeds),
                 device=settings.device,
-                **vars(made.agent),
+                **agent_arguments(of_replicas(settings, places), parser),
             )
             self._groups.append(Group(environment, agent))
         self._optimum = settings.optimum

@@ -249,18 +249,40 @@ def test_replicas_report_mean_and_band(tmp_path):
     assert {path.name for path in (tmp_path / "a").iterdir()}.issuperset(PLOTS)
 
 
-def test_a_seed_fixes_the_weights_of_a_network_that_needs_no_arguments(tmp_path):
-    config = ("--config", ROOT / "configs" / "wpmec_set.yaml", "--frames", 20)
-    for seed in (0, 1):
-        simulate(*config, "--seed", seed, "--output", tmp_path / str(seed))
-    simulate(*config, "--seed", 1, "--output", tmp_path / "again")
+@pytest.mark.parametrize(
+    "network",
+    [
+        ("agent.SetNetwork",),
+        ("agent.SetNetwork", "--agent.network.num_features", 3, "--agent.network.sums", 1),
+        ("mine.Mine", "--agent.backend", "torch", "--agent.network.width", 4),
+    ],
+    ids=["defaults", "arguments", "own"],
+)
+def test_a_seed_fixes_the_weights_of_a_configured_network(tmp_path, network):
+    (tmp_path / "mine.py").write_text(
+        """
+from torch import nn
+
+class Mine(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def forward(self, observations):
+        return self.layers(observations)[..., 0]
+"""
+    )
+    config = ("--config", ROOT / "configs" / "wpmec_set.yaml", "--frames", 20, "--agent.network", *network)
+
+    def losses(name, *more):
+        simulate(*config, *more, "--output", tmp_path / name, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+        table = rows(tmp_path / name)
+        return [float(table[frame]["loss"]) for frame in (9, 19)]
+
+    zero, one, again = losses("0", "--seed", 0), losses("1", "--seed", 1), losses("again", "--seed", 1)
     assert rows(tmp_path / "again") == rows(tmp_path / "1")
-    simulate(*config, "--replicas", 2, "--output", tmp_path / "both")
-    losses = {
-        name: [float(rows(tmp_path / name)[frame]["loss"]) for frame in (9, 19)] for name in ("0", "1", "both")
-    }
-    assert losses["0"] != losses["1"]
-    np.testing.assert_allclose(losses["both"], np.mean([losses["0"], losses["1"]], axis=0), rtol=1e-4)
+    assert zero != one == again
+    np.testing.assert_allclose(losses("both", "--replicas", 2), np.mean([zero, one], axis=0), rtol=1e-4)
 
 
 def test_a_run_of_replicas_goes_on(tmp_path):
