@@ -1,18 +1,22 @@
 """The search of `env.price_curve` in machine code, one candidate after another; needs Numba, the extra `fast`.
 
 The arrays of a frame are so small that calling an operation on them costs more than what it computes. Here a
-decision is a few additions and a bisection of the table, without an array in between. The functions are NumPy's
-generalised universal functions: any leading batch dimensions (...), which broadcast.
+decision is a few additions and a bisection of the table, without an array in between. The equations are those of
+`env.allocation`. The functions are NumPy's generalised universal functions: any leading batch dimensions (...),
+which broadcast.
 """
 
 from math import log, log1p, nan
 
 import numpy as np
-from numba import guvectorize, njit
+from numba import config, guvectorize, njit
 
 from env.allocation import split_time
 from env.arrays import FloatArray
 from env.price_curve import NO_RATE, nested_sums, tabulate
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    raise ImportError("Numba is told not to compile")
 
 
 class CompiledCurve:
@@ -36,7 +40,8 @@ class CompiledCurve:
 
     def nested_rate(self, columns: FloatArray, order: np.ndarray, counts: np.ndarray) -> FloatArray:
         """The best rates (..., K), bit/s, of decisions as `nested_sums` takes them."""
-        rate: FloatArray = _nested_rate(columns, order, counts, self._table, self.slope)
+        places = np.asarray(order, dtype=np.int64), np.asarray(counts, dtype=np.int64)
+        rate: FloatArray = _nested_rate(columns, *places, self._table, self.slope)
         if np.isnan(rate).any():
             return self.rate(*nested_sums(columns, order, counts))
         return rate
@@ -46,7 +51,7 @@ class CompiledCurve:
 def _rate_of(S, H, table, slope):
     """The best rate for S and H (G,); nan when its price is not in the table."""
     groups = len(H)
-    third = (S + NO_RATE) / 3
+    third = (S + NO_RATE) / 3  # a constant in the compiled code, which is kept until this file changes
     cubed = third**3
     low, high = 0, len(table) - 1
     while high - low > 1:
@@ -94,8 +99,12 @@ def _rate(S, H, table, slope, rate):
 def _nested_rate(columns, order, counts, table, slope, rate):
     users = len(order)
     rate[:] = nan
-    if order.min() < 0 or order.max() >= users or counts.min() < 0 or counts.max() > users:
-        return  # machine code does not look where it reads; `nested_sums` raises the error
+    for place in order:  # machine code does not look where it reads; `nested_sums` raises the error
+        if place < 0 or place >= users:
+            return
+    for count in counts:
+        if count < 0 or count > users:
+            return
     running = np.zeros((users + 1, columns.shape[1]))
     for place in range(users):
         running[place + 1] = running[place] + columns[order[place]]

@@ -81,7 +81,7 @@ class PriceCurve:
             rates = np.concatenate([self._rate(computed[block], offloaded[block]) for block in blocks])
         else:
             rates = self._rate(computed, offloaded)
-        return rates.reshape(local_rate.shape)
+        return rates.reshape(local_rate.shape)[()]
 
     def nested_rate(self, columns: Array, order: Array, counts: Array) -> Array:
         """The best rates (..., K), bit/s, of decisions as `nested_sums` takes them."""

@@ -48,8 +48,11 @@ class WeightGroups:
         if self._device is None:
             try:
                 from env.compiled_curve import CompiledCurve
-            except (ImportError, RuntimeError):  # no Numba, or no folder where it may keep what it compiles
+            except ImportError:
                 pass
+            except RuntimeError as error:
+                if "cannot cache" not in str(error):  # Numba has no folder where it may keep what it compiles
+                    raise
             else:
                 return CompiledCurve(self.slope)
         return PriceCurve(self.slope, self._device)

@@ -189,6 +189,7 @@ class WirelessPoweredMEC:
         groups = self._groups
         nested = hasattr(decisions, "counts")
         if nested and self._columns is not None:
+            last_dimension("decisions.order", decisions.order, self.num_users)
             return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
         decisions = self._checked(decisions.expand() if nested else decisions)
         local, snr = self._local[self._place], self._snr[self._place]
@@ -440,9 +441,9 @@ class WirelessPoweredMEC:
         return decisions
 
     def _groups_of(self, weights: ArrayLike | None) -> WeightGroups:
-        if weights is None:
+        if weights is None and self._device is None:
             return self._groups
-        weights = positive("weights", weights)
+        weights = self.weights if weights is None else positive("weights", weights)
         last_dimension("weights", weights, self.num_users)
         return WeightGroups(weights, self._physics.rate_scale)
 

@@ -87,6 +87,15 @@ def test_nested_decisions_out_of_the_table_are_found_all_the_same(curve_of):
 
 
 @both_curves
+@pytest.mark.parametrize("kind", [np.uint64, np.int32])
+def test_places_may_be_any_whole_numbers_and_none(curve_of, kind):
+    curve, columns, order = curve_of(SLOPES[1]), np.ones((3, 3)), np.arange(3)
+    rate = curve.nested_rate(columns, order, np.array([1, 2]))
+    np.testing.assert_array_equal(curve.nested_rate(columns, order.astype(kind), np.array([1, 2], kind)), rate)
+    assert curve.nested_rate(columns, order, np.array([], kind)).shape == (0,)
+
+
+@both_curves
 @pytest.mark.parametrize(("order", "counts"), [([0, 5, 1], [1]), ([0, 2, 1], [1, 4]), ([0, -9, 1], [1])])
 def test_places_that_no_user_has_are_an_error(curve_of, order, counts):
     with pytest.raises(IndexError, match="out of bounds"):
@@ -99,6 +108,7 @@ def test_places_that_no_user_has_are_an_error(curve_of, order, counts):
     [
         "import sys; sys.modules['numba'] = None",  # as where it is not installed
         "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []",  # as in a read-only system
+        "import os; os.environ['NUMBA_DISABLE_JIT'] = '1'",
     ],
 )
 def test_an_environment_without_numba_gives_the_same_rates(nested, obstacle):

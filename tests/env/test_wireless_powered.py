@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from agent.quantizer import OrderPreserving
 from env import GaussMarkov, WirelessPoweredMEC
 from env.compat import bisection, cd_method
 
@@ -184,6 +185,18 @@ def test_bad_arguments_are_named_and_change_nothing(call, message):
         call(env)
     assert env.frame == 0
     np.testing.assert_array_equal(env.observe(), before)
+
+
+def test_an_order_of_other_users_is_named():
+    with pytest.raises(ValueError, match=r"decisions.order must have shape \(..., 4\), .* got \(3,\)"):
+        WirelessPoweredMEC(4).evaluate(OrderPreserving().nested(np.array([0.1, 0.7, 0.3]), 2))
+
+
+def test_on_a_device_gains_are_allocated_for_all_the_same():
+    gains, decisions = np.full((2, 4), 1e-6), np.array([[0, 1, 1, 0], [1, 1, 0, 0]])
+    there = WirelessPoweredMEC(4, replicas=2, device="cpu").allocate(gains, decisions)
+    for ours, theirs in zip(there, WirelessPoweredMEC(4).allocate(gains, decisions), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_bisection_answers_as_published(published):
