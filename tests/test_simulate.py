@@ -253,10 +253,9 @@ def test_replicas_report_mean_and_band(tmp_path):
     "network",
     [
         ("agent.SetNetwork",),
-        ("agent.SetNetwork", "--agent.network.num_features", 3, "--agent.network.sums", 1),
         ("mine.Mine", "--agent.backend", "torch", "--agent.network.width", 4),
     ],
-    ids=["defaults", "arguments", "own"],
+    ids=["defaults", "own"],
 )
 def test_a_seed_fixes_the_weights_of_a_configured_network(tmp_path, network):
     (tmp_path / "mine.py").write_text(
