@@ -63,25 +63,26 @@ def add_agent(parser: ArgumentParser) -> None:
     parser.add_class_arguments(OffloadingAgent, "agent", skip=skip, instantiate=False)
 
 
-def agent_arguments(settings: Namespace, parser: ArgumentParser) -> dict[str, Any]:
-    """The constructor's arguments in the part `agent` of parsed settings.
+def agent_arguments(made: Namespace, settings: Namespace) -> dict[str, Any]:
+    """The constructor's arguments of agents, from their settings and what the parser made of these.
 
     A configured network is made anew for every agent, so that its first weights come from that agent's seed.
     """
-    made = vars(parser.instantiate(settings).agent)
-    if isinstance(made.get("network"), nn.Module):
+    arguments = vars(made)
+    if isinstance(arguments.get("network"), nn.Module):
         alone = ArgumentParser(exit_on_error=False)
         alone.add_argument("--network", type=nn.Module)
-        configured = Namespace(network=settings.agent.network)
-        made["network"] = lambda num_users, num_features: alone.instantiate(configured).network
-    return made
+        configured = Namespace(network=settings.network)
+        arguments["network"] = lambda num_users, num_features: alone.instantiate(configured).network
+    return arguments
 
 
 def make_agent(settings: dict[str, Any], num_users: int, num_features: int, seed: int) -> OffloadingAgent:
     """An agent from settings as in a configuration file; raises ArgumentError or ValueError for bad ones."""
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     add_agent(parser)
-    arguments = agent_arguments(parser.parse_object({"agent": settings}), parser)
+    parsed = parser.parse_object({"agent": settings})
+    arguments = agent_arguments(parser.instantiate(parsed).agent, parsed.agent)
     return OffloadingAgent(num_users, num_features, seed=seed, **arguments)
 
 

@@ -188,7 +188,7 @@ class Single(Run):
         self._environment = load_environment(settings.environment)(**vars(made.env))
         self._environment.reset(seed=settings.seed)
         self.num_users, num_features = self._environment.observe().shape
-        arguments = agent_arguments(settings, parser)
+        arguments = agent_arguments(made.agent, settings.agent)
         self._agent = OffloadingAgent(self.num_users, num_features, seed=settings.seed, **arguments)
         self._optimum = None if settings.optimum else lambda: None
         self.ask(self._environment)
@@ -222,13 +222,14 @@ class Replicated(Run):
             seeds = [settings.seed + place for place in places]
             environment = self._environment(settings, parser, seeds)
             _, self.num_users, num_features = environment.observe().shape
+            own = of_replicas(settings, places)
             agent = OffloadingAgent(
                 self.num_users,
                 num_features,
                 seed=seeds,
                 replicas=len(seeds),
                 device=settings.device,
-                **agent_arguments(of_replicas(settings, places), parser),
+                **agent_arguments(parser.instantiate(own).agent, own.agent),
             )
             self._groups.append(Group(environment, agent))
         self._optimum = settings.optimum
