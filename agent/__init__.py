@@ -1,10 +1,10 @@
 """The learner: networks, quantizers, replay memory, the agent, and the simulation loop."""
 
+from agent.decisions.quantizer import KNearest, NoisyOrderPreserving, OrderPreserving, OrderPreservingAndNearest
 from agent.memory import ReplayMemory
-from agent.network import Convolutional, FullyConnected
+from agent.networks.fully_connected import Convolutional, FullyConnected
+from agent.networks.set_network import SetNetwork
 from agent.offloading import OffloadingAgent
-from agent.quantizer import KNearest, NoisyOrderPreserving, OrderPreserving, OrderPreservingAndNearest
-from agent.set_network import SetNetwork
 
 __all__ = [
     "Convolutional",

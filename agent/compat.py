@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from agent.checks import whole_number
-from agent.learner import LearningRule, TorchLearner
-from agent.quantizer import KNearest, OrderPreserving, shift_logits
+from agent.decisions.quantizer import KNearest, OrderPreserving, shift_logits
+from agent.learners.torch_learner import LearningRule, TorchLearner
 
 
 class MemoryDNN:

@@ -11,18 +11,19 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent import checkpoint, ensemble, generators, parts
+from agent import checkpoint, generators, parts
 from agent.adaptive_k import AdaptiveK
 from agent.arrays import Array, namespace, on_device, take
 from agent.checks import whole_number
-from agent.ensemble import Ensemble
+from agent.decisions.nested import Nested, pick
+from agent.decisions.quantizer import OrderPreserving, Quantizer
 from agent.generators import Generators
-from agent.learner import Learner, LearningRule
+from agent.learners import ensemble
+from agent.learners.ensemble import Ensemble
+from agent.learners.torch_learner import Learner, LearningRule
 from agent.memory import ReplayMemory
-from agent.nested import Nested, pick
+from agent.networks.set_network import SetNetwork
 from agent.parts import NetworkFactory
-from agent.quantizer import OrderPreserving, Quantizer
-from agent.set_network import SetNetwork
 
 
 class OffloadingAgent:
@@ -45,15 +46,15 @@ class OffloadingAgent:
             (num_users, num_features) that makes one; `FullyConnected` with layers of 120 and 80 by default.
         num_networks: M networks that share the memory, each with K candidates, initial weights and minibatches of
             its own (DDLO: several networks with K = 1); a module passed as `network` is copied, weights and all.
-        backend: 'torch', or 'numpy' for the learner written out in `agent.numpy_learner` (the fully connected
+        backend: 'torch', or 'numpy' for the learner written out in `agent.learners.numpy_learner` (the fully connected
             and the set network only; the fastest on a CPU).
-        quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' or an object like those in `agent.quantizer`.
+        quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' or an object like those in `agent.decisions.quantizer`.
         num_candidates: K at the start and its maximum; N by default (2 for a single user).
         adaptive_interval: frames between changes of K; None keeps it fixed.
         training_interval: frames between learning steps.
         batch_size: pairs in a minibatch, drawn with replacement.
         memory_size: pairs that the replay memory keeps.
-        loss, optimizer, learning_rate, betas, weight_decay, weight_averaging: as in `agent.learner.LearningRule`.
+        loss, optimizer, learning_rate, betas, weight_decay, weight_averaging: as in `agent.learners.torch_learner.LearningRule`.
         published: take over what the published code does by accident or habit: Adam made anew at each step,
             an all-zero pair at the start of the memory, the last frame left out when K adapts.
         seed: fixes weights, minibatches and quantizer noise; with replicas also a list of R seeds.
@@ -207,7 +208,7 @@ class OffloadingAgent:
         Args:
             observation: (..., N, F).
             evaluate: maps candidates (..., K, N) to their values (..., K), larger is better. Where it has an
-                attribute `takes_nested`, it is given `agent.nested.Nested` candidates where the quantizer proposes
+                attribute `takes_nested`, it is given `agent.decisions.nested.Nested` candidates where the quantizer proposes
                 such.
 
         Returns:
@@ -377,7 +378,7 @@ class OffloadingAgent:
             ValueError: as the constructor.
         """
         network = SetNetwork(num_users)
-        with np.load(Path(__file__).with_name("pretrained.npz"), allow_pickle=False) as weights:
+        with np.load(Path(__file__).parent / "networks" / "pretrained.npz", allow_pickle=False) as weights:
             network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
         most = OrderPreserving().max_candidates(whole_number("num_users", num_users))
         defaults: dict[str, Any] = {

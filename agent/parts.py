@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from agent.learner import Learner, LearningRule, TorchLearner
-from agent.network import Convolutional, FullyConnected, check_output
-from agent.numpy_learner import PASSES, NumpyLearner
-from agent.quantizer import QUANTIZERS, Quantizer
-from agent.set_network import SetNetwork
-from agent.stacked import StackedLearner
+from agent.decisions.quantizer import QUANTIZERS, Quantizer
+from agent.learners.numpy_learner import PASSES, NumpyLearner
+from agent.learners.stacked import StackedLearner
+from agent.learners.torch_learner import Learner, LearningRule, TorchLearner
+from agent.networks.fully_connected import Convolutional, FullyConnected, check_output
+from agent.networks.set_network import SetNetwork
 
 NETWORKS: dict[str, type[nn.Module]] = {
     kind.__name__: kind for kind in (FullyConnected, Convolutional, SetNetwork)

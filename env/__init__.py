@@ -1,16 +1,15 @@
 """The world of the simulation: channel models and one module a problem. It knows nothing of agents."""
 
-from env.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
-from env.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
-from env.lyapunov import LyapunovMEC
+from env.lyapunov import LyapunovMEC, MyopicMEC
 from env.multi_task import MultiTaskMEC
-from env.myopic import MyopicMEC
-from env.optimum import Optimum
-from env.presence import Presence, PresenceSchedule, RandomPresence
-from env.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
-from env.trace import RecordedTrace
-from env.weight_schedule import AlternatingWeights, WeightSchedule
+from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
+from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
+from env.processes.presence import Presence, PresenceSchedule, RandomPresence
+from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
+from env.processes.trace import RecordedTrace
+from env.processes.weight_schedule import AlternatingWeights, WeightSchedule
 from env.wireless_powered import WirelessPoweredMEC
+from env.wireless_powered.optimum import Optimum
 
 __all__ = [
     "AlternatingWeights",

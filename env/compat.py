@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from env.arrays import FloatArray, positive
 from env.baselines import coordinate_descent
-from env.channel import Channel
 from env.lyapunov import LyapunovMEC
+from env.processes.channel import Channel
 from env.wireless_powered import WirelessPoweredMEC
 
 PUBLISHED_GAIN_SCALE = 1e10

@@ -20,7 +20,7 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from agent.comparison import (
+from agent.run.comparison import (
     BaselineAgent,
     Measured,
     OptimumViolatedError,
@@ -30,8 +30,8 @@ from agent.comparison import (
     optimum_of,
     skip,
 )
-from agent.plots import plot_boxes
-from agent.simulation import Agent
+from agent.run.loop import Agent
+from agent.run.plots import plot_boxes
 
 SETTINGS = {
     "environment": str,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.plots import plot_panels
+from agent.run.plots import plot_panels
 
 ROOT = Path(__file__).resolve().parents[1]
 WINDOW = 100

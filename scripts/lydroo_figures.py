@@ -11,9 +11,9 @@ import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from agent.comparison import BaselineAgent
-from agent.plots import plot_points
-from agent.simulation import Agent, simulate
+from agent.run.comparison import BaselineAgent
+from agent.run.loop import Agent, simulate
+from agent.run.plots import plot_points
 from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
 
 RATES = (2.5, 2.7, 3.0, 3.2)

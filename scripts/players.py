@@ -14,9 +14,9 @@ from textbook import MEMORY_SIZE, Memory, Textbook, learn, make_network, relax
 import numpy as np
 
 from agent import OffloadingAgent
-from agent.replicas import Group, advance, split
+from agent.run.replicas import Group, advance, split
 from env import WirelessPoweredMEC
-from env.price_curve import PriceCurve
+from env.wireless_powered.price_curve import PriceCurve
 
 
 class Stopwatch:

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from agent import SetNetwork
-from agent.quantizer import OrderPreserving
+from agent.decisions.quantizer import OrderPreserving
 from env import PathLoss, WirelessPoweredMEC
 
 USERS = range(10, 31)
@@ -99,7 +99,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000, help="batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--output", type=Path, default=Path(__file__).resolve().parents[1] / "agent" / "pretrained.npz"
+        "--output",
+        type=Path,
+        default=Path(__file__).resolve().parents[1] / "agent" / "networks" / "pretrained.npz",
     )
     parser.add_argument("--frames", type=int, default=200, help="of each size to assess it on")
     arguments = parser.parse_args()

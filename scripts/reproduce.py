@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from agent.plots import plot_points
-from agent.simulation import Frame, simulate
+from agent.run.loop import Frame, simulate
+from agent.run.plots import plot_points
 from env import WirelessPoweredMEC
 
 Event = Callable[[WirelessPoweredMEC], None]

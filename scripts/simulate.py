@@ -22,11 +22,11 @@ from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
 from agent import OffloadingAgent
-from agent.plots import plot_run
-from agent.replicas import Group, MeanFrame, advance, mean_frames, rates, split
-from agent.run_folder import RunFolder
-from agent.side_by_side import SideBySide
-from agent.simulation import Frame, simulate
+from agent.run.folder import RunFolder
+from agent.run.loop import Frame, simulate
+from agent.run.plots import plot_run
+from agent.run.replicas import Group, MeanFrame, advance, mean_frames, rates, split
+from agent.run.side_by_side import SideBySide
 
 BLOCK = 100
 """Frames between two writes of metrics."""

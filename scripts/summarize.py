@@ -13,8 +13,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from agent.plots import plot_seeds
-from agent.run_folder import RunFolder
+from agent.run.folder import RunFolder
+from agent.run.plots import plot_seeds
 
 
 def main() -> None:

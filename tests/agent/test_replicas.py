@@ -5,9 +5,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from agent import OffloadingAgent
-from agent.replicas import Group, advance, confidence_band, mean_frames, rates, split
-from agent.side_by_side import SideBySide
-from agent.simulation import simulate
+from agent.run.loop import simulate
+from agent.run.replicas import Group, advance, confidence_band, mean_frames, rates, split
+from agent.run.side_by_side import SideBySide
 from env import GaussMarkov, LyapunovMEC, MultiTaskMEC, Rayleigh, WirelessPoweredMEC
 
 USERS, FRAMES = 6, 400
@@ -192,7 +192,7 @@ class BlockingCopies(TorchDispatchMode):
 )
 def test_a_device_is_never_waited_for(settings, monkeypatch):
     """On torch's meta device, which holds no numbers: whatever would read one from a device fails there."""
-    for module in ("env.stream", "env.wireless_powered"):
+    for module in ("env.processes.stream", "env.wireless_powered.world"):
         monkeypatch.setattr(f"{module}.BLOCK", 8)
     environment, agent = side_by_side(3, device="meta", **settings)[0]
     with BlockingCopies() as copies:

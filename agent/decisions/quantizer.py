@@ -1,0 +1,181 @@
+"""Quantizers: from one relaxed decision in (0,1)^N to K binary candidates, the likeliest first.
+
+The first candidate of each is the relaxed decision rounded (DROO, eq. 8). Relaxed decisions may have any
+leading batch dimensions where a docstring says (..., N).
+"""
+
+import heapq
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.arrays import Array, namespace, take
+from agent.decisions.nested import Nested
+
+Random = Any
+"""A `numpy.random.Generator`, or for replicas `agent.generators.Generators`."""
+
+
+class Quantizer(Protocol):
+    """What the agent asks of a quantizer; any object with these two methods will do.
+
+    Two things it may have besides: `nested(relaxed, k)`, the same candidates as `Nested` for critics that take
+    those, and a true `prefix` when its first k of more candidates are its k candidates, without which replicas
+    cannot adapt K. For replicas it is called with relaxed decisions (R, N), on a device as tensors.
+    """
+
+    def max_candidates(self, num_users: int) -> int:
+        """The most distinct candidates there are for `num_users` users."""
+
+    def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
+        """`k` candidates, (k, N), each 0 or 1, for a relaxed decision (N,)."""
+
+
+@dataclass(frozen=True)
+class OrderPreserving:
+    """OP: move the threshold from 1/2 to the entries closest to 1/2, one after another (DROO, eqs. 8 and 9).
+
+    Candidate j flips the j entries closest to 1/2 as far as they round to the same side as the j-th: the users
+    above the threshold are always the first of one order.
+    """
+
+    prefix: ClassVar[bool] = True
+
+    def max_candidates(self, num_users: int) -> int:
+        """N + 1: one for each gap between sorted entries."""
+        return num_users + 1
+
+    def __call__(self, relaxed: Array, k: int, rng: Random | None = None) -> Array:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        return self.nested(relaxed, k).expand()
+
+    def nested(self, relaxed: Array, k: int) -> Nested:
+        """The same candidates as thresholds on the relaxed decision."""
+        xp = namespace(relaxed)
+        order = (-relaxed).argsort(-1)
+        margin = take(relaxed, order) - 0.5
+        offloading = (margin > 0).sum(-1)[..., None]
+        nearest = abs(margin).argsort(-1)[..., : k - 1]
+        # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
+        counts = nearest + (nearest >= offloading)
+        return Nested(order, xp.concatenate([offloading, counts], -1))
+
+
+@dataclass(frozen=True)
+class KNearest:
+    """KNN: the K binary decisions nearest to the relaxed one in Euclidean distance (DROO, section V-B).
+
+    Against the rounded decision, flipping entry i adds |1 - 2 x_i| to the squared distance. The K nearest
+    decisions are therefore the K smallest subset sums of these costs, found best first in O(N log N + K log K)
+    without listing 2^N decisions.
+    """
+
+    prefix: ClassVar[bool] = True
+
+    def max_candidates(self, num_users: int) -> int:
+        """2^N."""
+        return 2**num_users
+
+    def __call__(
+        self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
+    ) -> NDArray[np.int64]:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
+        if relaxed.ndim > 1:
+            return _row_by_row(self, relaxed, k)
+        rounded = (relaxed > 0.5).astype(np.int64)
+        costs = np.abs(1 - 2 * np.asarray(relaxed, dtype=np.float64))
+        order = np.argsort(costs, kind="stable").tolist()
+        sorted_costs = costs[order].tolist()
+        candidates = np.tile(rounded, (k, 1))
+        # A subset is the tuple of its places in `order`; its two successors add the place after its last, or
+        # put that place instead of the last. So every subset is reached once, from one that costs no more.
+        heap: list[tuple[float, tuple[int, ...]]] = [(sorted_costs[0], (0,))]
+        for row in range(1, k):
+            cost, places = heapq.heappop(heap)
+            candidates[row, [order[place] for place in places]] ^= 1
+            following = places[-1] + 1
+            if following < len(order):
+                added = cost + sorted_costs[following]
+                heapq.heappush(heap, (added, (*places, following)))
+                heapq.heappush(heap, (added - sorted_costs[places[-1]], (*places[:-1], following)))
+        return candidates
+
+
+@dataclass(frozen=True)
+class NoisyOrderPreserving:
+    """OPN: half of the candidates by OP, the rest by OP of a noisy relaxed decision (LyDROO, section IV-B).
+
+    The noise is Gaussian with standard deviation `noise` on the logits, so that the noisy decision stays
+    within (0,1). Candidates of the two halves may coincide.
+
+    Raises:
+        ValueError: when `noise` is not positive.
+    """
+
+    noise: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.noise < float("inf"):
+            raise ValueError(f"noise must be positive and finite, got {self.noise}")
+
+    def max_candidates(self, num_users: int) -> int:
+        """2 (N + 1): as many of each half as OP has."""
+        return 2 * (num_users + 1)
+
+    def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        order_preserving = OrderPreserving()
+        clean = order_preserving(relaxed, (k + 1) // 2)
+        if k == 1:
+            return clean
+        noisy = shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
+        return namespace(relaxed).concatenate([clean, order_preserving(noisy, k // 2)], -2)
+
+
+@dataclass(frozen=True)
+class OrderPreservingAndNearest:
+    """OP+KNN: up to half of the candidates by OP, the rest the nearest decisions that OP left out.
+
+    OP reaches far along the order of the entries, KNN changes the doubtful ones in any combination; for tens
+    of users, together they find better decisions than as many of either. All candidates are distinct.
+    """
+
+    def max_candidates(self, num_users: int) -> int:
+        """2^N."""
+        return 2**num_users
+
+    def __call__(
+        self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
+    ) -> NDArray[np.int64]:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        if relaxed.ndim > 1:
+            return _row_by_row(self, relaxed, k)
+        kept = OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1))
+        nearest = KNearest()(relaxed, k)
+        known = {candidate.tobytes() for candidate in kept}
+        added = [candidate for candidate in nearest if candidate.tobytes() not in known]
+        return np.concatenate([kept, added[: k - len(kept)]]) if k > len(kept) else kept
+
+
+def shift_logits(relaxed: Array, shift: Array) -> Array:
+    """Relaxed decisions (..., N) with `shift` (..., N) added to their logits; within [0, 1] as before."""
+    inside = relaxed.clip(1e-300, 1 - 1e-16)
+    return 1 / (1 + (1 - inside) / inside * namespace(relaxed).exp(-shift))
+
+
+def _row_by_row(quantizer: Quantizer, relaxed: NDArray[np.floating], k: int) -> NDArray[np.int64]:
+    if not isinstance(relaxed, np.ndarray):
+        raise ValueError(f"quantizer must be 'OP' or 'OPN' on a device, got {type(quantizer).__name__}")
+    rows = [quantizer(row, k, None) for row in relaxed.reshape(-1, relaxed.shape[-1])]
+    return np.stack(rows).reshape(*relaxed.shape[:-1], k, -1)
+
+
+QUANTIZERS: dict[str, type] = {
+    "OP": OrderPreserving,
+    "KNN": KNearest,
+    "OPN": NoisyOrderPreserving,
+    "OP+KNN": OrderPreservingAndNearest,
+}
+"""Short names, the first three the papers'."""

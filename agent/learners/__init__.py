@@ -1,0 +1,1 @@
+"""Learners: how a network is trained on minibatches, one module a backend."""

@@ -1,0 +1,64 @@
+"""Backpropagation written out: what autograd does for a fully connected network, in NumPy.
+
+With the error term d = dL/d(weighted input) of a layer, its weight gradient is d^T times the layer's input and its
+bias gradient the sum of d over the batch; the layer below has d W times the activation's derivative (Rumelhart,
+Hinton and Williams 1986). The mean over the batch enters once, in the last d.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.networks.fully_connected import FullyConnected
+
+Weights = Mapping[str, NDArray[np.floating]]
+"""Arrays by the names they have in the torch network; of R replicas, with R as first dimension."""
+
+
+class FullyConnectedPasses:
+    """Forward and backward pass of `FullyConnected`, for any leading dimensions (...) of replicas.
+
+    Args:
+        network: its sizes and activation; not its weights.
+    """
+
+    def __init__(self, network: FullyConnected) -> None:
+        self._relu = network.settings["activation"] == "relu"
+        self._layers = [(f"layers.{layer}.weight", f"layers.{layer}.bias") for layer in range(len(network.layers))]
+
+    def forward(
+        self, weights: Weights, observations: NDArray[np.floating]
+    ) -> tuple[NDArray[np.floating], list[NDArray[np.floating]]]:
+        """Logits (..., B, N) of observations (..., B, N, F), and what `backward` needs: each layer's input."""
+        signal = observations.reshape(*observations.shape[:-2], -1)
+        signals = []
+        for weight, bias in self._layers:
+            signals.append(signal)
+            signal = signal @ weights[weight].swapaxes(-1, -2)
+            signal += weights[bias][..., None, :]
+            if len(signals) < len(self._layers):
+                signal = np.maximum(signal, 0, out=signal) if self._relu else sigmoid(signal)
+        return signal, signals
+
+    def backward(
+        self,
+        weights: Weights,
+        gradients: Weights,
+        signals: list[NDArray[np.floating]],
+        error: NDArray[np.floating],
+    ) -> None:
+        """Fill `gradients`, arrays like the weights, for the error term (..., B, N) of the logits."""
+        for layer in reversed(range(len(self._layers))):
+            weight, bias = self._layers[layer]
+            signal = signals[layer]
+            np.matmul(error.swapaxes(-1, -2), signal, out=gradients[weight])
+            np.sum(error, axis=-2, out=gradients[bias])
+            if layer:
+                error = error @ weights[weight]
+                error *= signal > 0 if self._relu else signal * (1 - signal)
+
+
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """1 / (1 + exp(-logits)), without overflow."""
+    return 0.5 * np.tanh(0.5 * logits) + 0.5

@@ -1,0 +1,175 @@
+"""Learning written out in NumPy: on a CPU the fastest backend for the project's networks."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from agent.learners.backpropagation import FullyConnectedPasses, sigmoid
+from agent.learners.set_backpropagation import SetPasses
+from agent.learners.torch_learner import ADAM_EPSILON, LearningRule
+from agent.networks.fully_connected import FullyConnected
+from agent.networks.set_network import SetNetwork
+
+CACHED_REPLICAS = 8
+"""Replicas that learn together: the signals of so many stay in a processor's cache."""
+PASSES: dict[type[nn.Module], Any] = {FullyConnected: FullyConnectedPasses, SetNetwork: SetPasses}
+"""The networks whose passes are written out."""
+
+
+class NumpyLearner:
+    """Loss, error term, and the optimiser's step, on one vector that holds all weights.
+
+    The weights start as copies of the network's, so that all backends begin from the same place.
+
+    Args:
+        network: a `FullyConnected` or `SetNetwork`; or one for each of R replicas, all of one size. All arrays
+            then have R as first dimension, written (...) below.
+        rule: loss, optimiser and their settings.
+        dtype: of weights and signals; float64 to check gradients.
+
+    Attributes:
+        weights, gradients: views of the vectors, by the names they have in the torch network.
+    """
+
+    def __init__(
+        self, network: nn.Module | Sequence[nn.Module], rule: LearningRule, dtype: str = "float32"
+    ) -> None:
+        networks = [network] if isinstance(network, nn.Module) else network
+        self.rule = rule
+        self._passes = PASSES[type(networks[0])](networks[0])
+        self._shapes = {name: tuple(weight.shape) for name, weight in networks[0].named_parameters()}
+        vectors = [
+            np.concatenate([weight.detach().numpy().ravel() for weight in one.parameters()]) for one in networks
+        ]
+        weights = np.array(vectors, dtype=dtype)
+        rates = np.full((len(networks), 1), np.reshape(rule.learning_rate, (-1, 1)), dtype=np.float64)
+        if isinstance(network, nn.Module):
+            weights, rates = weights[0], rates[0]
+        self._state = {
+            "weights": weights,
+            "gradient": np.zeros_like(weights),
+            "first_moment": np.zeros_like(weights),
+            "second_moment": np.zeros_like(weights),
+            "steps": np.zeros_like(rates),
+            "rate": rates,
+        }
+        if rule.weight_averaging:
+            self._state["average"] = weights.copy()
+        self._look()
+        self._chunks: list[tuple[slice, NumpyLearner]] = []
+        if len(networks) > CACHED_REPLICAS:
+            for first in range(0, len(networks), CACHED_REPLICAS):
+                replicas = slice(first, first + CACHED_REPLICAS)
+                self._chunks.append((replicas, self._part(replicas)))
+
+    def _look(self) -> None:
+        self.weights = self._views(self._state["weights"])
+        self.gradients = self._views(self._state["gradient"])
+        self._deciding = self._views(self._state["average"]) if self.rule.weight_averaging else self.weights
+
+    def _part(self, replicas: Any) -> "NumpyLearner":
+        """A learner of some replicas; for a slice its arrays are views of this one's."""
+        part = copy(self)
+        part._state = {name: array[replicas] for name, array in self._state.items()}
+        part._chunks = []
+        part._look()
+        return part
+
+    def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (..., B, N) of observations (..., B, N, F)."""
+        logits: NDArray[np.float32] = self._passes.forward(self._deciding, self._typed(observations))[0]
+        return logits
+
+    def learn(
+        self,
+        observations: NDArray[np.float32],
+        decisions: NDArray[np.float32],
+        replicas: NDArray[np.intp] | None = None,
+    ) -> Any:
+        """One step on observations (..., B, N, F) and decisions (..., B, N); returns the loss (...) before it.
+
+        With `replicas`, the places of some of them, only those learn, and the arrays hold only theirs.
+        """
+        if replicas is not None:
+            part = self._part(replicas)
+            loss = part.learn(observations, decisions)
+            for name, array in part._state.items():
+                self._state[name][replicas] = array
+            return loss
+        if self._chunks:
+            return np.concatenate([part.learn(observations[at], decisions[at]) for at, part in self._chunks])
+        loss = self.backward(observations, decisions)
+        self.update()
+        return loss
+
+    def backward(self, observations: NDArray[np.floating], decisions: NDArray[np.floating]) -> Any:
+        """Fill `gradients` for observations (..., B, N, F) and decisions (..., B, N); returns the loss (...)."""
+        logits, signals = self._passes.forward(self.weights, self._typed(observations))
+        count = logits.shape[-1] * logits.shape[-2]
+        output = sigmoid(logits)
+        if self.rule.loss == "cross_entropy":
+            softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
+            loss = (softplus - logits * decisions).mean((-1, -2))
+            error = (output - decisions) / count
+        else:
+            loss = ((output - decisions) ** 2).mean((-1, -2))
+            error = 2 * (output - decisions) * output * (1 - output) / count
+        self._passes.backward(self.weights, self.gradients, signals, error)
+        return float(loss) if loss.ndim == 0 else loss
+
+    def update(self) -> None:
+        """Move the weights against `gradients`: Adam (Kingma and Ba 2015, Algorithm 1) or gradient descent."""
+        rule, state = self.rule, self._state
+        weights, gradient, steps = state["weights"], state["gradient"], state["steps"]
+        first, second = state["first_moment"], state["second_moment"]
+        if rule.weight_decay:
+            gradient = gradient + rule.weight_decay * weights
+        steps += 1
+        if rule.optimizer == "gradient_descent":
+            weights -= state["rate"].astype(gradient.dtype) * gradient
+        elif rule.fresh_optimizer:  # Adam's first step: both moments are the gradient's own
+            weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
+        else:
+            beta1, beta2 = rule.betas
+            first *= beta1
+            first += (1 - beta1) * gradient
+            second *= beta2
+            second += (1 - beta2) * gradient * gradient
+            deviation = np.sqrt(second)
+            deviation *= (1 / np.sqrt(1 - beta2**steps)).astype(second.dtype)
+            deviation += ADAM_EPSILON
+            weights -= (state["rate"] / (1 - beta1**steps)).astype(first.dtype) * first / deviation
+        if rule.weight_averaging:
+            share = 1 - np.minimum(rule.weight_averaging, (1 + steps) / (10 + steps))
+            state["average"] += share.astype(weights.dtype) * (weights - state["average"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights by the names they have in the torch network, and optimiser state."""
+        kept = [name for name in self._state if name not in ("weights", "gradient", "rate")]
+        return {
+            "network": {name: weight.copy() for name, weight in self.weights.items()},
+            **{name: self._state[name].copy() for name in kept},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` of a learner with the same network returned."""
+        for name, weight in self.weights.items():
+            weight[...] = np.asarray(state["network"][name])
+        for name, array in self._state.items():
+            if name not in ("weights", "gradient", "rate"):
+                array[...] = np.asarray(state[name])
+
+    def _typed(self, observations: NDArray[np.floating]) -> NDArray[np.floating]:
+        return observations.astype(self._state["weights"].dtype, copy=False)
+
+    def _views(self, vector: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
+        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
+        parts = np.split(vector, ends[:-1], axis=-1)
+        return {
+            name: part.reshape(*vector.shape[:-1], *shape)
+            for (name, shape), part in zip(self._shapes.items(), parts, strict=True)
+        }

@@ -1,0 +1,1 @@
+"""Networks: from an observation to the logits of every user."""

@@ -1,0 +1,1 @@
+"""Runs: the loop, its record, many at once, comparisons, and the folder that keeps them."""

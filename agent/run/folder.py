@@ -1,0 +1,190 @@
+"""The folder of a run: metrics, checkpoint, summary; safe against being stopped at any moment."""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent import checkpoint
+from agent.run.loop import Frame
+from agent.run.replicas import MeanFrame, confidence_band
+
+CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
+REPLICAS = "replicas.csv"
+_SUMMARIZED = ("frames", "seed", "num_users", "replicas", "frames_per_second")
+
+
+class RunFolder:
+    """Files of one run.
+
+    A checkpoint is written only after the rows before it are on disk, and a run that goes on first cuts
+    `metrics.csv` back to the checkpoint's frame: so it writes the rows that an uninterrupted run writes.
+
+    Args:
+        path: the folder.
+        replicas: for a run of so many replicas: `metrics.csv` then holds their means, and `replicas.csv` the
+            normalised rate (the value, where no optimum is known) of each.
+    """
+
+    def __init__(self, path: str | Path, replicas: int | None = None) -> None:
+        self.path = Path(path)
+        row = Frame if replicas is None else MeanFrame
+        fixed = [name for name in row._fields if name != "metrics"]
+        self._headers: dict[str, Sequence[str]] = {METRICS: fixed}
+        if replicas is not None:
+            self._headers[REPLICAS] = [str(place) for place in range(replicas)]
+        self._fixed = len(fixed)
+        self._rows: dict[str, list[Sequence[Any]]] = {name: [] for name in self._headers}
+
+    def record(self, metrics: Sequence[str]) -> None:
+        """Write a column in `metrics.csv` for each of an environment's metrics, after the fixed ones.
+
+        Raises ValueError when one bears the name of another column or of an entry of the summary.
+        """
+        taken = [name for name in metrics if name in (*self._headers[METRICS], *_SUMMARIZED)]
+        if taken:
+            raise ValueError(f"frame_metrics must not name columns that there are already, got {', '.join(taken)}")
+        self._headers[METRICS] = [*self._headers[METRICS], *metrics]
+
+    def create(self, config: str) -> None:
+        """Make the folder for a new run of the configuration `config` (YAML text).
+
+        Raises:
+            ValueError: when the folder already holds anything, or is a file.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ValueError(f"output must be a new or empty folder, {self.path} belongs to another run")
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name, header in self._headers.items():
+            self._replace(name, ",".join(header) + "\n")
+        self._replace(CONFIG, config)
+
+    def read_config(self) -> str:
+        """The configuration that `create` was given; raises ValueError when the folder holds no run."""
+        path = self.path / CONFIG
+        if not path.is_file():
+            raise ValueError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
+        return path.read_text(encoding="utf-8")
+
+    def append(self, frame: Frame | MeanFrame) -> None:
+        """Keep a row until the next `flush`."""
+        self._rows[METRICS].append([*frame[: self._fixed], *frame.metrics.values()])
+
+    def append_each(self, rates: NDArray[np.float64]) -> None:
+        """Keep the rates (frames, R) of the replicas until the next `flush`."""
+        self._rows[REPLICAS].extend([f"{rate:.9g}" for rate in row] for row in rates.tolist())
+
+    def flush(self) -> None:
+        """Write the rows kept since the last flush, down to the disk."""
+        for name, rows in self._rows.items():
+            with (self.path / name).open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows(rows)
+                file.flush()
+                os.fsync(file.fileno())
+            rows.clear()
+
+    def write_config(self, config: str) -> None:
+        """Put another configuration in place, of the same run with more frames to go."""
+        self._replace(CONFIG, config)
+
+    def save(
+        self, frame: int, agent: Mapping[str, Any], environment: Mapping[str, Any] | None, identity: str
+    ) -> None:
+        """Flush, then write the checkpoint of a run that has done `frame` frames.
+
+        `identity` is what must not differ when the run goes on: the configuration without what may change.
+        """
+        self.flush()
+        content = {"frame": frame, "agent": agent, "environment": environment, "identity": identity}
+        checkpoint.write(self.path / CHECKPOINT, content)
+
+    def read_checkpoint(self, identity: str) -> dict[str, Any] | None:
+        """The last checkpoint, or None for a run that has none yet; changes nothing.
+
+        Raises:
+            ValueError: when the checkpoint is damaged, of another configuration, or holds no environment.
+        """
+        path = self.path / CHECKPOINT
+        if not path.exists():
+            return None
+        state = checkpoint.read(path)
+        if state.get("identity") != identity:
+            raise ValueError(f"{path} is the checkpoint of another configuration than {self.path / CONFIG}")
+        if state.get("environment") is None:
+            raise ValueError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
+        return state
+
+    def cut_metrics(self, frames: int) -> None:
+        """Leave the first `frames` rows of `metrics.csv` and the like.
+
+        Raises ValueError where there are fewer, or other columns than this run writes.
+        """
+        kept = {}
+        for name, header in self._headers.items():
+            table = self.path / name
+            lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
+            if len(lines) <= frames or not lines[frames].endswith("\n"):
+                raise ValueError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
+            if lines[0] != ",".join(header) + "\n":
+                raise ValueError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
+            kept[name] = "".join(lines[: frames + 1])
+        for name, text in kept.items():
+            self._replace(name, text)
+
+    def read_metrics(self) -> dict[str, NDArray[np.float64]]:
+        """The columns of `metrics.csv`, each (frames,), nan where empty."""
+        with (self.path / METRICS).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows[1:]])
+        table = table.reshape(-1, len(rows[0]))
+        return dict(zip(rows[0], table.T, strict=True))
+
+    def read_each(self) -> NDArray[np.float64] | None:
+        """The rates (frames, R) of the replicas; None for a run of one."""
+        if REPLICAS not in self._headers:
+            return None
+        return np.loadtxt(self.path / REPLICAS, delimiter=",", skiprows=1, ndmin=2)
+
+    def write_summary(self, **more: Any) -> dict[str, Any]:
+        """Write `summary.json`: means over the last 20% of the frames and `more`; returns its content."""
+        metrics = self.read_metrics()
+        frames = len(metrics["frame"])
+        tail = slice(frames - max(1, frames // 5) if frames else 0, frames)
+        seconds = float(metrics["decide_seconds"].sum())
+        each = self.read_each()
+        if each is not None:
+            means = each[tail].mean(0)
+            low, high = confidence_band(means)
+            more |= {"rate_of_each": means.tolist(), "rate_low": float(low), "rate_high": float(high)}
+        summary = {
+            "frames": frames,
+            **more,
+            "normalized_rate": _mean(metrics["normalized_rate"][tail]),
+            "value": _mean(metrics["value"][tail]),
+            "candidates": _mean(metrics["candidates"][tail]),
+            "loss": _mean(metrics["loss"][tail]),
+            "accuracy": _mean(metrics["accuracy"][tail]),
+            **{name: _mean(metrics[name][tail]) for name in self._headers[METRICS][self._fixed :]},
+            "frames_per_second": frames / seconds if seconds else None,
+        }
+        self._replace(SUMMARY, json.dumps(summary, indent=2) + "\n")
+        return summary
+
+    def _replace(self, name: str, text: str) -> None:
+        """Put a text file in its place in one step."""
+        temporary = self.path / (name + ".part")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path / name)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else None

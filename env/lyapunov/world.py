@@ -1,0 +1,381 @@
+"""The multi-slot MEC network of the LyDROO paper (Bi, Huang, Wang, Zhang, IEEE Trans. Wireless Comm. 2021).
+
+Each user keeps a queue of data that waits to be processed, and a virtual queue of the energy that it spent beyond
+its threshold. Lyapunov optimisation turns the long-term problem (serve as much weighted data as possible, with
+stable data queues and an average energy of at most the threshold) into one problem a frame: maximise the
+drift-plus-penalty objective (P3 of the paper)
+
+    sum_i (Q_i + V w_i) r_i - F Y_i e_i
+
+over the decision and its resource allocation, with Q the data queue (Mbit), Y the energy queue, r the data
+processed (Mbit) and e the energy spent (J) in this frame. A frame lasts one second.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from env.arrays import (
+    FloatArray,
+    binary,
+    last_dimension,
+    not_negative,
+    one_a_user,
+    positive,
+    positive_number,
+    whole_number,
+)
+from env.exhaustive import all_decisions
+from env.lyapunov.allocation import LARGEST_EXPONENT, Answers, TimeSplit, answers, split_time
+from env.processes.arrivals import Arrivals, ExponentialArrivals
+from env.processes.channel import Channel, PathLoss, Rician
+from env.processes.trace import RecordedTrace
+
+_MBIT = 1e6
+_ENERGY_WEIGHT = 10.0
+"""F: the published solver multiplies the energy queue by it."""
+_OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
+"""Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
+EXHAUSTIVE_USERS = 12
+"""Up to here `frame_optimum` tries all 2^N decisions."""
+
+
+class Allocation(NamedTuple):
+    """What each user does in a frame, and what the frame is then worth."""
+
+    objective: FloatArray
+    """(...) the frame's objective, in the units of Mbit times Mbit."""
+    rate: FloatArray
+    """(..., N) data processed in the frame, Mbit."""
+    energy: FloatArray
+    """(..., N) energy spent, J."""
+    transmit_time: FloatArray
+    """(..., N) fraction of the frame in which each user transmits; 0 for local users."""
+
+
+class LyapunovMEC:
+    """An environment with memory: N users, each with a data queue and a virtual energy queue.
+
+    Its value, the frame's objective with the best allocation, is 0 or more, since doing nothing is allowed; the
+    best value is 0 only where no user has data. Queues start empty, with the first arrivals in the data queues.
+
+    Args:
+        num_users: N; by default the channel's number where it fixes one, else 10.
+        channel: a `Channel`, or the path of a recorded trace; by default the published one, `Rician` with 0.3 of
+            the power in the line of sight, users at 120 to 255 m evenly spaced, path loss exponent 3.
+        arrivals: an `Arrivals`; by default `ExponentialArrivals()`, 3 Mbit a frame.
+        weights: w_i of each user's rate; by default 1.5 for even and 1 for odd users, as published.
+        observation: what `observe` shows of a gain h, a data queue Q and an energy queue Y: 'log_gain',
+            ``(ln(1e11 h), ln(1 + Q / 10), ln(1 + Y / 10))``, of order one however long the queues, or 'gain',
+            ``(1e10 h, Q / 1e4, Y / 1e4)`` as published.
+        rate_weight: V, the weight of this frame's rate against the queues.
+        energy_threshold: average energy a frame, J, that the energy queues keep each user to.
+        energy_queue_factor: nu, growth of the energy queue for each J above the threshold.
+        bandwidth: W, Hz.
+        overhead: v_u, bits sent for each bit of data.
+        noise_density: N0, W/Hz; the default is -174 dBm/Hz.
+        transmit_power: P_max, W.
+        cpu_frequency: f_max, Hz.
+        cycles_per_bit: phi, CPU cycles.
+        energy_coefficient: k of the CPU's energy, k f^3 a second.
+        seed: of the channel and the arrivals.
+
+    Attributes:
+        gains, data_queue (Mbit), energy_queue: (N,), of this frame. rate (Mbit), energy (J): (N,), of the last.
+        rate_scale: W / (v_u ln 2), Mbit/s; noise_power: W N0, W; cycles_per_mbit: of phi; and the settings
+        transmit_power, cpu_frequency, energy_coefficient and energy_threshold.
+
+    Raises:
+        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+    """
+
+    decisions_matter_later = True
+    """Queues remember: other decisions, other frames."""
+    metric_labels: ClassVar[dict[str, str]] = {
+        "value": "Objective of the frame",
+        "data_queue": "Data queue (Mbit)",
+        "energy_queue": "Energy queue",
+        "rate": "Data processed\na frame (Mbit)",
+        "weighted_rate": "Weighted data processed\na frame (Mbit)",
+        "energy": "Energy a frame (J)",
+    }
+
+    def __init__(
+        self,
+        num_users: int | None = None,
+        *,
+        channel: Channel | str | None = None,
+        arrivals: Arrivals | None = None,
+        weights: Sequence[float] | None = None,
+        observation: Literal["log_gain", "gain"] = "log_gain",
+        rate_weight: float = 20.0,
+        energy_threshold: float = 0.08,
+        energy_queue_factor: float = 1000.0,
+        bandwidth: float = 2e6,
+        overhead: float = 1.1,
+        noise_density: float = 10**-20.4,
+        transmit_power: float = 0.1,
+        cpu_frequency: float = 300e6,
+        cycles_per_bit: float = 100.0,
+        energy_coefficient: float = 1e-26,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(channel, str | Path):
+            channel = RecordedTrace(channel)
+        if not isinstance(channel, Channel | None):
+            raise ValueError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        if num_users is None:
+            num_users = (None if channel is None else channel.num_users) or 10
+        self.num_users = whole_number("num_users", num_users)
+        self.channel = _published_channel(self.num_users) if channel is None else deepcopy(channel)
+        if not isinstance(arrivals, Arrivals | None):
+            raise ValueError(f"arrivals must be an Arrivals, got {arrivals!r}")
+        self.arrivals = ExponentialArrivals() if arrivals is None else deepcopy(arrivals)
+        if weights is None:
+            weights = np.where(np.arange(num_users) % 2, 1.0, 1.5)  # type: ignore[assignment]
+        self.weights = positive("weights", weights)  # type: ignore[arg-type]
+        one_a_user("weights", self.weights, self.num_users)
+        if observation not in _OBSERVED:
+            raise ValueError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
+        self._observes_log = observation == "log_gain"
+        self._observed_scales = _OBSERVED[observation]
+
+        self._rate_value = positive_number("rate_weight", rate_weight) * self.weights
+        self.energy_threshold = positive_number("energy_threshold", energy_threshold)
+        self._queue_factor = positive_number("energy_queue_factor", energy_queue_factor)
+        rate_scale = positive_number("bandwidth", bandwidth) / positive_number("overhead", overhead) / np.log(2)
+        self.rate_scale = rate_scale / _MBIT
+        self.noise_power = bandwidth * positive_number("noise_density", noise_density)
+        self.transmit_power = positive_number("transmit_power", transmit_power)
+        self.cpu_frequency = positive_number("cpu_frequency", cpu_frequency)
+        self.cycles_per_mbit = _MBIT * positive_number("cycles_per_bit", cycles_per_bit)
+        self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
+        self._evaluated: tuple[FloatArray, TimeSplit] | None = None
+        self._seed = whole_number("seed", seed, 0)
+        self.reset()
+
+    def reset(self, seed: int | None = None) -> FloatArray:
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 3)."""
+        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
+        self._rng = np.random.default_rng(self._seed)
+        self.frame = 0
+        nothing = np.zeros(self.num_users)
+        self.rate, self.energy = nothing, nothing.copy()
+        self.channel.reset(self.num_users, self._rng)
+        self._receive(self.channel.sample(self._rng), self._arrive(nothing), nothing.copy())
+        return self.observe()
+
+    def observe(self) -> FloatArray:
+        """What the agent sees of this frame, (N, 3): each user's gain, data queue and energy queue, scaled."""
+        gain, data, energy = self._observed_scales
+        seen = np.empty((self.num_users, 3))
+        seen[:, 0] = gain * self.gains
+        seen[:, 1] = data * self.data_queue
+        seen[:, 2] = energy * self.energy_queue
+        if self._observes_log:
+            seen[:, 0] = np.log(seen[:, 0])
+            seen[:, 1:] = np.log1p(seen[:, 1:])
+        return seen
+
+    def evaluate(self, decisions: ArrayLike) -> FloatArray:
+        """Objectives of decisions (K, N) in this frame, (K,), each with its best allocation.
+
+        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        """
+        decisions = binary("decisions", decisions)
+        last_dimension("decisions", decisions, self.num_users)
+        split = split_time(self._problem.answers, decisions)
+        self._evaluated = decisions.copy(), split
+        return self._problem.objective(decisions, split)
+
+    def step(self, decision: ArrayLike) -> None:
+        """Carry out a decision (N,) and move to the next frame: serve the queues, then let data arrive.
+
+        ``Q' = max(Q - r, 0) + A`` and ``Y' = max(Y + nu (e - threshold), 0)`` (LyDROO, section III).
+        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
+        """
+        decision = binary("decision", decision)
+        one_a_user("decision", decision, self.num_users)
+        self.serve(*self._problem.service(decision, self._split_of(decision)))
+
+    def serve(self, rate: FloatArray, energy: FloatArray) -> None:
+        """Process `rate` (N,), Mbit, for `energy` (N,), J, and move to the next frame; nothing is checked.
+
+        The end of `step`, for those who allocate by another rule.
+        """
+        self.rate, self.energy = np.array(rate), np.array(energy)
+        data_left = np.maximum(self.data_queue - rate, 0)
+        excess = self._queue_factor * (energy - self.energy_threshold)
+        gains = self.channel.sample(self._rng)
+        self._receive(gains, self._arrive(data_left), np.maximum(self.energy_queue + excess, 0))
+        self.frame += 1
+
+    def allocate(
+        self, gains: ArrayLike, decisions: ArrayLike, data_queue: ArrayLike, energy_queue: ArrayLike
+    ) -> Allocation:
+        """Optimal allocation for given decisions (problem P4), for any leading batch dimensions.
+
+        Args:
+            gains: (..., N), positive power ratios.
+            decisions: (..., N), 0 local or 1 offload.
+            data_queue: (..., N), Mbit, 0 or more.
+            energy_queue: (..., N), 0 or more; all four broadcast against each other.
+
+        Raises:
+            ValueError: for a shape that does not fit, gains that are not positive and finite or too large to
+                compute with, queues that are negative or not finite, or decisions that are not 0 or 1.
+        """
+        gains = positive("gains", gains)
+        decisions = binary("decisions", decisions)
+        data_queue = not_negative("data_queue", data_queue)
+        energy_queue = not_negative("energy_queue", energy_queue)
+        arrays = {"gains": gains, "decisions": decisions, "data_queue": data_queue, "energy_queue": energy_queue}
+        for name, array in arrays.items():
+            last_dimension(name, array, self.num_users)
+        try:
+            np.broadcast_shapes(*(array.shape for array in arrays.values()))
+        except ValueError as error:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+            raise ValueError(f"leading dimensions must broadcast, got {shapes}") from error
+        problem = self._fold(gains, data_queue, energy_queue)
+        split = split_time(problem.answers, decisions)
+        rate, energy = problem.service(decisions, split)
+        return Allocation(problem.objective(decisions, split), rate, energy, split.transmit_time)
+
+    def frame_optimum(self) -> float | None:
+        """The largest objective of any decision in this frame, found by trying all; None above 12 users."""
+        if self.num_users > EXHAUSTIVE_USERS:
+            return None
+        return float(self.evaluate(all_decisions(self.num_users)).max())
+
+    def frame_metrics(self) -> dict[str, float]:
+        """Means over the users: the queues at this frame's start, and what the last frame did (0 before one).
+
+        `data_queue` and `rate` in Mbit, `energy` in J, `energy_queue` in the units of the recorded data.
+        """
+        return {
+            "data_queue": float(self.data_queue.mean()),
+            "energy_queue": float(self.energy_queue.mean()),
+            "rate": float(self.rate.mean()),
+            "weighted_rate": float((self.weights * self.rate).mean()),
+            "energy": float(self.energy.mean()),
+        }
+
+    @property
+    def metric_limits(self) -> dict[str, float]:
+        """What a metric should not exceed on average."""
+        return {"energy": self.energy_threshold}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to continue from this frame: arrays, numbers and strings."""
+        return {
+            "frame": self.frame,
+            "gains": self.gains.copy(),
+            "data_queue": self.data_queue.copy(),
+            "energy_queue": self.energy_queue.copy(),
+            "rate": self.rate.copy(),
+            "energy": self.energy.copy(),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "channel": self.channel.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned; raises ValueError when it is of another number of users."""
+        gains = positive("gains", np.asarray(state["gains"]))
+        queues = [not_negative(name, np.asarray(state[name])) for name in ("data_queue", "energy_queue")]
+        for name, array in zip(("gains", "data_queue", "energy_queue"), (gains, *queues), strict=True):
+            one_a_user(name, array, self.num_users)
+        self.frame = int(state["frame"])
+        self.rate, self.energy = np.array(state["rate"]), np.array(state["energy"])
+        self._rng.bit_generator.state = json.loads(state["rng"])
+        self.channel.load_state_dict(state["channel"])
+        self._receive(gains, *queues)
+
+    def _split_of(self, decision: FloatArray) -> TimeSplit:
+        """Of a decision (N,): the known one where it was among those last evaluated, as an agent's choice is."""
+        if self._evaluated is not None:
+            decisions, split = self._evaluated
+            same = (decisions == decision).all(-1)
+            if same.any():
+                return TimeSplit(split.transmit_time[same][0], split.exponent[same][0])
+        return split_time(self._problem.answers, decision)
+
+    def _arrive(self, data_queue: FloatArray) -> FloatArray:
+        return data_queue + self.arrivals.sample(self.num_users, self._rng)
+
+    def _receive(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> None:
+        self.gains, self.data_queue, self.energy_queue = np.array(gains), data_queue, energy_queue
+        for array in (self.gains, data_queue, energy_queue):
+            array.setflags(write=False)  # evaluate and observe must not come to differ
+        self._problem = self._fold(self.gains, data_queue, energy_queue)
+        self._evaluated = None
+
+    def _fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "_Problem":
+        """The frames (..., N) with their physics folded in, ready for any decisions."""
+        value = data_queue + self._rate_value  # a_i, of a Mbit
+        energy_price = _ENERGY_WEIGHT * energy_queue  # of a J
+        noise = self.noise_power / gains  # W, at the user
+        largest_exponent = np.log1p(self.transmit_power / noise)
+        if not (largest_exponent.max(initial=0) <= LARGEST_EXPONENT and largest_exponent.min(initial=1) > 0):
+            raise ValueError(
+                f"gains must give signal-to-noise ratios up to 5e21, got gains from {gains.min()} to {gains.max()}"
+            )
+
+        # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
+        steepness = 3 * self.cycles_per_mbit * self.energy_coefficient * energy_price
+        cheapest = np.sqrt(value / np.maximum(steepness, 1e-200))
+        frequency = np.minimum(np.minimum(cheapest, self.cycles_per_mbit * data_queue), self.cpu_frequency)
+        local_rate = frequency / self.cycles_per_mbit
+        local_energy = self.energy_coefficient * frequency**3
+        data_value, power_cost = value * self.rate_scale, energy_price * noise
+        return _Problem(
+            local_rate,
+            local_energy,
+            value * local_rate - energy_price * local_energy,
+            data_value,
+            power_cost,
+            noise,
+            self.rate_scale,
+            answers(data_value, power_cost, data_queue / self.rate_scale, largest_exponent),
+        )
+
+
+class _Problem(NamedTuple):
+    """Frames (..., N) in the symbols of `env.lyapunov.allocation`."""
+
+    local_rate: FloatArray
+    """Mbit."""
+    local_energy: FloatArray
+    """J."""
+    local_objective: FloatArray
+    value: FloatArray
+    """A."""
+    cost: FloatArray
+    """C."""
+    noise: FloatArray
+    """c, W."""
+    rate_scale: float
+    """Mbit a frame at exponent 1."""
+    answers: Answers
+
+    def objective(self, decisions: FloatArray, split: TimeSplit) -> FloatArray:
+        """(...) of decisions (..., N)."""
+        time, x = split
+        offloaded = (self.value * x - self.cost * np.expm1(x)) * time
+        return np.where(decisions > 0, offloaded, self.local_objective).sum(-1)
+
+    def service(self, decisions: FloatArray, split: TimeSplit) -> tuple[FloatArray, FloatArray]:
+        """Data processed, Mbit, and energy spent, J, by each user, (..., N)."""
+        time, x = split
+        offload = decisions > 0
+        rate = np.where(offload, self.rate_scale * x * time, self.local_rate)
+        return rate, np.where(offload, self.noise * np.expm1(x) * time, self.local_energy)
+
+
+def _published_channel(num_users: int) -> Channel:
+    return Rician(PathLoss(np.linspace(120, 255, num_users).tolist(), exponent=3.0), line_of_sight=0.3)

@@ -1,0 +1,226 @@
+"""The multi-task problem of the DDLO paper (Huang, Feng, Feng, Huang and Qian, Mobile Networks and Appl. 2018).
+
+N users have M tasks each; every task is computed on the user's device (0) or on the server (1). A frame's cost
+adds up, over the users, the energy of all tasks and p times the longer of two delays: of computing the local tasks
+one after the other, and of sending and computing the offloaded ones. Energies in J, delays in s, sizes in MB.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from env.arrays import FloatArray, binary, last_dimension, one_a_user, positive, positive_number, whole_number
+from env.exhaustive import all_decisions
+from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
+
+_BITS = 8 * 2**20
+"""In a MB."""
+_MOST_TASKS = 16
+"""A user may have for `optimum` to try all of its 2^M decisions."""
+
+
+class TaskOptimum(NamedTuple):
+    """The decision of least cost."""
+
+    decision: FloatArray
+    """(..., N, M), 0 or 1."""
+    cost: FloatArray
+    """(...)."""
+
+
+class MultiTaskMEC:
+    """An environment of N users with M tasks each, whose cost is to be minimised.
+
+    An agent decides for every task, so the environment's `num_users` is N M: row ``i M + j`` of an observation,
+    and entry ``i M + j`` of a decision, is task j of user i. Values are negated costs, so that larger is better;
+    the ratio that stays below 1 is then ``optimum / value``, the least cost over the cost (`value_is_cost`).
+
+    Args:
+        num_devices: N, users.
+        num_tasks: M, tasks a user.
+        task_sizes: a `TaskSizes`, or the path of a recorded file; by default `UniformTaskSizes()`, 10 to 30 MB.
+        bandwidth_shares: of each user, positive, 1 in sum or less; equal ones by default.
+        bandwidth: of all users together, MB/s.
+        delay_weight: p, J/s.
+        local_energy: J a bit computed on the device.
+        transmit_energy: J a bit sent.
+        server_energy: J a bit computed on the server.
+        local_delay: s a bit computed on the device.
+        server_cycles: CPU cycles a bit on the server.
+        server_frequency: of the server's CPU, Hz.
+        typical_size: s0, MB; an observation is ``2 (size / s0 - 1)``, between -1 and 1 for the default sizes.
+        seed: of the task sizes.
+
+    Attributes:
+        num_users: N M. sizes: (N, M), MB, of this frame's tasks.
+
+    Raises:
+        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing file.
+    """
+
+    value_is_cost = True
+    """Values and optima are negated costs."""
+
+    def __init__(
+        self,
+        num_devices: int = 3,
+        num_tasks: int = 3,
+        *,
+        task_sizes: TaskSizes | str | None = None,
+        bandwidth_shares: Sequence[float] | None = None,
+        bandwidth: float = 12.5,
+        delay_weight: float = 1.0,
+        local_energy: float = 3.25e-7,
+        transmit_energy: float = 1.42e-7,
+        server_energy: float = 1.5e-7,
+        local_delay: float = 4.75e-7,
+        server_cycles: float = 1900.0,
+        server_frequency: float = 10e9,
+        typical_size: float = 20.0,
+        seed: int = 0,
+    ) -> None:
+        self.num_devices = whole_number("num_devices", num_devices)
+        self.num_tasks = whole_number("num_tasks", num_tasks)
+        self.num_users = self.num_devices * self.num_tasks
+        if isinstance(task_sizes, str | Path):
+            task_sizes = RecordedTaskSizes(task_sizes)
+        if not isinstance(task_sizes, TaskSizes | None):
+            raise ValueError(f"task_sizes must be a TaskSizes or the path of a recorded file, got {task_sizes!r}")
+        self.task_sizes = UniformTaskSizes() if task_sizes is None else deepcopy(task_sizes)
+        if bandwidth_shares is None:
+            bandwidth_shares = [1 / self.num_devices] * self.num_devices
+        shares = positive("bandwidth_shares", bandwidth_shares)
+        one_a_user("bandwidth_shares", shares, self.num_devices)
+        if shares.sum() > 1 + 1e-9:
+            raise ValueError(f"bandwidth_shares must be 1 in sum or less, got {shares.sum()}")
+        self.bandwidth_shares = shares
+
+        transmit_energy = positive_number("transmit_energy", transmit_energy)
+        remote_energy = transmit_energy + positive_number("server_energy", server_energy)
+        server_delay = positive_number("server_cycles", server_cycles)
+        server_delay /= positive_number("server_frequency", server_frequency)
+        delay_weight = positive_number("delay_weight", delay_weight)
+        # Costs of a MB in energy, and in weighted delay; the last differs from user to user, (N,).
+        self._local_energy = _BITS * positive_number("local_energy", local_energy)
+        self._remote_energy = _BITS * remote_energy
+        self._local_delay = delay_weight * _BITS * positive_number("local_delay", local_delay)
+        sending = 1 / (positive_number("bandwidth", bandwidth) * shares)
+        self._remote_delay = delay_weight * (sending + _BITS * server_delay)
+        self._typical_size = positive_number("typical_size", typical_size)
+        self._seed = whole_number("seed", seed, 0)
+        self.reset()
+
+    def reset(self, seed: int | None = None) -> FloatArray:
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N M, 1)."""
+        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
+        self._rng = np.random.default_rng(self._seed)
+        self.frame = 0
+        self.task_sizes.reset(self.num_devices, self.num_tasks)
+        self._receive(self._sample())
+        return self.observe()
+
+    def observe(self) -> FloatArray:
+        """What the agent sees of this frame, (N M, 1): each task's scaled size."""
+        return 2 * (self.sizes.reshape(-1, 1) / self._typical_size - 1)
+
+    def evaluate(self, decisions: ArrayLike) -> FloatArray:
+        """Negated costs of decisions (K, N M) in this frame, (K,).
+
+        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        """
+        decisions = binary("decisions", decisions)
+        last_dimension("decisions", decisions, self.num_users)
+        return -self._cost(self.sizes, decisions.reshape(*decisions.shape[:-1], *self.sizes.shape))
+
+    def step(self, decision: ArrayLike) -> None:
+        """Carry out a decision (N M,) and move to the next frame.
+
+        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
+        """
+        one_a_user("decision", binary("decision", decision), self.num_users)
+        self._receive(self._sample())
+        self.frame += 1
+
+    def cost(self, task_sizes: ArrayLike, decisions: ArrayLike) -> FloatArray:
+        """Cost (...) of decisions (..., N, M) for tasks of `task_sizes` (..., N, M), MB.
+
+        Raises ValueError for a shape that does not fit, sizes that are not positive and finite, or decisions that
+        are not 0 or 1.
+        """
+        sizes, decisions = positive("task_sizes", task_sizes), binary("decisions", decisions)
+        self._check_tasks("task_sizes", sizes)
+        self._check_tasks("decisions", decisions)
+        try:
+            np.broadcast_shapes(sizes.shape, decisions.shape)
+        except ValueError as error:
+            raise ValueError(
+                f"task_sizes {sizes.shape} and decisions {decisions.shape} must have leading dimensions that "
+                "broadcast"
+            ) from error
+        return self._cost(sizes, decisions)
+
+    def optimum(self, task_sizes: ArrayLike) -> TaskOptimum:
+        """The decision of least cost for tasks of `task_sizes` (..., N, M), MB, exact for any number of users.
+
+        Given the bandwidth shares no user's cost depends on another's decision, so each user's 2^M decisions are
+        tried on their own. Raises ValueError for sizes as `cost` does, and for more than 16 tasks a user.
+        """
+        sizes = positive("task_sizes", task_sizes)
+        self._check_tasks("task_sizes", sizes)
+        if self.num_tasks > _MOST_TASKS:
+            raise ValueError(f"num_tasks must be at most {_MOST_TASKS} for the optimum, got {self.num_tasks}")
+        choices = all_decisions(self.num_tasks)
+        costs = self._user_costs(sizes @ (1 - choices).T, sizes @ choices.T, self._remote_delay[:, None])
+        best = costs.argmin(-1)
+        return TaskOptimum(choices[best], np.take_along_axis(costs, best[..., None], -1)[..., 0].sum(-1))
+
+    def frame_optimum(self) -> float | None:
+        """The negated least cost of this frame; None for more than 16 tasks a user."""
+        return None if self.num_tasks > _MOST_TASKS else -float(self.optimum(self.sizes).cost)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to continue from this frame: arrays, numbers and strings."""
+        return {
+            "frame": self.frame,
+            "sizes": self.sizes.copy(),
+            "rng": json.dumps(self._rng.bit_generator.state),
+            "task_sizes": self.task_sizes.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned; raises ValueError when it is of another number of tasks."""
+        sizes = positive("sizes", np.asarray(state["sizes"]))
+        if sizes.shape != (self.num_devices, self.num_tasks):
+            raise ValueError(f"sizes must have shape {(self.num_devices, self.num_tasks)}, got {sizes.shape}")
+        self.frame = int(state["frame"])
+        self._rng.bit_generator.state = json.loads(state["rng"])
+        self.task_sizes.load_state_dict(state["task_sizes"])
+        self._receive(sizes)
+
+    def _sample(self) -> FloatArray:
+        return self.task_sizes.sample(self.num_devices, self.num_tasks, self._rng)
+
+    def _receive(self, sizes: FloatArray) -> None:
+        self.sizes = np.array(sizes)
+        self.sizes.setflags(write=False)  # evaluate and observe must not come to differ
+
+    def _cost(self, sizes: FloatArray, decisions: FloatArray) -> FloatArray:
+        remote = (decisions * sizes).sum(-1)
+        return self._user_costs(((1 - decisions) * sizes).sum(-1), remote, self._remote_delay).sum(-1)
+
+    def _user_costs(self, local: FloatArray, remote: FloatArray, remote_delay: FloatArray) -> FloatArray:
+        """Of users with so many MB computed locally and remotely; all of one shape, but for the delay (N,)."""
+        energy = self._local_energy * local + self._remote_energy * remote
+        return energy + np.maximum(self._local_delay * local, remote_delay * remote)
+
+    def _check_tasks(self, name: str, array: FloatArray) -> None:
+        if array.shape[-2:] != (self.num_devices, self.num_tasks):
+            raise ValueError(
+                f"{name} must have shape (..., {self.num_devices}, {self.num_tasks}), one entry a task, "
+                f"got {array.shape}"
+            )

@@ -1,0 +1,1 @@
+"""Random processes: what is drawn anew in every frame, one module a kind."""

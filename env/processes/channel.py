@@ -1,0 +1,201 @@
+"""Channel models: the gain of each user's link to the access point, frame after frame.
+
+A channel is an average gain (path loss over the distance) times fading of unit mean power.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from env.arrays import FloatArray, last_dimension, positive, positive_number
+
+SPEED_OF_LIGHT = 3e8
+"""m/s, rounded as in the papers."""
+
+
+class PathLoss:
+    """Average gain over distance: ``A_d (c / (4 pi f_c d))^(d_e)`` (DROO, section VI).
+
+    Args:
+        distances: metres from the access point, one a user; by default 2.5 + 0.3 i for user i = 0, 1, ...
+        antenna_gain: A_d. 3.0 matches the published data sets, 4.11 is what the paper prints.
+        carrier_frequency: f_c, Hz.
+        exponent: d_e.
+
+    Raises:
+        ValueError: when a setting is not positive and finite.
+    """
+
+    def __init__(
+        self,
+        distances: Sequence[float] | None = None,
+        antenna_gain: float = 3.0,
+        carrier_frequency: float = 915e6,
+        exponent: float = 2.8,
+    ) -> None:
+        self.distances = None if distances is None else positive("distances", distances)
+        if self.distances is not None and (self.distances.ndim != 1 or not self.distances.size):
+            raise ValueError(f"distances must have shape (N,), got {self.distances.shape}")
+        self.antenna_gain = positive_number("antenna_gain", antenna_gain)
+        self.carrier_frequency = positive_number("carrier_frequency", carrier_frequency)
+        self.exponent = positive_number("exponent", exponent)
+
+    def average_gain(self, num_users: int) -> FloatArray:
+        """Average gains, (num_users,). Raises ValueError when `distances` are of another number."""
+        distances = self.distances
+        if distances is None:
+            distances = np.asarray(2.5 + 0.3 * np.arange(num_users))
+        last_dimension("distances", distances, num_users)
+        wave = SPEED_OF_LIGHT / (4 * np.pi * self.carrier_frequency * distances)
+        return positive("average gains", self.antenna_gain * wave**self.exponent)
+
+
+class Channel(ABC):
+    """What an environment asks of a channel; subclass it for a model of your own."""
+
+    @property
+    def num_users(self) -> int | None:
+        """The number of users where the channel fixes it, else None."""
+        return None
+
+    @abstractmethod
+    def reset(self, num_users: int, rng: np.random.Generator) -> None:
+        """Start over with `num_users` users; raises ValueError when the channel is made for another number."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator) -> FloatArray:
+        """Gains of the next frame, (num_users,), power ratios."""
+
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        """Gains of the next `frames` frames, (frames, num_users): the numbers that `sample` gives one by one."""
+        return np.stack([self.sample(rng) for _ in range(frames)])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to continue after this frame; arrays and plain values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (most channels have no state)
+        """Continue from what `state_dict` returned, after a `reset`."""
+
+
+class _Fading(Channel):
+    """Path loss times fading; a subclass supplies `fading`."""
+
+    def __init__(self, path_loss: PathLoss | None = None) -> None:
+        self.path_loss = PathLoss() if path_loss is None else path_loss
+
+    @property
+    def num_users(self) -> int | None:
+        distances = self.path_loss.distances
+        return None if distances is None else distances.size
+
+    def reset(self, num_users: int, rng: np.random.Generator) -> None:
+        self.average_gain = self.path_loss.average_gain(num_users)
+
+    def sample(self, rng: np.random.Generator) -> FloatArray:
+        return self.sample_frames(1, rng)[0]
+
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        return self.average_gain * self.fading((frames, self.average_gain.size), rng)
+
+    @abstractmethod
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        """Fading power of unit mean in the next frames, `shape` (frames, num_users)."""
+
+
+class Rayleigh(_Fading):
+    """Rayleigh block fading: unit-mean exponential power, independent from frame to frame (DROO, section VI).
+
+    Args:
+        path_loss: average gains; the published ones by default.
+    """
+
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        return rng.exponential(size=shape)
+
+
+class Rician(_Fading):
+    """Rician block fading, ``|sqrt(p) + sqrt(1 - p) g|^2`` with g complex normal of unit power.
+
+    Args:
+        path_loss: average gains; the published ones by default.
+        line_of_sight: p, the share of the mean power in the line of sight (0.3 in the LyDROO paper).
+
+    Raises:
+        ValueError: when `line_of_sight` is outside [0, 1].
+    """
+
+    def __init__(self, path_loss: PathLoss | None = None, line_of_sight: float = 0.3) -> None:
+        super().__init__(path_loss)
+        if not (np.isreal(line_of_sight) and np.ndim(line_of_sight) == 0 and 0 <= line_of_sight <= 1):
+            raise ValueError(f"line_of_sight must be between 0 and 1, got {line_of_sight}")
+        self.line_of_sight = line_of_sight
+
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        scattered = np.sqrt(1 - self.line_of_sight) * complex_normal(shape, rng)
+        return np.asarray(np.abs(np.sqrt(self.line_of_sight) + scattered) ** 2)
+
+
+class GaussMarkov(_Fading):
+    """Rayleigh fading with memory: ``g' = rho g + sqrt(1 - rho^2) w``, power ``|g|^2``, w complex normal.
+
+    First-order Gauss-Markov model with the Jakes correlation ``rho = J0(2 pi f_d T)`` between frames
+    (Clarke 1968; Jakes 1974). Each frame by itself is distributed as in `Rayleigh`.
+
+    Args:
+        path_loss: average gains; the published ones by default.
+        doppler_frequency: f_d, Hz; speed over wavelength.
+        frame_length: T, seconds.
+
+    Raises:
+        ValueError: when `doppler_frequency` is negative or `frame_length` not positive.
+    """
+
+    def __init__(
+        self,
+        path_loss: PathLoss | None = None,
+        doppler_frequency: float = 1.0,
+        frame_length: float = 0.1,
+    ) -> None:
+        super().__init__(path_loss)
+        if not (np.isfinite(doppler_frequency) and doppler_frequency >= 0):
+            raise ValueError(f"doppler_frequency must be 0 Hz or more, got {doppler_frequency}")
+        positive_number("frame_length", frame_length)
+        self.correlation = _bessel_j0(2 * np.pi * doppler_frequency * frame_length)
+
+    def reset(self, num_users: int, rng: np.random.Generator) -> None:
+        super().reset(num_users, rng)
+        self._amplitude = complex_normal((1, num_users), rng)[0]
+
+    def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        power = np.empty(shape)
+        for frame, news in enumerate(complex_normal(shape, rng)):
+            power[frame] = np.abs(self._amplitude) ** 2
+            self._amplitude = self.correlation * self._amplitude + np.sqrt(1 - self.correlation**2) * news
+        return power
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"amplitude": self._amplitude.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._amplitude = np.array(state["amplitude"])
+
+
+def complex_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Circular complex normal numbers of unit power, `shape` (frames, num_users), drawn frame after frame."""
+    parts = rng.normal(scale=np.sqrt(0.5), size=(shape[0], 2, shape[1]))
+    return np.asarray(parts[:, 0] + 1j * parts[:, 1])
+
+
+def _bessel_j0(x: float) -> float:
+    """Bessel function of order 0: the mean of cos(x sin(theta)) over a circle (Abramowitz and Stegun 9.1.18).
+
+    The mean over equally spaced angles converges faster than any power of their number; the core has no SciPy.
+    """
+    if x > 1e4:  # the first term of the asymptotic series (9.2.1), here within 1e-7 of 0's scale
+        return float(np.sqrt(2 / (np.pi * x)) * np.cos(x - np.pi / 4))
+    count = 64 + 2 * int(x)
+    angles = 2 * np.pi * np.arange(count) / count
+    return float(np.cos(x * np.sin(angles)).mean())

@@ -1,0 +1,193 @@
+"""The optimum of the wireless powered problem over all 2^N decisions, with a certificate, for any N.
+
+In the symbols of `allocation` (L_i a user's local rate at a = 1, H_i its signal-to-noise ratio, W_i its rate
+slope), relax the time budget with a price v. At a fixed charging time a the users then decouple, each takes the
+better of L_i a^(1/3) and O_i(v) a, with O_i(v) = max over y of (H_i / y) (W_i ln(1 + y) - v), and
+
+    G(v) = max over a of  v (1 - a) + sum_i max(L_i a^(1/3), O_i(v) a)
+
+bounds every decision, for any v > 0. The users that offload at a given a are those of the largest O_i / L_i, so G
+is the largest of N + 1 concave functions of a, one for each prefix of that order, with closed-form maxima. G is
+convex; its minimum over v is the bound. Where it leaves a gap, the two decisions that are optimal just left and
+just right of the minimum differ in some users, and fixing one of them, local or offloading, gives two problems of
+the same form (H_i = 0 or L_i = 0): a branch and bound, whose open nodes are solved together as rows of one array.
+"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from env.arrays import FloatArray
+from env.lambert_w import log_snr
+from env.wireless_powered.allocation import split_time
+
+MAX_CUTS = 60
+"""Steps to the minimum of G; each gives a valid bound, so running out of them costs tightness only."""
+
+
+class Optimum(NamedTuple):
+    """The best decision found and how good any decision could be."""
+
+    decision: FloatArray
+    """(..., N), 0 or 1."""
+    rate: FloatArray
+    """(...), bit/s, of `decision`."""
+    upper_bound: FloatArray
+    """(...), bit/s: no decision has a higher rate."""
+
+
+class _Relaxation(NamedTuple):
+    """Of M problems: `bound` (M,) and the decisions (M, N) that are optimal left and right of its price (M,)."""
+
+    bound: FloatArray
+    price: FloatArray
+    left: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+
+
+def certified_optimum(
+    local: FloatArray, snr: FloatArray, slope: FloatArray, tolerance: float, time_limit: float | None = None
+) -> Optimum:
+    """Solve M frames of N users by branch and bound.
+
+    Args:
+        local: L, (M, N), bit/s. snr: H, (M, N). slope: W, (M, N), bit/s.
+        tolerance: a frame is done when its bound is within this share of its rate.
+        time_limit: seconds after which open nodes are left open; the bound then says what gap is left.
+
+    The bound is computed in floating point and raised by a relative slack of (8 N + 64) roundings, more than its
+    sums of N + 1 positive terms can lose; an inexact y or a only lowers G by the square of its error (1e-9).
+    """
+    frames, num_users = local.shape
+    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+    slack = 1 + (8 * num_users + 64) * np.finfo(np.float64).eps
+    decision = np.zeros((frames, num_users))
+    rate = np.full(frames, -np.inf)
+    upper_bound = np.full(frames, -np.inf)
+    frame = np.arange(frames)  # of each open node
+    node_local, node_snr = local, snr
+    parent_bound = np.full(frames, np.inf)
+    while frame.size:
+        relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance)
+        bound = np.minimum(relaxed.bound * slack, parent_bound)
+        for candidate in (relaxed.left, relaxed.right):
+            grouped = split_time(
+                np.where(candidate, 0.0, local[frame]).sum(-1),
+                np.where(candidate, snr[frame], 0.0),
+                slope[frame],
+            )
+            for node in np.flatnonzero(grouped.rate > rate[frame]):
+                if grouped.rate[node] > rate[frame[node]]:
+                    rate[frame[node]] = grouped.rate[node]
+                    decision[frame[node]] = candidate[node]
+        differing = relaxed.left != relaxed.right
+        is_open = (bound > rate[frame] * (1 + tolerance)) & differing.any(-1)
+        if time.monotonic() > deadline:
+            is_open[:] = False
+        np.maximum.at(upper_bound, frame[~is_open], bound[~is_open])
+        frame, parent_bound = np.tile(frame[is_open], 2), np.tile(bound[is_open], 2)
+        user = _branching_user(differing[is_open], node_local[is_open], node_snr[is_open])
+        fixed_local, fixed_offloading = node_snr[is_open], node_local[is_open]
+        rows = np.arange(user.size)
+        fixed_local[rows, user] = 0
+        fixed_offloading[rows, user] = 0
+        node_local, node_snr = (
+            np.concatenate([node_local[is_open], fixed_offloading]),
+            np.concatenate([fixed_local, node_snr[is_open]]),
+        )
+    return Optimum(decision, rate, np.maximum(upper_bound, rate))
+
+
+def rounded_relaxation(local: FloatArray, snr: FloatArray, slope: FloatArray) -> NDArray[np.bool_]:
+    """Decisions (M, N) of the linear relaxation with rounding (LR of the DROO paper, section VI).
+
+    The relaxed problem is solved at the price that minimises G; then each user takes the larger of its own rates
+    at the relaxed time split, as in the paper. (The paper relaxes the decisions in P1 itself, which is bilinear in
+    decision and rate and not convex; its Lagrangian relaxation, which time sharing attains, is the nearest problem
+    that can be solved exactly.)
+    """
+    price = _relax(local, snr, slope, 1e-9).price[:, None]
+    s = log_snr(price / slope)
+    time_per_a = snr * np.exp(-s) / -np.expm1(-s)
+    offload = time_per_a * (slope * s - price)
+    decision = _bound_at(price[:, 0], local, snr, slope)[2]
+    computed = np.where(decision, 0.0, local).sum(-1)
+    margin = 3 * np.maximum(price[:, 0] - np.where(decision, offload, 0.0).sum(-1), 0)
+    a = np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5
+    return np.asarray(slope * time_per_a * s * a[:, None] >= local * np.cbrt(a)[:, None])
+
+
+def _branching_user(differing: NDArray[np.bool_], local: FloatArray, snr: FloatArray) -> NDArray[np.intp]:
+    """Of the users that differ, (M, N), the one whose offloading weighs in the middle, (M,)."""
+    with np.errstate(over="ignore"):
+        weight = np.where(differing, snr / np.maximum(local, np.finfo(float).tiny), -1.0)
+    order = np.argsort(-weight, axis=-1)
+    middle = (differing.sum(-1) - 1) // 2
+    return np.take_along_axis(order, middle[:, None], axis=-1)[:, 0]
+
+
+def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: float) -> _Relaxation:
+    """Minimise the convex G over v, M problems at a time, between tangents from both sides.
+
+    The price lies between a third of the relaxed optimum and all of it, because the optimum grows with the time
+    budget with a degree between 1/3 (local computing) and 1 (offloading).
+    """
+    some_rate = np.maximum(
+        local.sum(-1), (slope * np.log1p(snr)).max(-1) / 2
+    )  # all local; one user, a = tau = 1/2
+    low = 0.3 * some_rate
+    low_bound, low_tangent, left = _bound_at(low, local, snr, slope)
+    high = low_bound.copy()
+    high_bound, high_tangent, right = _bound_at(high, local, snr, slope)
+    best = np.minimum(low_bound, high_bound)
+    best_price = np.where(low_bound < high_bound, low, high)
+    for cut in range(MAX_CUTS):
+        # Where the tangents meet, and how low G could be there.
+        run = np.maximum(high_tangent - low_tangent, np.finfo(float).tiny)
+        meet = (low_bound - high_bound + high_tangent * high - low_tangent * low) / run
+        least = low_bound + low_tangent * (meet - low)
+        if np.all(best - least <= precision * best):
+            break
+        inside = (meet > low) & (meet < high) & (cut % 3 < 2)  # every third step halves, whatever the tangents say
+        price = np.where(inside, meet, (low + high) / 2)
+        bound, tangent, decision = _bound_at(price, local, snr, slope)
+        best_price = np.where(bound < best, price, best_price)
+        best = np.minimum(best, bound)
+        rising = tangent > 0
+        high = np.where(rising, price, high)
+        high_bound = np.where(rising, bound, high_bound)
+        high_tangent = np.where(rising, tangent, high_tangent)
+        right = np.where(rising[:, None], decision, right)
+        low = np.where(rising, low, price)
+        low_bound = np.where(rising, low_bound, bound)
+        low_tangent = np.where(rising, low_tangent, tangent)
+        left = np.where(rising[:, None], left, decision)
+    return _Relaxation(best, best_price, left, right)
+
+
+def _bound_at(
+    price: FloatArray, local: FloatArray, snr: FloatArray, slope: FloatArray
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """G (M,), a slope of G (M,), and the decision (M, N) that attains it, at prices v (M,)."""
+    v = price[:, None]
+    s = log_snr(v / slope)
+    time_per_a = snr * np.exp(-s) / -np.expm1(-s)  # tau / a = H / y
+    offload = time_per_a * (slope * s - v)
+    with np.errstate(over="ignore"):  # a user fixed to offload, L = 0, comes first
+        order = np.argsort(-offload / np.maximum(local, np.finfo(float).tiny), axis=-1)
+    # Entry j: the first j users of the order offload.
+    none = np.zeros_like(v)
+    offloaded = np.hstack([none, np.take_along_axis(offload, order, -1).cumsum(-1)])
+    busy = np.hstack([none, np.take_along_axis(time_per_a, order, -1).cumsum(-1)])
+    computed = np.hstack([np.take_along_axis(local, order, -1)[:, ::-1].cumsum(-1)[:, ::-1], none])
+    margin = 3 * np.maximum(v - offloaded, 0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        a = np.where(margin > computed, (computed / margin) ** 1.5, 1.0)
+    value = v - (v - offloaded) * a + computed * np.cbrt(a)
+    j = value.argmax(-1)
+    rows = np.arange(j.size)
+    decision = np.zeros(local.shape, dtype=bool)
+    np.put_along_axis(decision, order, np.arange(local.shape[1]) < j[:, None], axis=-1)
+    return value[rows, j], 1 - a[rows, j] * (1 + busy[rows, j]), decision

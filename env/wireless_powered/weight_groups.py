@@ -1,0 +1,87 @@
+"""Users of one weight share their signal-to-noise ratio, so a decision enters the allocation by a few sums."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from env.arrays import Array, FloatArray, namespace, on_device
+from env.wireless_powered.allocation import split_time
+from env.wireless_powered.price_curve import PriceCurve
+
+MOST_IN_TABLE = 16
+"""Distinct weights up to which a table over prices pays."""
+
+
+class WeightGroups:
+    """The sums S and H of `allocation` over local and offloading users, one H for each distinct weight.
+
+    Args:
+        weights: (N,), or (..., N) when they differ within a batch; each user is then a group of its own.
+        rate_scale: bit/s of slope W for each unit of weight.
+        device: None for NumPy, else a torch device.
+    """
+
+    def __init__(self, weights: FloatArray, rate_scale: float, device: Any = None) -> None:
+        self.weights = weights
+        self._membership: Array = None
+        self._group: np.ndarray | None = None
+        self._device = device
+        distinct = weights
+        if weights.ndim == 1:
+            found, group = np.unique(weights, return_inverse=True)
+            if 2 * len(found) <= len(weights):  # else the sums cost more than they save
+                distinct = found
+                self._group = group
+                self._membership = on_device((group[:, None] == np.arange(len(found))).astype(np.float64), device)
+        self.slope = rate_scale * distinct
+        """W, (G,), or (..., N), bit/s, on the host."""
+
+    @cached_property
+    def curve(self) -> Any:
+        """The table of rates; None for too many distinct weights, or weights that differ within a batch.
+
+        A `CompiledCurve` on the host where Numba is installed, else a `PriceCurve`.
+        """
+        if self.slope.shape[-1] > MOST_IN_TABLE:
+            return None
+        if self._device is None:
+            try:
+                from env.wireless_powered.compiled_curve import CompiledCurve
+            except ImportError:
+                pass
+            except RuntimeError as error:
+                if "cannot cache" not in str(error):  # Numba has no folder where it may keep what it compiles
+                    raise
+            else:
+                return CompiledCurve(self.slope)
+        return PriceCurve(self.slope, self._device)
+
+    def rates(self, computed: Array, offloaded: Array) -> Array:
+        """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""
+        if self.curve is not None:
+            return self.curve.rate(computed, offloaded)
+        if self._device is not None:
+            raise ValueError(f"weights must have at most {MOST_IN_TABLE} distinct values on a device")
+        return split_time(computed, offloaded, self.slope).rate
+
+    def sums(self, local: Array, snr: Array, decisions: Array) -> tuple[Array, Array]:
+        """S (...) and H (..., G) of decisions (..., N) of 0.0 and 1.0, for local rates and ratios (..., N)."""
+        offloaded = decisions * snr
+        computed = ((1 - decisions) * local).sum(-1)
+        if self._membership is None:
+            return computed, offloaded
+        return computed, offloaded @ self._membership
+
+    def columns(self, local: Array, snr: Array) -> Array | None:
+        """What `nested_sums` adds up, (..., N, 1 + G): local rates, then each ratio in its group's column.
+
+        None where there is no curve, or every user is a group of its own.
+        """
+        if self.curve is None or self._membership is None:
+            return None
+        return namespace(local).concatenate([local[..., None], snr[..., None] * self._membership], -1)
+
+    def of_users(self, values: FloatArray) -> FloatArray:
+        """Give each user its group's value, (..., G) to (..., N)."""
+        return values if self._group is None else values[..., self._group]

@@ -1,0 +1,463 @@
+"""The wireless powered MEC network of the DROO paper (Huang, Bi, Zhang, IEEE Trans. Mobile Computing 2020).
+
+Per frame of unit length the access point broadcasts energy for a fraction `a`; then every offloading user
+transmits for its own fraction, while local users compute on harvested energy. The weighted sum computation
+rate is the objective (eqs. 4, 7 and problem P1 of the paper).
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from env.arrays import (
+    Array,
+    FloatArray,
+    are_bits,
+    binary,
+    last_dimension,
+    namespace,
+    on_device,
+    one_a_user,
+    positive,
+    positive_number,
+    real_numbers,
+    require_positive,
+    whole_number,
+)
+from env.processes.channel import Channel, Rayleigh
+from env.processes.presence import Presence
+from env.processes.stream import BLOCK, Stream
+from env.processes.trace import RecordedTrace
+from env.processes.weight_schedule import AlternatingWeights, WeightSchedule
+from env.wireless_powered.allocation import Allocation, split_time
+from env.wireless_powered.optimum import Optimum, certified_optimum, rounded_relaxation
+from env.wireless_powered.physics import Physics
+from env.wireless_powered.weight_groups import WeightGroups
+
+_SEARCH_BLOCK = 2**17
+"""Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
+
+
+class WirelessPoweredMEC:
+    """An environment: N users, one access point, a decision (0 local, 1 offload) for each user a frame.
+
+    With `replicas` it is R such worlds side by side, each with a channel of its own: observations, decisions and
+    values then have R as first dimension, written (..., N) below. Replica r is the world of seed `seed + r`.
+
+    Args:
+        num_users: N; by default the channel's number where it fixes one, else 10.
+        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`. With replicas, also a
+            list of R of them.
+        weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
+        presence: users that come and go, a `Presence`; by default all are on in every frame. A user that is off
+            computes and sends nothing, whatever is decided for it.
+        weight_schedule: weights that change over time; by default they do not.
+        observation: what `observe` shows of each user: 'log_gain', ``ln(gain_scale h)``, or 'gain',
+            ``gain_scale h`` (F = 1; of a user that is off -12 or 0), or 'user': ``ln(gain_scale h)``, ``ln w``,
+            and 1 for a user that is on, all 0 for one that is off (F = 3).
+        gain_scale: brings the gains close to 1 (the published code's 1e6).
+        transmit_power: P of the access point, W.
+        harvesting_efficiency: mu, in (0, 1].
+        cycles_per_bit: phi, CPU cycles.
+        energy_coefficient: k of the CPU's energy, k f^2 a cycle.
+        bandwidth: B, Hz.
+        overhead: v_u, bits sent for each bit of data.
+        noise_power: N0, W.
+        seed: of the channel; with replicas also a list of R seeds.
+        replicas: R; None for one world without that dimension.
+        device: None for NumPy arrays, else the torch device ('cpu', 'cuda') of all that `observe` and `evaluate`
+            return.
+
+    Raises:
+        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+    """
+
+    def __init__(
+        self,
+        num_users: int | None = None,
+        *,
+        channel: Channel | str | Sequence[Channel | str] | None = None,
+        weights: Sequence[float] | None = None,
+        presence: Presence | None = None,
+        weight_schedule: WeightSchedule | AlternatingWeights | None = None,
+        observation: Literal["log_gain", "gain", "user"] = "log_gain",
+        gain_scale: float = 1e6,
+        transmit_power: float = 3.0,
+        harvesting_efficiency: float = 0.7,
+        cycles_per_bit: float = 100.0,
+        energy_coefficient: float = 1e-26,
+        bandwidth: float = 2e6,
+        overhead: float = 1.1,
+        noise_power: float = 1e-10,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        self.replicas = None if replicas is None else whole_number("replicas", replicas)
+        self._lead = () if self.replicas is None else (self.replicas,)
+        self._device = device
+        self.channels = _channels(channel, self.replicas)
+        if num_users is None:
+            num_users = self.channels[0].num_users or 10
+        num_users = whole_number("num_users", num_users)
+        self.num_users = num_users
+        if weights is None:
+            weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)  # type: ignore[assignment]
+        self.weights = positive("weights", weights)  # type: ignore[arg-type]
+        one_a_user("weights", self.weights, num_users)
+        if observation not in ("log_gain", "gain", "user"):
+            raise ValueError(f"observation must be 'log_gain', 'gain' or 'user', got {observation!r}")
+        if not isinstance(presence, Presence | None):
+            raise ValueError(f"presence must be a Presence, got {presence!r}")
+        self._observation = observation
+        self._presences = [deepcopy(presence) for _ in range(self.replicas or 1) if presence is not None]
+        self._weight_schedule = weight_schedule
+        self._own_weights = self.weights
+        self._gain_scale = positive_number("gain_scale", gain_scale)
+
+        self._physics = Physics.of(
+            transmit_power=transmit_power,
+            harvesting_efficiency=harvesting_efficiency,
+            cycles_per_bit=cycles_per_bit,
+            energy_coefficient=energy_coefficient,
+            bandwidth=bandwidth,
+            overhead=overhead,
+            noise_power=noise_power,
+        )
+        self._optima: FloatArray | None = None
+        self._switched_on = np.ones(num_users, dtype=bool)
+        self._weigh(self.weights)
+        self._seed = seed
+        self.reset()
+
+    def reset(self, seed: int | Sequence[int] | None = None) -> Array:
+        """Start over at frame 0, with a new seed where one is given; returns the first observation, (..., N, F).
+
+        Weights and active users that were set stay.
+        """
+        self._seed = self._seed if seed is None else seed
+        count = self.replicas or 1
+        if isinstance(self._seed, Sequence) and self.replicas is not None:
+            seeds = [whole_number("seed", one, 0) for one in self._seed]
+            if len(seeds) != count:
+                raise ValueError(f"seed must be one number or {count}, one a replica, got {len(seeds)}")
+        else:
+            first = whole_number("seed", self._seed, 0)
+            seeds = list(range(first, first + count))
+        self._stream = Stream(self.channels, self.num_users, seeds)
+        self._presence_stream = None
+        if self._presences:
+            apart = [np.random.SeedSequence(one, spawn_key=(3,)) for one in seeds]
+            self._presence_stream = Stream(self._presences, self.num_users, apart)
+        if self._weight_schedule is not None:
+            self._weigh(self._weight_schedule.at(0, self._own_weights))
+        self._first_frame = 0
+        self._look_ahead(place=0)
+        return self.observe()
+
+    @property
+    def frame(self) -> int:
+        """Number of the current frame, from 0."""
+        return self._first_frame + self._place
+
+    @property
+    def gains(self) -> FloatArray:
+        """Power ratios in this frame, (..., N), as a read-only NumPy array."""
+        gains: FloatArray = self._gains[self._place]
+        gains.setflags(write=False)  # evaluate and observe must not come to differ
+        return gains
+
+    def observe(self) -> Array:
+        """What the agent sees of this frame, (..., N, F), as the setting `observation` says."""
+        seen = self._seen[self._place]
+        return seen.copy() if self._device is None else seen
+
+    def evaluate(self, decisions: Any) -> Array:
+        """Rates of decisions (..., K, N) in this frame, (..., K), bit/s, each with its best allocation.
+
+        Args:
+            decisions: 0 local, 1 offload; or an object with `order` (..., N) and `counts` (..., K), decision k
+                of which offloads the first ``counts[k]`` users of the order, and with `expand()` to (..., K, N).
+
+        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        """
+        groups = self._groups
+        nested = hasattr(decisions, "counts")
+        if nested and self._columns is not None:
+            last_dimension("decisions.order", decisions.order, self.num_users)
+            return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
+        decisions = self._checked(decisions.expand() if nested else decisions)
+        local, snr = self._local[self._place], self._snr[self._place]
+        if self.replicas is not None and decisions.ndim == 3:
+            local, snr = local[:, None], snr[:, None]
+        return groups.rates(*groups.sums(local, snr, decisions))
+
+    evaluate.takes_nested = True  # type: ignore[attr-defined]
+
+    def step(self, decision: ArrayLike) -> None:
+        """Carry out a decision (..., N) and move to the next frame.
+
+        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
+        """
+        shape = (*self._lead, self.num_users)
+        if np.shape(decision) != shape:
+            raise ValueError(f"decision must have shape {shape}, got {np.shape(decision)}")
+        if self._device is None and not are_bits(decision):
+            binary("decision", decision)
+        self._place += 1
+        if self._place == BLOCK:
+            self._first_frame += BLOCK
+            self._look_ahead(place=0)
+        if self._weight_schedule is not None:
+            weights = self._weight_schedule.at(self.frame, self._own_weights)
+            if not np.array_equal(weights, self.weights):
+                self._weigh(weights)
+                self._prepare()
+
+    def set_weights(self, weights: ArrayLike) -> None:
+        """Weigh the users' rates by `weights` (N,) from this frame on; raises ValueError as the constructor."""
+        checked = positive("weights", weights)
+        one_a_user("weights", checked, self.num_users)
+        self._own_weights = checked
+        self._weigh(checked)
+        self._prepare()
+
+    def set_active(self, active: ArrayLike) -> None:
+        """Switch users on (1) and off (0) from this frame on; `active` is (N,).
+
+        Raises ValueError when nobody is on, or a `presence` already says who is.
+        """
+        if self._presences:
+            raise ValueError("active must be left to the environment's presence")
+        checked = binary("active", active)
+        if checked.shape != (self.num_users,) or not checked.any():
+            raise ValueError(f"active must have shape ({self.num_users},) and hold a 1, got {active!r}")
+        self._switched_on = checked.astype(bool)
+        self._active = np.broadcast_to(self._switched_on, self._gains.shape)
+        self._prepare()
+
+    def allocate(self, gains: ArrayLike, decisions: ArrayLike, weights: ArrayLike | None = None) -> Allocation:
+        """Optimal time split for given decisions (problem P2), for any leading batch dimensions.
+
+        Args:
+            gains: (..., N), positive power ratios.
+            decisions: (..., N), 0 local or 1 offload; broadcast against `gains`.
+            weights: (N,) or (..., N); the environment's by default.
+
+        Raises:
+            ValueError: for a shape that does not fit, gains or weights that are not positive and finite, or
+                decisions that are not 0 or 1.
+        """
+        gains = positive("gains", gains)
+        decisions = binary("decisions", decisions)
+        last_dimension("gains", gains, self.num_users)
+        last_dimension("decisions", decisions, self.num_users)
+        groups = self._groups_of(weights)
+        try:
+            np.broadcast_shapes(gains.shape, decisions.shape, groups.weights.shape)
+        except ValueError as error:
+            raise ValueError(
+                f"gains {gains.shape}, decisions {decisions.shape} and weights {groups.weights.shape} "
+                "must have leading dimensions that broadcast"
+            ) from error
+        self._physics.check(gains, groups.weights)
+        local, snr = self._physics.fold(gains, groups.weights)
+        split = split_time(*groups.sums(local, snr, decisions), groups.slope)
+        a = split.charging_time
+        transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
+        return Allocation(split.rate, a, transmit_time)
+
+    def optimum(
+        self,
+        gains: ArrayLike,
+        weights: ArrayLike | None = None,
+        *,
+        tolerance: float = 1e-9,
+        time_limit: float | None = None,
+    ) -> Optimum:
+        """The best decision for gains (..., N), with a bound on every decision; any N and any weights.
+
+        Args:
+            gains: (..., N), positive power ratios.
+            weights: (N,) or (..., N); the environment's by default.
+            tolerance: relative gap between bound and rate at which the search ends. The default costs hardly more
+                than 1e-6 and leaves no better decision unfound within rounding that matters.
+            time_limit: seconds after which it ends all the same, with the gap that is left.
+
+        Raises:
+            ValueError: for a shape that does not fit, gains or weights that are not positive and finite, or a
+                tolerance or time limit that is not positive.
+        """
+        gains = positive("gains", gains)
+        last_dimension("gains", gains, self.num_users)
+        weights = self.weights if weights is None else positive("weights", weights)
+        last_dimension("weights", weights, self.num_users)
+        tolerance = positive_number("tolerance", tolerance)
+        deadline = None if time_limit is None else monotonic() + positive_number("time_limit", time_limit)
+        try:
+            batch = np.broadcast_shapes(gains.shape, weights.shape)
+        except ValueError as error:
+            raise ValueError(f"weights {weights.shape} must broadcast against gains {gains.shape}") from error
+        return self._search(np.broadcast_to(gains, batch), np.broadcast_to(weights, batch), tolerance, deadline)
+
+    def _search(
+        self,
+        gains: FloatArray,
+        weights: FloatArray,
+        tolerance: float,
+        deadline: float | None = None,
+        active: NDArray[np.bool_] | bool = True,
+    ) -> Optimum:
+        """`optimum` of gains (..., N), block by block; users that are not active have no rate at all."""
+        batch = gains.shape
+        shape = (-1, self.num_users)
+        row_weights = np.broadcast_to(weights, batch).reshape(shape)
+        self._physics.check(gains, weights)
+        local, snr = self._physics.fold(gains.reshape(shape), row_weights)
+        if not isinstance(active, bool):
+            active = active.reshape(shape)
+        local, snr = local * active, snr * active
+        slope = self._physics.rate_scale * row_weights
+        block = max(1, _SEARCH_BLOCK // self.num_users)
+        parts = []
+        for first in range(0, max(len(local), 1), block):
+            rows = slice(first, first + block)
+            left = None if deadline is None else deadline - monotonic()
+            parts.append(certified_optimum(local[rows], snr[rows], slope[rows], tolerance, left))
+        decision, rate, bound = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Optimum(decision.reshape(batch), rate.reshape(batch[:-1]), bound.reshape(batch[:-1]))
+
+    def relaxed_decision(self) -> NDArray[np.int64]:
+        """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
+        local, snr = self._physics.fold(self.gains.reshape(-1, self.num_users), self.weights)
+        slope = np.broadcast_to(self._physics.rate_scale * self.weights, local.shape)
+        active = self.active.reshape(local.shape)
+        decision = rounded_relaxation(local * active, snr * active, slope)
+        return decision.reshape(self.gains.shape).astype(np.int64)
+
+    def frame_optimum(self) -> Any:
+        """The highest rate that any decision has in this frame, bit/s: a number, with replicas an array (R,).
+
+        It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
+        environment's weights and constants, and found as by `optimum` otherwise, for a block of frames at once.
+        """
+        trace = self.channels[0]
+        if isinstance(trace, RecordedTrace) and trace.rates is not None and self.replicas is None:
+            row = trace.row_of(self.frame)
+            stored = float(trace.rates[row])
+            if trace.decisions is not None and abs(self.evaluate(trace.decisions[row]) - stored) <= 1e-6 * stored:
+                return stored
+        if self._optima is None:
+            self._optima = self._search(self._gains, self.weights, 1e-9, None, self._active).rate
+        best = self._optima[self._place]
+        return best.copy() if self.replicas is not None else float(best)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must be kept to continue from this frame: arrays, numbers and strings."""
+        return {
+            "frame": self.frame,
+            "gains": self.gains.copy(),
+            "weights": self.weights.copy(),
+            "own_weights": self._own_weights.copy(),
+            "active": self._switched_on.copy(),
+            "stream": self._stream.state_dict(),
+            "presence": None if self._presence_stream is None else self._presence_stream.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state_dict` returned; raises ValueError when it is of another world."""
+        gains = np.asarray(state["gains"])
+        if gains.shape != self.gains.shape:
+            raise ValueError(f"gains must have shape {self.gains.shape}, got {gains.shape}")
+        self._stream.load_state_dict(state["stream"])
+        if self._presence_stream is not None:
+            self._presence_stream.load_state_dict(state["presence"])
+        place = int(state["frame"]) % BLOCK
+        self._first_frame = int(state["frame"]) - place
+        self._look_ahead(place)
+        if not np.array_equal(gains, self.gains):
+            raise ValueError("the state must be of an environment with the same channel, its gains differ")
+        self._own_weights = positive("weights", np.asarray(state["own_weights"]))
+        self._weigh(positive("weights", np.asarray(state["weights"])))
+        if self._presence_stream is None:
+            self._switched_on = np.asarray(state["active"], dtype=bool)
+            self._active = np.broadcast_to(self._switched_on, self._gains.shape)
+        self._prepare()
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Who is on in this frame, (..., N)."""
+        return self._active[self._place]
+
+    def _look_ahead(self, place: int) -> None:
+        """Draw the next block of frames; the current one is at `place` in it."""
+        lead = slice(None) if self.replicas is not None else 0
+        gains = real_numbers("gains", self._stream.next_block())
+        require_positive("gains", gains)
+        self._gains = gains[:, lead]
+        if self._presence_stream is not None:
+            self._active = self._presence_stream.next_block()[:, lead]
+        else:
+            self._active = np.broadcast_to(self._switched_on, self._gains.shape)
+        self._place = place
+        self._prepare()
+
+    def _weigh(self, weights: FloatArray) -> None:
+        self.weights = weights
+        self._groups = WeightGroups(weights, self._physics.rate_scale, self._device)
+
+    def _prepare(self) -> None:
+        """What a frame needs, for all frames of the block at once: physics folded, observation scaled."""
+        self._physics.check(self._gains, self.weights)
+        gains, active, weights = (on_device(a, self._device) for a in (self._gains, self._active, self.weights))
+        local, snr = self._physics.fold(gains, weights)
+        self._local, self._snr = local * active, snr * active
+        self._columns = self._groups.columns(self._local, self._snr)
+        self._seen = self._shown(gains, active, weights)
+        self._optima = None
+
+    def _shown(self, gains: Array, active: Array, weights: Array) -> Array:
+        """The observations of the block, (BLOCK, ..., N, F)."""
+        xp, scaled = namespace(gains), self._gain_scale * gains
+        if self._observation == "gain":
+            return xp.where(active, scaled, 0.0)[..., None]
+        if self._observation == "log_gain":
+            return xp.where(active, xp.log(scaled), -12.0)[..., None]
+        ones = xp.ones_like(scaled)
+        return xp.stack([xp.log(scaled), xp.log(weights) * ones, ones], -1) * active[..., None]
+
+    def _checked(self, decisions: Any) -> Array:
+        """Decisions as an array of 0.0 and 1.0; tensors are trusted, to look at them would wait for the device."""
+        if self._device is None:
+            decisions = binary("decisions", decisions)
+        else:
+            decisions = decisions.to(dtype=self._local.dtype)
+        last_dimension("decisions", decisions, self.num_users)
+        return decisions
+
+    def _groups_of(self, weights: ArrayLike | None) -> WeightGroups:
+        if weights is None and self._device is None:
+            return self._groups
+        weights = self.weights if weights is None else positive("weights", weights)
+        last_dimension("weights", weights, self.num_users)
+        return WeightGroups(weights, self._physics.rate_scale)
+
+
+def _channels(channel: Channel | str | Sequence[Channel | str] | None, replicas: int | None) -> list[Channel]:
+    """One channel for each replica, each an object of the environment's own."""
+    several = isinstance(channel, Sequence) and not isinstance(channel, str)
+    given = list(channel) if several else [channel] * (replicas or 1)  # type: ignore[arg-type]
+    if len(given) != (replicas or 1) or (several and replicas is None):
+        raise ValueError(f"channel must be one channel, or with replicas one for each, got {len(given)}")
+    made: list[Channel] = []
+    for one in given:
+        one = RecordedTrace(one) if isinstance(one, str | Path) else one
+        if not isinstance(one, Channel | None):
+            raise ValueError(f"channel must be a Channel or the path of a trace, got {one!r}")
+        made.append(Rayleigh() if one is None else deepcopy(one))
+    return made

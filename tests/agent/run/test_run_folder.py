@@ -1,0 +1,171 @@
+import json
+
+import numpy as np
+import pytest
+
+from agent.run.folder import RunFolder
+from agent.run.loop import Frame
+from agent.run.plots import plot_run
+
+
+def frame(number, **fields):
+    blank = Frame(number, 1.5 + number, None, None, 3, 1, None, 0.25, None)
+    return blank._replace(**fields)
+
+
+def started(path, frames=5):
+    folder = RunFolder(path)
+    folder.create("seed: 0\n")
+    for number in range(frames):
+        folder.append(frame(number))
+    folder.save(frames, {"weights": np.arange(3)}, {"frame": frames}, "seed: 0")
+    return folder
+
+
+def resume(path):
+    folder = RunFolder(path)
+    state = folder.read_checkpoint("seed: 0")
+    folder.cut_metrics(state["frame"])
+    return state
+
+
+def lines(folder):
+    return (folder.path / "metrics.csv").read_text().splitlines()
+
+
+def test_columns_are_the_documented_ones(tmp_path):
+    header = lines(started(tmp_path / "run"))[0]
+    assert header == "frame,value,optimum,normalized_rate,candidates,best_candidate,loss,decide_seconds,accuracy"
+
+
+def test_metrics_come_back_as_written(tmp_path):
+    folder = started(tmp_path / "run", 1)
+    folder.append(frame(1, optimum=1 / 3, loss=0.1, accuracy=0.9))
+    folder.flush()
+    metrics = folder.read_metrics()
+    np.testing.assert_array_equal(metrics["optimum"], [np.nan, 1 / 3])
+    np.testing.assert_array_equal(metrics["value"], [1.5, 2.5])
+    assert lines(folder)[1] == "0,1.5,,,3,1,,0.25,"
+
+
+def test_resume_cuts_the_metrics_back_to_the_checkpoint(tmp_path):
+    folder = started(tmp_path / "run", 5)
+    before = lines(folder)
+    folder.append(frame(5))
+    folder.append(frame(6))
+    folder.flush()
+    with (folder.path / "metrics.csv").open("a") as file:
+        file.write("7,8.5,")  # torn by the kill
+    state = resume(folder.path)
+    assert state["frame"] == 5
+    np.testing.assert_array_equal(np.asarray(state["agent"]["weights"]), [0, 1, 2])
+    assert lines(folder) == before
+
+
+def test_a_run_without_a_checkpoint_starts_over(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("seed: 0\n")
+    folder.append(frame(0))
+    folder.flush()
+    assert folder.read_checkpoint("seed: 0") is None
+    folder.cut_metrics(0)
+    assert len(lines(folder)) == 1
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path):
+    started(tmp_path / "run")
+    before = sorted(path.read_bytes() for path in (tmp_path / "run").iterdir())
+    with pytest.raises(ValueError, match="output must be a new or empty folder, .*run belongs to another run"):
+        RunFolder(tmp_path / "run").create("seed: 1\n")
+    assert sorted(path.read_bytes() for path in (tmp_path / "run").iterdir()) == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="output must be a new or empty folder"):
+        RunFolder(tmp_path / "file").create("")
+    with pytest.raises(ValueError, match="resume must be the folder of a run"):
+        RunFolder(tmp_path / "none").read_config()
+
+
+def other_configuration(folder):
+    folder.save(5, {}, {}, "seed: 1")
+
+
+def damage_checkpoint(folder):
+    path = folder.path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def damage_metrics(folder):
+    (folder.path / "metrics.csv").write_text("\n".join(lines(folder)[:3]) + "\n")
+
+
+def forget_environment(folder):
+    folder.save(5, {}, None, "seed: 0")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (other_configuration, "is the checkpoint of another configuration"),
+        (damage_checkpoint, "is not a readable checkpoint"),
+        (damage_metrics, "must hold the 5 frames of the checkpoint, it was cut short"),
+        (forget_environment, "holds no environment"),
+    ],
+)
+def test_a_damaged_run_is_refused_and_left_alone(tmp_path, damage, message):
+    folder = started(tmp_path / "run")
+    damage(folder)
+    before = lines(folder)
+    with pytest.raises(ValueError, match=message):
+        resume(folder.path)
+    assert lines(folder) == before
+
+
+def test_summary_is_over_the_last_fifth(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("seed: 0\n")
+    for number in range(10):
+        folder.append(frame(number, normalized_rate=number / 10))
+    folder.flush()
+    summary = folder.write_summary(seed=3, num_users=2)
+    assert json.loads((folder.path / "summary.json").read_text()) == summary
+    assert summary["normalized_rate"] == pytest.approx(0.85)
+    assert (summary["frames"], summary["seed"], summary["num_users"]) == (10, 3, 2)
+    assert summary["frames_per_second"] == pytest.approx(4)
+    assert summary["loss"] is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("count", [1, 120])
+def test_plots_take_every_kind_of_run(tmp_path, known, count):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("")
+    for number in range(count):
+        more = {"normalized_rate": 0.9, "loss": 0.3, "accuracy": 0.8} if known and number % 10 == 0 else {}
+        folder.append(frame(number, **more))
+    folder.flush()
+    paths = plot_run(folder.read_metrics(), folder.path)
+    assert [path.name for path in paths] == ["rate.png", "loss.png", "candidates.png", "time.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
+
+
+def test_metrics_of_the_environment_follow_the_fixed_columns(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.record(["queue", "energy"])
+    folder.create("seed: 0\n")
+    for number in range(10):
+        folder.append(frame(number, metrics={"queue": float(number), "energy": 0.5}))
+    folder.flush()
+    assert lines(folder)[0].endswith(",decide_seconds,accuracy,queue,energy")
+    assert lines(folder)[3] == "2,3.5,,,3,1,,0.25,,2.0,0.5"
+    assert folder.write_summary()["queue"] == 8.5  # the mean over the last two frames
+    plots = plot_run(folder.read_metrics(), folder.path, labels={"queue": "Queue (bit)"}, limits={"queue": 3.0})
+    assert plots[-1].name == "metrics.png"
+    assert plots[-1].read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"metrics.csv must have the columns .*accuracy, got .*energy"):
+        RunFolder(folder.path).cut_metrics(3)
+
+
+@pytest.mark.parametrize("name", ["value", "seed"])
+def test_metrics_must_not_take_a_columns_name(tmp_path, name):
+    with pytest.raises(ValueError, match=f"must not name columns that there are already, got {name}"):
+        RunFolder(tmp_path).record(["queue", name])

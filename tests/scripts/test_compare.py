@@ -1,0 +1,220 @@
+"""The comparison and the data set command, run as a user runs them."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from agent.run.comparison import BaselineAgent, OptimumViolatedError, current_optima, measure, optima
+from env import LyapunovMEC, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def script(name, *arguments, status=0, cwd=None):
+    command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    assert result.returncode == status, result.stderr
+    return result
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def compare(output, *more, status=0):
+    quick = ("--users", 6, 12, "--seeds", 0, 1, "--warmup", 40, "--frames", 30, "--output", output)
+    return script("compare.py", "--config", ROOT / "configs" / "compare.yaml", *quick, *more, status=status)
+
+
+def test_a_comparison_stopped_half_way_continues_where_it_was(tmp_path):
+    result = compare(tmp_path / "run")
+    methods = yaml.safe_load((ROOT / "configs" / "compare.yaml").read_text())["methods"]
+    whole = rows(tmp_path / "run" / "rows.csv")
+    assert [(row["users"], row["seed"], row["method"]) for row in whole] == [
+        (users, seed, name) for users in ("6", "12") for seed in ("0", "1") for name in methods
+    ]
+    for row in whole:
+        assert 0 < float(row["minimum"]) <= float(row["percentile_5"]) <= 1 + 1e-9
+        assert float(row["normalized_rate"]) <= 1 + 1e-9
+    assert (tmp_path / "run" / "table.md").read_text() in result.stdout
+    assert len(rows(tmp_path / "run" / "table.csv")) == 2 * len(methods)
+    assert (tmp_path / "run" / "boxes.png").read_bytes().startswith(b"\x89PNG")
+
+    table = tmp_path / "run" / "rows.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:8]))
+    compare(tmp_path / "run")
+    timeless = [{**row, "milliseconds": ""} for row in whole]
+    assert [{**row, "milliseconds": ""} for row in rows(table)] == timeless
+    assert compare(tmp_path / "run").stdout.startswith("| users")  # nothing left to do but the report
+
+
+def test_more_than_the_optimum_stops_the_comparison(tmp_path):
+    env = WirelessPoweredMEC(4)
+    best = optima(env, seed=0, warmup=3, frames=5)
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(np.zeros(4))
+    measured = measure(env, BaselineAgent(baselines.exhaustive, env), best)
+    np.testing.assert_allclose(measured.normalized_rate, 1, rtol=1e-9)
+    assert (measured.evaluations == 16).all()
+    env.reset(seed=0)
+    best[0] = float(env.frame_optimum()) * (1 - 1e-6)
+    with pytest.raises(OptimumViolatedError, match="is above the optimum"):
+        measure(env, BaselineAgent(baselines.exhaustive, env), best)
+    assert env.frame == 0
+
+
+@pytest.mark.parametrize("kind", [LyapunovMEC, MultiTaskMEC])
+def test_in_every_world_the_best_decision_is_1_and_others_are_below(kind):
+    world = kind(3)
+    best = measure(world, BaselineAgent(baselines.exhaustive, world), current_optima(world, 8))
+    np.testing.assert_allclose(best.normalized_rate, 1, rtol=1e-12)
+    world.reset(seed=0)
+    poor = measure(world, BaselineAgent(baselines.all_local, world), current_optima(world, 8))
+    assert (poor.normalized_rate < 1).all()
+    if kind is LyapunovMEC:
+        assert poor.metrics["data_queue"][-1] > best.metrics["data_queue"][-1]
+        assert world.frame_metrics()["energy"] == poor.metrics["energy"][-1]
+    world.reset(seed=0)
+    optimum = world.frame_optimum()
+    with pytest.raises(OptimumViolatedError):
+        measure(world, BaselineAgent(baselines.exhaustive, world), [optimum - 1e-6 * abs(optimum)])
+
+
+def test_an_unknown_optimum_is_named():
+    world = LyapunovMEC(30)
+    message = (
+        "environment must know the optimum of its frames to be compared in, LyapunovMEC with 30 users does not"
+    )
+    with pytest.raises(ValueError, match=message):
+        optima(world, seed=0, warmup=0, frames=2)
+    with pytest.raises(ValueError, match=message):
+        measure(world, BaselineAgent(baselines.all_local, world), current_optima(world, 2))
+
+
+@pytest.mark.parametrize("name", ["lydroo", "ddlo"])
+def test_the_sister_systems_are_compared(tmp_path, name):
+    config = yaml.safe_load((ROOT / "configs" / f"compare_{name}.yaml").read_text())
+    config |= {"seeds": [0], "warmup": 20, "frames": 20}
+    if name == "lydroo":
+        config["users"] = [4, 6]
+        for method in config["methods"].values():
+            if "agent" in method:
+                method["agent"] |= {"num_candidates": 8}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    table = rows(tmp_path / "run" / "table.csv")
+    assert {row["users"] for row in table} == ({"4", "6"} if name == "lydroo" else {"9"})
+    rate = {row["method"]: float(row["normalized rate"]) for row in table}
+    assert max(rate.values()) == 1
+    assert rate["Lyapunov, exhaustive" if name == "lydroo" else "exhaustive"] == 1
+    assert 0 < rate["all local"] < rate[next(iter(rate))]
+    if name == "lydroo":
+        energy = {row["method"]: float(row["energy"]) for row in table}
+        assert energy["myopic, exhaustive"] < 0.0801
+        local, best = ([float(row["data queue"]) for row in table if row["method"] == method] for method in
+                       ("all local", "Lyapunov, exhaustive"))  # fmt: skip
+        assert local[0] > best[0]
+
+
+def test_a_violation_is_saved_for_study(tmp_path):
+    (tmp_path / "cheat.py").write_text(
+        "def cheat(environment, rng):\n    return [1] * environment.num_users, 1e12\n"
+    )
+    config = yaml.safe_load((ROOT / "configs" / "compare.yaml").read_text())
+    config |= {
+        "methods": {"cheat": {"baseline": "cheat.cheat"}},
+        "users": [3],
+        "seeds": [0],
+        "warmup": 2,
+        "frames": 2,
+    }
+    (tmp_path / "cheat.yaml").write_text(yaml.safe_dump(config))
+    result = script("compare.py", "--config", "cheat.yaml", "--output", "run", status=1, cwd=tmp_path)
+    assert "is above the optimum" in result.stderr.splitlines()[-1]
+    with np.load(tmp_path / "run" / "violation.npz") as saved:
+        assert saved["gains"].shape == (3,)
+        assert saved["value"] == 1e12
+        env = WirelessPoweredMEC(3)
+        assert float(env.optimum(saved["gains"], saved["weights"]).rate) == pytest.approx(float(saved["optimum"]))
+
+
+BAD = {
+    "unknown": ({"uzers": [1]}, "uzers"),
+    "type": ({"frames": "many"}, "frames must be a int, got 'many'"),
+    "users": ({"users": [0]}, r"users must be integers from 1, got \[0\]"),
+    "method": ({"methods": {"x": {"bazeline": "y"}}}, "methods: x must be one of"),
+    "baseline": (
+        {"methods": {"x": {"baseline": "env.baselines.nothing"}}},
+        "methods: x: baseline must be an import",
+    ),
+    "agent": ({"methods": {"x": {"agent": {"lerning_rate": 1}}}}, "lerning_rate"),
+    "no optimum": ({"environment": "env.LyapunovMEC", "users": [30]}, "LyapunovMEC with 30 users does not"),
+    "users of its own": (
+        {"environment": "env.MultiTaskMEC", "env": {}},
+        "env must hold arguments of env.MultiTask",
+    ),
+    "environment": ({"environment": "env.PathLoss"}, "environment must be a class with"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_one_line_and_write_nothing(tmp_path, case):
+    change, message = BAD[case]
+    config = yaml.safe_load((ROOT / "configs" / "compare.yaml").read_text()) | change
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(config))
+    result = script("compare.py", "--config", "bad.yaml", "--output", "run", status=2, cwd=tmp_path)
+    assert len(result.stderr.splitlines()) == 1
+    with pytest.raises(AssertionError, match=message):
+        raise AssertionError(result.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_another_comparison_is_left_alone(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("users: [1]\n")
+    assert "holds another comparison" in compare(tmp_path / "run", status=2).stderr
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("")
+    assert "output must be a new or empty folder" in compare(tmp_path / "full", status=2).stderr
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".npz"])
+def test_a_data_set_is_a_trace_with_its_optimum(tmp_path, suffix):
+    path = tmp_path / f"data{suffix}"
+    script("make_dataset.py", "--env.num_users", 12, "--rows", 40, "--seed", 3, "--output", path)
+    trace = RecordedTrace(path)
+    env = WirelessPoweredMEC(12)
+    optimum = env.optimum(trace.gains)
+    np.testing.assert_allclose(trace.rates, optimum.rate, rtol=1e-12)
+    np.testing.assert_array_equal(trace.decisions, optimum.decision)
+    fresh = WirelessPoweredMEC(12, seed=3)
+    np.testing.assert_array_equal(trace.gains[0], fresh.gains)
+    replay = WirelessPoweredMEC(channel=str(path))
+    assert replay.frame_optimum() == trace.rates[0]
+    split = env.allocate(trace.gains, trace.decisions)
+    from scipy.io import loadmat
+
+    stored = loadmat(path) if suffix == ".mat" else np.load(path)
+    np.testing.assert_allclose(stored["output_tau"], split.transmit_time, rtol=1e-12)
+    np.testing.assert_allclose(stored["output_a"][:, 0], split.charging_time, rtol=1e-12)
+    assert (stored["output_bound"] >= stored["output_obj"]).all()
+    assert "output must not exist yet" in script("make_dataset.py", "--output", path, status=2).stderr
+
+
+def test_bad_data_set_options_are_one_line(tmp_path):
+    for options, message in [
+        (["--output", "data.csv"], "output must be a .mat or .npz file"),
+        (["--output", "data.mat", "--rows", 0], "rows must be 1 or more, got 0"),
+        (["--output", "data.mat", "--env.num_users", -1], "num_users must be a whole number, 1 or more, got -1"),
+    ]:
+        result = script("make_dataset.py", *options, status=2, cwd=tmp_path)
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
