@@ -1,23 +1,31 @@
-"""The world of the simulation: channel models and one module a problem. It knows nothing of agents."""
+"""The world of the simulation: random processes and one folder a problem. It knows nothing of agents."""
 
+from env.arrays import InputError
+from env.decisions import Binary, Categorical
+from env.environment import Environment
 from env.lyapunov import LyapunovMEC, MyopicMEC
 from env.multi_task import MultiTaskMEC
 from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
 from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
 from env.processes.presence import Presence, PresenceSchedule, RandomPresence
+from env.processes.process import Process
 from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from env.processes.trace import RecordedTrace
-from env.processes.weight_schedule import AlternatingWeights, WeightSchedule
+from env.processes.weights import AlternatingWeights, Weights, WeightSchedule
 from env.wireless_powered import WirelessPoweredMEC
 from env.wireless_powered.optimum import Optimum
 
 __all__ = [
     "AlternatingWeights",
     "Arrivals",
+    "Binary",
+    "Categorical",
     "Channel",
     "ConstantArrivals",
+    "Environment",
     "ExponentialArrivals",
     "GaussMarkov",
+    "InputError",
     "LyapunovMEC",
     "MultiTaskMEC",
     "MyopicMEC",
@@ -25,6 +33,7 @@ __all__ = [
     "PathLoss",
     "Presence",
     "PresenceSchedule",
+    "Process",
     "RandomPresence",
     "Rayleigh",
     "RecordedTaskSizes",
@@ -33,5 +42,6 @@ __all__ = [
     "TaskSizes",
     "UniformTaskSizes",
     "WeightSchedule",
+    "Weights",
     "WirelessPoweredMEC",
 ]

@@ -7,6 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+
+
+class InputError(ValueError):
+    """A setting or an argument that this project refuses; the message names it, what it was and must be."""
+
+
 Array = Any
 """An array of NumPy, or a torch tensor on any device."""
 
@@ -39,14 +45,14 @@ def on_device(array: np.ndarray, device: Any) -> Array:
 
 
 def positive(name: str, value: ArrayLike) -> FloatArray:
-    """A copy of `value` as a float array; raises ValueError unless every entry is positive and finite."""
+    """A copy of `value` as a float array; raises InputError unless every entry is positive and finite."""
     array = np.array(real_numbers(name, value))
     require_positive(name, array)
     return array
 
 
 def require_positive(name: str, array: FloatArray) -> None:
-    """Raise ValueError unless every entry is positive and finite."""
+    """Raise InputError unless every entry is positive and finite."""
     if not (array.min(initial=1.0) > 0 and array.max(initial=1.0) < np.inf):  # nan is the least and the most
         _require(name, array, np.isfinite(array) & (array > 0), "be positive and finite")
 
@@ -57,14 +63,14 @@ def are_bits(value: Any) -> bool:
 
 
 def not_negative(name: str, value: ArrayLike) -> FloatArray:
-    """A copy of `value` as a float array; raises ValueError unless every entry is 0 or more and finite."""
+    """A copy of `value` as a float array; raises InputError unless every entry is 0 or more and finite."""
     array = np.array(real_numbers(name, value))
     _require(name, array, np.isfinite(array) & (array >= 0), "be 0 or more and finite")
     return array
 
 
 def binary(name: str, value: ArrayLike) -> FloatArray:
-    """`value` as an array of 0.0 and 1.0; raises ValueError when it holds anything else."""
+    """`value` as an array of 0.0 and 1.0; raises InputError when it holds anything else."""
     if isinstance(value, np.ndarray) and are_bits(value):
         return value.astype(np.float64)
     array = real_numbers(name, value)
@@ -72,45 +78,53 @@ def binary(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
+def choices(name: str, value: ArrayLike, num_choices: int) -> NDArray[np.int64]:
+    """`value` as an array of integers 0 to C - 1; raises InputError when it holds anything else."""
+    array = real_numbers(name, value)
+    good = (array >= 0) & (array < num_choices) & (array % 1 == 0)
+    _require(name, array, good, f"hold only whole numbers 0 to {num_choices - 1}")
+    return array.astype(np.int64)
+
+
 def positive_number(name: str, value: Any) -> float:
-    """`value` as a float; raises ValueError unless it is one positive and finite number."""
+    """`value` as a float; raises InputError unless it is one positive and finite number."""
     if isinstance(value, bool) or np.ndim(value) != 0:
-        raise ValueError(f"{name} must be one number, got {value!r}")
+        raise InputError(f"{name} must be one number, got {value!r}")
     return float(positive(name, value))
 
 
 def whole_number(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int; raises ValueError unless it is a whole number from `least` on."""
+    """`value` as an int; raises InputError unless it is a whole number from `least` on."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
+        raise InputError(f"{name} must be a whole number, {least} or more, got {value!r}")
     return int(value)
 
 
-def last_dimension(name: str, array: FloatArray, size: int) -> None:
-    """Raise ValueError unless the last dimension of `array` has `size` entries, one a user."""
+def last_dimension(name: str, array: NDArray[Any], size: int) -> None:
+    """Raise InputError unless the last dimension of `array` has `size` entries, one a user."""
     if array.ndim == 0 or array.shape[-1] != size:
-        raise ValueError(f"{name} must have shape (..., {size}), one entry a user, got {array.shape}")
+        raise InputError(f"{name} must have shape (..., {size}), one entry a user, got {array.shape}")
 
 
-def one_a_user(name: str, array: FloatArray, num_users: int) -> None:
-    """Raise ValueError unless `array` has shape (num_users,)."""
+def one_a_user(name: str, array: NDArray[Any], num_users: int) -> None:
+    """Raise InputError unless `array` has shape (num_users,)."""
     if array.shape != (num_users,):
-        raise ValueError(f"{name} must have shape ({num_users},), got {array.shape}")
+        raise InputError(f"{name} must have shape ({num_users},), got {array.shape}")
 
 
 def real_numbers(name: str, value: ArrayLike) -> FloatArray:
-    """`value` as a float array, itself where it is one; raises ValueError when it holds anything else."""
+    """`value` as a float array, itself where it is one; raises InputError when it holds anything else."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":  # no complex numbers, no text
             raise TypeError(f"dtype {array.dtype}")
         return np.asarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of real numbers, got {value!r}") from error
+        raise InputError(f"{name} must be an array of real numbers, got {value!r}") from error
 
 
 def _require(name: str, array: FloatArray, good: NDArray[np.bool_], condition: str) -> None:
     if not good.all():
         where = np.argwhere(~good)[0]
         place = f" at {where.tolist()}" if where.size else ""
-        raise ValueError(f"{name} must {condition}, got {array[tuple(where)]}{place}")
+        raise InputError(f"{name} must {condition}, got {array[tuple(where)]}{place}")

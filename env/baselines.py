@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import binary
-from env.exhaustive import all_decisions
+from env.arrays import InputError
+from env.decisions import Binary, Decisions, decisions_of
 
 
 class Evaluating(Protocol):
@@ -36,8 +36,8 @@ class Relaxing(Evaluating, Protocol):
 class Choice(NamedTuple):
     """What a method decided in one frame."""
 
-    decision: NDArray[np.float64]
-    """(N,), 0 or 1."""
+    decision: NDArray[Any]
+    """(N,)."""
     value: float
     """Of the decision, as `evaluate` gives it."""
     evaluations: int
@@ -48,10 +48,12 @@ Baseline = Callable[[Evaluating, np.random.Generator], Choice]
 
 
 def exhaustive(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
-    """The best of all 2^N decisions. Raises ValueError for more than 20 users."""
-    if environment.num_users > 20:
-        raise ValueError(f"exhaustive search takes at most 20 users, got {environment.num_users}")
-    return _best_of(environment, all_decisions(environment.num_users))
+    """The best of all decisions. Raises InputError for more than 2^20 of them (20 users with bits)."""
+    decisions = decisions_of(environment)
+    if decisions.num_users * np.log2(decisions.num_choices) > 20:
+        count = f"{decisions.num_choices}^{decisions.num_users}"
+        raise InputError(f"exhaustive search takes at most 2^20 decisions, got {count}")
+    return _best_of(environment, decisions.all())
 
 
 def coordinate_descent(
@@ -60,21 +62,16 @@ def coordinate_descent(
     """Change the one user that gains most until none gains, from `start` (N,) or a random decision.
 
     (CD of the papers: Bi and Zhang, IEEE Trans. Wireless Comm. 2018, Algorithm 2.)
-    Raises ValueError when `start` is not 0 or 1 or of another shape.
+    Raises InputError when `start` is not a decision or of another shape.
     """
-    num_users = environment.num_users
-    if start is None:
-        decision = rng.integers(2, size=num_users).astype(np.float64)
-    else:
-        decision = binary("start", start)
-        if decision.shape != (num_users,):
-            raise ValueError(f"start must have shape ({num_users},), got {decision.shape}")
+    decisions = decisions_of(environment)
+    decision = decisions.random(1, rng)[0] if start is None else decisions.check_one("start", start)
     value = float(np.asarray(environment.evaluate(decision[None]))[0])
     evaluations = 1
     while True:
-        neighbours = np.abs(decision - np.eye(num_users))
+        neighbours = decisions.neighbours(decision)
         values = np.asarray(environment.evaluate(neighbours))
-        evaluations += num_users
+        evaluations += len(neighbours)
         best = int(values.argmax())
         if not values[best] > value:
             return Choice(decision, value, evaluations)
@@ -82,29 +79,33 @@ def coordinate_descent(
 
 
 def greedy(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
-    """Offload the users of the largest gain (first observed feature), as many as is best: N + 1 decisions."""
+    """Offload the users of the largest gain (first observed feature), as many as is best: N + 1 decisions.
+
+    Raises InputError where decisions are not bits.
+    """
+    num_users = _bits_of(environment, "greedy").num_users
     order = np.argsort(-np.asarray(environment.observe())[:, 0])
-    decisions = np.zeros((environment.num_users + 1, environment.num_users))
-    decisions[:, order] = np.tri(environment.num_users + 1, environment.num_users, -1)
+    decisions = np.zeros((num_users + 1, num_users))
+    decisions[:, order] = np.tri(num_users + 1, num_users, -1)
     return _best_of(environment, decisions)
 
 
 def all_local(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
     """Nobody offloads."""
-    return _best_of(environment, np.zeros((1, environment.num_users)))
+    return _best_of(environment, decisions_of(environment).idle()[None])
 
 
 def all_offload(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
-    """Everybody offloads."""
-    return _best_of(environment, np.ones((1, environment.num_users)))
+    """Everybody offloads. Raises InputError where decisions are not bits."""
+    return _best_of(environment, np.ones((1, _bits_of(environment, "all_offload").num_users)))
 
 
 def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | None = None) -> Choice:
-    """The best of `k` uniformly random decisions, N of them by default. Raises ValueError for `k` below 1."""
+    """The best of `k` uniformly random decisions, N of them by default. Raises InputError for `k` below 1."""
     k = environment.num_users if k is None else k
     if k < 1:
-        raise ValueError(f"k must be 1 or more, got {k}")
-    return _best_of(environment, rng.integers(2, size=(k, environment.num_users)).astype(np.float64))
+        raise InputError(f"k must be 1 or more, got {k}")
+    return _best_of(environment, decisions_of(environment).random(k, rng))
 
 
 def random(environment: Evaluating, rng: np.random.Generator) -> Choice:
@@ -117,7 +118,14 @@ def linear_relaxation(environment: Relaxing, rng: np.random.Generator | None = N
     return _best_of(environment, np.asarray(environment.relaxed_decision(), dtype=np.float64)[None])
 
 
-def _best_of(environment: Evaluating, decisions: NDArray[np.float64]) -> Choice:
+def _bits_of(environment: Evaluating, method: str) -> Decisions:
+    decisions = decisions_of(environment)
+    if not isinstance(decisions, Binary):
+        raise InputError(f"decisions must be bits for {method}, got {decisions}")
+    return decisions
+
+
+def _best_of(environment: Evaluating, decisions: NDArray[Any]) -> Choice:
     values = np.asarray(environment.evaluate(decisions))
     best = int(values.argmax())
     return Choice(decisions[best].copy(), float(values[best]), len(decisions))

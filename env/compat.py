@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import FloatArray, positive
+from env.arrays import FloatArray, InputError, positive
 from env.baselines import coordinate_descent
 from env.lyapunov import LyapunovMEC
 from env.processes.channel import Channel
@@ -26,11 +26,11 @@ def bisection(
     """Optimal time split for the decision `M` (N,) at gains `h` (N,).
 
     Returns (rate in bit/s, charging time a, transmit times of the offloading users in their order).
-    Raises ValueError for input that `WirelessPoweredMEC.allocate` refuses.
+    Raises InputError for input that `WirelessPoweredMEC.allocate` refuses.
     """
     gains, decision = np.asarray(h), np.asarray(M)
     if gains.ndim != 1 or gains.shape != decision.shape:
-        raise ValueError(f"h and M must have one shape (N,), got {gains.shape} and {decision.shape}")
+        raise InputError(f"h and M must have one shape (N,), got {gains.shape} and {decision.shape}")
     env = WirelessPoweredMEC(gains.size, weights=None if len(weights) == 0 else list(weights))
     result = env.allocate(gains, decision)
     return float(result.rate), float(result.charging_time), result.transmit_time[decision == 1].tolist()
@@ -39,11 +39,11 @@ def bisection(
 def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, np.ndarray]:
     """Coordinate descent from a random decision, drawn with `seed`: (rate in bit/s, decision (N,)).
 
-    Raises ValueError when the gains `h` (N,) are not positive and finite.
+    Raises InputError when the gains `h` (N,) are not positive and finite.
     """
     gains = positive("h", h)
     if gains.ndim != 1 or not gains.size:
-        raise ValueError(f"h must have shape (N,), got {gains.shape}")
+        raise InputError(f"h must have shape (N,), got {gains.shape}")
     env = WirelessPoweredMEC(gains.size, channel=_Still(gains))
     choice = coordinate_descent(env, np.random.default_rng(seed))
     return choice.value, choice.decision.astype(int)
@@ -63,11 +63,11 @@ def Algo1_NUM(  # noqa: N802 (the published name)
         V: weight of the rate.
 
     Returns (objective, rate (N,) in Mbit, energy (N,) in J).
-    Raises ValueError for input that `LyapunovMEC` or its `allocate` refuses.
+    Raises InputError for input that `LyapunovMEC` or its `allocate` refuses.
     """
     gains, weights = positive("h", h) / PUBLISHED_GAIN_SCALE, np.asarray(w)
     if gains.ndim != 1 or not gains.size:
-        raise ValueError(f"h must have shape (N,), got {gains.shape}")
+        raise InputError(f"h must have shape (N,), got {gains.shape}")
     env = LyapunovMEC(
         gains.size, weights=(weights if weights.size else np.ones(gains.size)).tolist(), rate_weight=V
     )

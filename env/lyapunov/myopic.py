@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import FloatArray, binary, last_dimension, not_negative, one_a_user
-from env.exhaustive import all_decisions
+from env.arrays import FloatArray, not_negative, one_a_user
+from env.environment import Environment
 from env.lambert_w import log_snr
 from env.lyapunov.world import EXHAUSTIVE_USERS, LyapunovMEC
 
@@ -20,7 +20,7 @@ _GRID = np.exp(-np.arange(0, 30, 1 / 32))
 """Prices of time tried, over the highest one, so dense that an answer between two of them loses 1e-5 at most."""
 
 
-class MyopicMEC:
+class MyopicMEC(Environment):
     """A `LyapunovMEC` world whose value is the weighted rate of this frame alone, Mbit.
 
     Args:
@@ -37,13 +37,17 @@ class MyopicMEC:
     def __init__(self, num_users: int | None = None, **settings: Any) -> None:
         self.world = LyapunovMEC(num_users, **settings)
         self.num_users = self.world.num_users
-        self._begin(np.zeros(self.num_users))
+        self.metric_limits = self.world.metric_limits
+        super().__init__(settings.get("seed", 0))
 
     def reset(self, seed: int | None = None) -> FloatArray:
         """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 3)."""
-        observation = self.world.reset(seed)
-        self._begin(np.zeros(self.num_users))
-        return observation
+        self.world.reset(seed)
+        return super().reset(seed)
+
+    def start(self) -> None:
+        """Nothing is spent yet."""
+        self._spent = np.zeros(self.num_users)
 
     def observe(self) -> FloatArray:
         """What the agent sees of this frame, (N, 3), as of the `LyapunovMEC`."""
@@ -52,19 +56,13 @@ class MyopicMEC:
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Weighted rates of decisions (K, N) in this frame, (K,), Mbit.
 
-        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
-        decisions = binary("decisions", decisions)
-        last_dimension("decisions", decisions, self.num_users)
+        decisions = self.decisions.check("decisions", decisions)
         return self._rates(decisions, self._transmit_times(decisions)) @ self.world.weights
 
-    def step(self, decision: ArrayLike) -> None:
-        """Carry out a decision (N,) with the allocation that `evaluate` found, and move to the next frame.
-
-        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
-        """
-        decision = binary("decision", decision)
-        one_a_user("decision", decision, self.num_users)
+    def carry_out(self, decision: FloatArray) -> None:
+        """Serve the queues with the allocation that `evaluate` found."""
         time = self._transmit_times(decision)
         rate = self._rates(decision, time)
         # A user spends no more than its data take: over `time`, at the lowest power that carries them.
@@ -73,39 +71,33 @@ class MyopicMEC:
         computed = self.world.energy_coefficient * (rate * self.world.cycles_per_mbit) ** 3
         energy = np.minimum(np.where(decision > 0, sent, computed), self.budget)
         self.world.serve(rate, energy)
-        self._begin(self._spent + energy)
+        self._spent = self._spent + energy
 
     def frame_optimum(self) -> float | None:
         """The highest value of any decision in this frame, found by trying all; None above 12 users."""
-        if self.num_users > EXHAUSTIVE_USERS:
-            return None
-        return float(self.evaluate(all_decisions(self.num_users)).max())
+        return self.best_of_all(2**EXHAUSTIVE_USERS)
 
     def frame_metrics(self) -> dict[str, float]:
         """As of the `LyapunovMEC`."""
         return self.world.frame_metrics()
 
-    @property
-    def metric_limits(self) -> dict[str, float]:
-        """As of the `LyapunovMEC`."""
-        return self.world.metric_limits
-
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
-        return {"world": self.world.state_dict(), "spent": self._spent.copy()}
+        return {"world": self.world.state_dict(), "spent": self._spent.copy(), **self._added()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned; raises ValueError when it is of another number of users."""
+        """Continue from what `state_dict` returned; raises InputError when it is of another number of users."""
         spent = not_negative("spent", np.asarray(state["spent"]))
         one_a_user("spent", spent, self.num_users)
         self.world.load_state_dict(state["world"])
-        self._begin(spent)
+        self._frame, self._spent = self.world.frame, spent
+        self.begin_frame()
+        self._load_added(state)
 
-    def _begin(self, spent: FloatArray) -> None:
+    def begin_frame(self) -> None:
         """Prepare a frame: how long each user would transmit at each price of time, (N, G), and local rates."""
         world = self.world
-        self._spent = spent
-        self.budget = np.maximum((world.frame + 1) * world.energy_threshold - spent, 0.0)
+        self.budget = np.maximum((world.frame + 1) * world.energy_threshold - self._spent, 0.0)
         cycles = np.minimum(world.cycles_per_mbit * world.data_queue, world.cpu_frequency)
         cycles = np.minimum(cycles, np.cbrt(self.budget / world.energy_coefficient))
         self._local_rate = cycles / world.cycles_per_mbit

@@ -11,7 +11,6 @@ over the decision and its resource allocation, with Q the data queue (Mbit), Y t
 processed (Mbit) and e the energy spent (J) in this frame. A frame lasts one second.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from env.arrays import (
     FloatArray,
+    InputError,
     binary,
     last_dimension,
     not_negative,
@@ -30,11 +30,12 @@ from env.arrays import (
     positive_number,
     whole_number,
 )
-from env.exhaustive import all_decisions
+from env.environment import Environment
 from env.lyapunov.allocation import LARGEST_EXPONENT, Answers, TimeSplit, answers, split_time
 from env.processes.arrivals import Arrivals, ExponentialArrivals
 from env.processes.channel import Channel, PathLoss, Rician
 from env.processes.trace import RecordedTrace
+from env.state import generator_state, restore_generator
 
 _MBIT = 1e6
 _ENERGY_WEIGHT = 10.0
@@ -58,7 +59,7 @@ class Allocation(NamedTuple):
     """(..., N) fraction of the frame in which each user transmits; 0 for local users."""
 
 
-class LyapunovMEC:
+class LyapunovMEC(Environment):
     """An environment with memory: N users, each with a data queue and a virtual energy queue.
 
     Its value, the frame's objective with the best allocation, is 0 or more, since doing nothing is allowed; the
@@ -91,7 +92,7 @@ class LyapunovMEC:
         transmit_power, cpu_frequency, energy_coefficient and energy_threshold.
 
     Raises:
-        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+        InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
     """
 
     decisions_matter_later = True
@@ -128,20 +129,20 @@ class LyapunovMEC:
         if isinstance(channel, str | Path):
             channel = RecordedTrace(channel)
         if not isinstance(channel, Channel | None):
-            raise ValueError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
         if num_users is None:
             num_users = (None if channel is None else channel.num_users) or 10
         self.num_users = whole_number("num_users", num_users)
         self.channel = _published_channel(self.num_users) if channel is None else deepcopy(channel)
         if not isinstance(arrivals, Arrivals | None):
-            raise ValueError(f"arrivals must be an Arrivals, got {arrivals!r}")
+            raise InputError(f"arrivals must be an Arrivals, got {arrivals!r}")
         self.arrivals = ExponentialArrivals() if arrivals is None else deepcopy(arrivals)
         if weights is None:
             weights = np.where(np.arange(num_users) % 2, 1.0, 1.5)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
         one_a_user("weights", self.weights, self.num_users)
         if observation not in _OBSERVED:
-            raise ValueError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
+            raise InputError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
         self._observes_log = observation == "log_gain"
         self._observed_scales = _OBSERVED[observation]
 
@@ -156,19 +157,22 @@ class LyapunovMEC:
         self.cycles_per_mbit = _MBIT * positive_number("cycles_per_bit", cycles_per_bit)
         self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
         self._evaluated: tuple[FloatArray, TimeSplit] | None = None
-        self._seed = whole_number("seed", seed, 0)
-        self.reset()
+        self.metric_limits = {"energy": self.energy_threshold}
+        super().__init__(seed)
 
-    def reset(self, seed: int | None = None) -> FloatArray:
-        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 3)."""
-        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
-        self._rng = np.random.default_rng(self._seed)
-        self.frame = 0
+    def start(self) -> None:
+        """Queues are empty, channel and arrivals start over."""
         nothing = np.zeros(self.num_users)
         self.rate, self.energy = nothing, nothing.copy()
-        self.channel.reset(self.num_users, self._rng)
-        self._receive(self.channel.sample(self._rng), self._arrive(nothing), nothing.copy())
-        return self.observe()
+        self._left = nothing, nothing.copy()
+        self.channel.reset(self.num_users, self.rng)
+        self.arrivals.reset(self.num_users, self.rng)
+
+    def begin_frame(self) -> None:
+        """New gains, and data that arrives."""
+        gains = self.channel.sample(self.rng)
+        data_left, energy_queue = self._left
+        self._receive(gains, data_left + self.arrivals.sample(self.rng), energy_queue)
 
     def observe(self) -> FloatArray:
         """What the agent sees of this frame, (N, 3): each user's gain, data queue and energy queue, scaled."""
@@ -185,35 +189,32 @@ class LyapunovMEC:
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Objectives of decisions (K, N) in this frame, (K,), each with its best allocation.
 
-        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
-        decisions = binary("decisions", decisions)
-        last_dimension("decisions", decisions, self.num_users)
+        decisions = self.decisions.check("decisions", decisions)
         split = split_time(self._problem.answers, decisions)
         self._evaluated = decisions.copy(), split
         return self._problem.objective(decisions, split)
 
-    def step(self, decision: ArrayLike) -> None:
-        """Carry out a decision (N,) and move to the next frame: serve the queues, then let data arrive.
+    def carry_out(self, decision: FloatArray) -> None:
+        """Serve the queues: ``max(Q - r, 0)`` is left, and ``Y' = max(Y + nu (e - threshold), 0)``.
 
-        ``Q' = max(Q - r, 0) + A`` and ``Y' = max(Y + nu (e - threshold), 0)`` (LyDROO, section III).
-        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
+        Data then arrives in `begin_frame` (LyDROO, section III).
         """
-        decision = binary("decision", decision)
-        one_a_user("decision", decision, self.num_users)
-        self.serve(*self._problem.service(decision, self._split_of(decision)))
+        self._process(*self._problem.service(decision, self._split_of(decision)))
 
     def serve(self, rate: FloatArray, energy: FloatArray) -> None:
         """Process `rate` (N,), Mbit, for `energy` (N,), J, and move to the next frame; nothing is checked.
 
-        The end of `step`, for those who allocate by another rule.
+        In place of `step`, for those who allocate by another rule.
         """
+        self._process(rate, energy)
+        self.advance()
+
+    def _process(self, rate: FloatArray, energy: FloatArray) -> None:
         self.rate, self.energy = np.array(rate), np.array(energy)
-        data_left = np.maximum(self.data_queue - rate, 0)
         excess = self._queue_factor * (energy - self.energy_threshold)
-        gains = self.channel.sample(self._rng)
-        self._receive(gains, self._arrive(data_left), np.maximum(self.energy_queue + excess, 0))
-        self.frame += 1
+        self._left = np.maximum(self.data_queue - rate, 0), np.maximum(self.energy_queue + excess, 0)
 
     def allocate(
         self, gains: ArrayLike, decisions: ArrayLike, data_queue: ArrayLike, energy_queue: ArrayLike
@@ -227,7 +228,7 @@ class LyapunovMEC:
             energy_queue: (..., N), 0 or more; all four broadcast against each other.
 
         Raises:
-            ValueError: for a shape that does not fit, gains that are not positive and finite or too large to
+            InputError: for a shape that does not fit, gains that are not positive and finite or too large to
                 compute with, queues that are negative or not finite, or decisions that are not 0 or 1.
         """
         gains = positive("gains", gains)
@@ -241,7 +242,7 @@ class LyapunovMEC:
             np.broadcast_shapes(*(array.shape for array in arrays.values()))
         except ValueError as error:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-            raise ValueError(f"leading dimensions must broadcast, got {shapes}") from error
+            raise InputError(f"leading dimensions must broadcast, got {shapes}") from error
         problem = self._fold(gains, data_queue, energy_queue)
         split = split_time(problem.answers, decisions)
         rate, energy = problem.service(decisions, split)
@@ -249,9 +250,7 @@ class LyapunovMEC:
 
     def frame_optimum(self) -> float | None:
         """The largest objective of any decision in this frame, found by trying all; None above 12 users."""
-        if self.num_users > EXHAUSTIVE_USERS:
-            return None
-        return float(self.evaluate(all_decisions(self.num_users)).max())
+        return self.best_of_all(2**EXHAUSTIVE_USERS)
 
     def frame_metrics(self) -> dict[str, float]:
         """Means over the users: the queues at this frame's start, and what the last frame did (0 before one).
@@ -266,11 +265,6 @@ class LyapunovMEC:
             "energy": float(self.energy.mean()),
         }
 
-    @property
-    def metric_limits(self) -> dict[str, float]:
-        """What a metric should not exceed on average."""
-        return {"energy": self.energy_threshold}
-
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {
@@ -280,21 +274,25 @@ class LyapunovMEC:
             "energy_queue": self.energy_queue.copy(),
             "rate": self.rate.copy(),
             "energy": self.energy.copy(),
-            "rng": json.dumps(self._rng.bit_generator.state),
+            "rng": generator_state(self.rng),
             "channel": self.channel.state_dict(),
+            "arrivals": self.arrivals.state_dict(),
+            **self._added(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned; raises ValueError when it is of another number of users."""
+        """Continue from what `state_dict` returned; raises InputError when it is of another number of users."""
         gains = positive("gains", np.asarray(state["gains"]))
         queues = [not_negative(name, np.asarray(state[name])) for name in ("data_queue", "energy_queue")]
         for name, array in zip(("gains", "data_queue", "energy_queue"), (gains, *queues), strict=True):
             one_a_user(name, array, self.num_users)
-        self.frame = int(state["frame"])
+        self._frame = int(state["frame"])
         self.rate, self.energy = np.array(state["rate"]), np.array(state["energy"])
-        self._rng.bit_generator.state = json.loads(state["rng"])
+        restore_generator(self.rng, state["rng"])
         self.channel.load_state_dict(state["channel"])
+        self.arrivals.load_state_dict(state.get("arrivals", {}))  # 0.1 did not save them
         self._receive(gains, *queues)
+        self._load_added(state)
 
     def _split_of(self, decision: FloatArray) -> TimeSplit:
         """Of a decision (N,): the known one where it was among those last evaluated, as an agent's choice is."""
@@ -304,9 +302,6 @@ class LyapunovMEC:
             if same.any():
                 return TimeSplit(split.transmit_time[same][0], split.exponent[same][0])
         return split_time(self._problem.answers, decision)
-
-    def _arrive(self, data_queue: FloatArray) -> FloatArray:
-        return data_queue + self.arrivals.sample(self.num_users, self._rng)
 
     def _receive(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> None:
         self.gains, self.data_queue, self.energy_queue = np.array(gains), data_queue, energy_queue
@@ -322,7 +317,7 @@ class LyapunovMEC:
         noise = self.noise_power / gains  # W, at the user
         largest_exponent = np.log1p(self.transmit_power / noise)
         if not (largest_exponent.max(initial=0) <= LARGEST_EXPONENT and largest_exponent.min(initial=1) > 0):
-            raise ValueError(
+            raise InputError(
                 f"gains must give signal-to-noise ratios up to 5e21, got gains from {gains.min()} to {gains.max()}"
             )
 

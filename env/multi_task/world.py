@@ -5,7 +5,6 @@ adds up, over the users, the energy of all tasks and p times the longer of two d
 one after the other, and of sending and computing the offloaded ones. Energies in J, delays in s, sizes in MB.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -14,9 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import FloatArray, binary, last_dimension, one_a_user, positive, positive_number, whole_number
-from env.exhaustive import all_decisions
+from env.arrays import (
+    FloatArray,
+    InputError,
+    binary,
+    one_a_user,
+    positive,
+    positive_number,
+    whole_number,
+)
+from env.decisions import Binary
+from env.environment import Environment
 from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
+from env.state import generator_state, restore_generator
 
 _BITS = 8 * 2**20
 """In a MB."""
@@ -33,7 +42,7 @@ class TaskOptimum(NamedTuple):
     """(...)."""
 
 
-class MultiTaskMEC:
+class MultiTaskMEC(Environment):
     """An environment of N users with M tasks each, whose cost is to be minimised.
 
     An agent decides for every task, so the environment's `num_users` is N M: row ``i M + j`` of an observation,
@@ -60,11 +69,10 @@ class MultiTaskMEC:
         num_users: N M. sizes: (N, M), MB, of this frame's tasks.
 
     Raises:
-        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing file.
+        InputError: for any setting out of range, naming it; FileNotFoundError for a missing file.
     """
 
     value_is_cost = True
-    """Values and optima are negated costs."""
 
     def __init__(
         self,
@@ -90,14 +98,14 @@ class MultiTaskMEC:
         if isinstance(task_sizes, str | Path):
             task_sizes = RecordedTaskSizes(task_sizes)
         if not isinstance(task_sizes, TaskSizes | None):
-            raise ValueError(f"task_sizes must be a TaskSizes or the path of a recorded file, got {task_sizes!r}")
+            raise InputError(f"task_sizes must be a TaskSizes or the path of a recorded file, got {task_sizes!r}")
         self.task_sizes = UniformTaskSizes() if task_sizes is None else deepcopy(task_sizes)
         if bandwidth_shares is None:
             bandwidth_shares = [1 / self.num_devices] * self.num_devices
         shares = positive("bandwidth_shares", bandwidth_shares)
         one_a_user("bandwidth_shares", shares, self.num_devices)
         if shares.sum() > 1 + 1e-9:
-            raise ValueError(f"bandwidth_shares must be 1 in sum or less, got {shares.sum()}")
+            raise InputError(f"bandwidth_shares must be 1 in sum or less, got {shares.sum()}")
         self.bandwidth_shares = shares
 
         transmit_energy = positive_number("transmit_energy", transmit_energy)
@@ -112,17 +120,15 @@ class MultiTaskMEC:
         sending = 1 / (positive_number("bandwidth", bandwidth) * shares)
         self._remote_delay = delay_weight * (sending + _BITS * server_delay)
         self._typical_size = positive_number("typical_size", typical_size)
-        self._seed = whole_number("seed", seed, 0)
-        self.reset()
+        super().__init__(seed)
 
-    def reset(self, seed: int | None = None) -> FloatArray:
-        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N M, 1)."""
-        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
-        self._rng = np.random.default_rng(self._seed)
-        self.frame = 0
-        self.task_sizes.reset(self.num_devices, self.num_tasks)
-        self._receive(self._sample())
-        return self.observe()
+    def start(self) -> None:
+        """Task sizes start over."""
+        self.task_sizes.reset(self.num_users, self.rng)
+
+    def begin_frame(self) -> None:
+        """New tasks."""
+        self._receive(self.task_sizes.sample(self.rng).reshape(self.num_devices, self.num_tasks))
 
     def observe(self) -> FloatArray:
         """What the agent sees of this frame, (N M, 1): each task's scaled size."""
@@ -131,25 +137,15 @@ class MultiTaskMEC:
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Negated costs of decisions (K, N M) in this frame, (K,).
 
-        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
-        decisions = binary("decisions", decisions)
-        last_dimension("decisions", decisions, self.num_users)
+        decisions = self.decisions.check("decisions", decisions)
         return -self._cost(self.sizes, decisions.reshape(*decisions.shape[:-1], *self.sizes.shape))
-
-    def step(self, decision: ArrayLike) -> None:
-        """Carry out a decision (N M,) and move to the next frame.
-
-        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
-        """
-        one_a_user("decision", binary("decision", decision), self.num_users)
-        self._receive(self._sample())
-        self.frame += 1
 
     def cost(self, task_sizes: ArrayLike, decisions: ArrayLike) -> FloatArray:
         """Cost (...) of decisions (..., N, M) for tasks of `task_sizes` (..., N, M), MB.
 
-        Raises ValueError for a shape that does not fit, sizes that are not positive and finite, or decisions that
+        Raises InputError for a shape that does not fit, sizes that are not positive and finite, or decisions that
         are not 0 or 1.
         """
         sizes, decisions = positive("task_sizes", task_sizes), binary("decisions", decisions)
@@ -158,7 +154,7 @@ class MultiTaskMEC:
         try:
             np.broadcast_shapes(sizes.shape, decisions.shape)
         except ValueError as error:
-            raise ValueError(
+            raise InputError(
                 f"task_sizes {sizes.shape} and decisions {decisions.shape} must have leading dimensions that "
                 "broadcast"
             ) from error
@@ -168,13 +164,13 @@ class MultiTaskMEC:
         """The decision of least cost for tasks of `task_sizes` (..., N, M), MB, exact for any number of users.
 
         Given the bandwidth shares no user's cost depends on another's decision, so each user's 2^M decisions are
-        tried on their own. Raises ValueError for sizes as `cost` does, and for more than 16 tasks a user.
+        tried on their own. Raises InputError for sizes as `cost` does, and for more than 16 tasks a user.
         """
         sizes = positive("task_sizes", task_sizes)
         self._check_tasks("task_sizes", sizes)
         if self.num_tasks > _MOST_TASKS:
-            raise ValueError(f"num_tasks must be at most {_MOST_TASKS} for the optimum, got {self.num_tasks}")
-        choices = all_decisions(self.num_tasks)
+            raise InputError(f"num_tasks must be at most {_MOST_TASKS} for the optimum, got {self.num_tasks}")
+        choices = Binary(self.num_tasks).all()
         costs = self._user_costs(sizes @ (1 - choices).T, sizes @ choices.T, self._remote_delay[:, None])
         best = costs.argmin(-1)
         return TaskOptimum(choices[best], np.take_along_axis(costs, best[..., None], -1)[..., 0].sum(-1))
@@ -188,22 +184,21 @@ class MultiTaskMEC:
         return {
             "frame": self.frame,
             "sizes": self.sizes.copy(),
-            "rng": json.dumps(self._rng.bit_generator.state),
+            "rng": generator_state(self.rng),
             "task_sizes": self.task_sizes.state_dict(),
+            **self._added(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned; raises ValueError when it is of another number of tasks."""
+        """Continue from what `state_dict` returned; raises InputError when it is of another number of tasks."""
         sizes = positive("sizes", np.asarray(state["sizes"]))
         if sizes.shape != (self.num_devices, self.num_tasks):
-            raise ValueError(f"sizes must have shape {(self.num_devices, self.num_tasks)}, got {sizes.shape}")
-        self.frame = int(state["frame"])
-        self._rng.bit_generator.state = json.loads(state["rng"])
+            raise InputError(f"sizes must have shape {(self.num_devices, self.num_tasks)}, got {sizes.shape}")
+        self._frame = int(state["frame"])
+        restore_generator(self.rng, state["rng"])
         self.task_sizes.load_state_dict(state["task_sizes"])
         self._receive(sizes)
-
-    def _sample(self) -> FloatArray:
-        return self.task_sizes.sample(self.num_devices, self.num_tasks, self._rng)
+        self._load_added(state)
 
     def _receive(self, sizes: FloatArray) -> None:
         self.sizes = np.array(sizes)
@@ -220,7 +215,7 @@ class MultiTaskMEC:
 
     def _check_tasks(self, name: str, array: FloatArray) -> None:
         if array.shape[-2:] != (self.num_devices, self.num_tasks):
-            raise ValueError(
+            raise InputError(
                 f"{name} must have shape (..., {self.num_devices}, {self.num_tasks}), one entry a task, "
                 f"got {array.shape}"
             )

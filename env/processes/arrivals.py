@@ -1,21 +1,13 @@
-"""Arrival models: how much data each user receives in a frame.
-
-An environment calls `sample` once a frame; every random number comes from the generator it passes.
-"""
-
-from abc import ABC, abstractmethod
+"""Arrival models: how much data each user receives in a frame."""
 
 import numpy as np
 
 from env.arrays import FloatArray, positive_number
+from env.processes.process import Process
 
 
-class Arrivals(ABC):
-    """What an environment asks of arrivals; subclass it for a model of your own."""
-
-    @abstractmethod
-    def sample(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        """Data that arrives in one frame, (num_users,), Mbit, 0 or more."""
+class Arrivals(Process):
+    """Data that arrives in a frame, (num_users,), Mbit, 0 or more; subclass it for a model of your own."""
 
 
 class ExponentialArrivals(Arrivals):
@@ -25,14 +17,14 @@ class ExponentialArrivals(Arrivals):
         mean: of each user's data a frame, Mbit.
 
     Raises:
-        ValueError: when `mean` is not positive and finite.
+        InputError: when `mean` is not positive and finite.
     """
 
     def __init__(self, mean: float = 3.0) -> None:
         self.mean = positive_number("mean", mean)
 
-    def sample(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        return rng.exponential(self.mean, num_users)
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        return rng.exponential(self.mean, (frames, self._size))
 
 
 class ConstantArrivals(Arrivals):
@@ -42,11 +34,11 @@ class ConstantArrivals(Arrivals):
         amount: of each user's data a frame, Mbit.
 
     Raises:
-        ValueError: when `amount` is not positive and finite.
+        InputError: when `amount` is not positive and finite.
     """
 
     def __init__(self, amount: float = 3.0) -> None:
         self.amount = positive_number("amount", amount)
 
-    def sample(self, num_users: int, rng: np.random.Generator) -> FloatArray:
-        return np.full(num_users, self.amount)
+    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
+        return np.full((frames, self._size), self.amount)

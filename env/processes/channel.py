@@ -3,13 +3,14 @@
 A channel is an average gain (path loss over the distance) times fading of unit mean power.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray, last_dimension, positive, positive_number
+from env.arrays import FloatArray, InputError, last_dimension, positive, positive_number
+from env.processes.process import Process
 
 SPEED_OF_LIGHT = 3e8
 """m/s, rounded as in the papers."""
@@ -25,7 +26,7 @@ class PathLoss:
         exponent: d_e.
 
     Raises:
-        ValueError: when a setting is not positive and finite.
+        InputError: when a setting is not positive and finite.
     """
 
     def __init__(
@@ -37,13 +38,13 @@ class PathLoss:
     ) -> None:
         self.distances = None if distances is None else positive("distances", distances)
         if self.distances is not None and (self.distances.ndim != 1 or not self.distances.size):
-            raise ValueError(f"distances must have shape (N,), got {self.distances.shape}")
+            raise InputError(f"distances must have shape (N,), got {self.distances.shape}")
         self.antenna_gain = positive_number("antenna_gain", antenna_gain)
         self.carrier_frequency = positive_number("carrier_frequency", carrier_frequency)
         self.exponent = positive_number("exponent", exponent)
 
     def average_gain(self, num_users: int) -> FloatArray:
-        """Average gains, (num_users,). Raises ValueError when `distances` are of another number."""
+        """Average gains, (num_users,). Raises InputError when `distances` are of another number."""
         distances = self.distances
         if distances is None:
             distances = np.asarray(2.5 + 0.3 * np.arange(num_users))
@@ -52,32 +53,8 @@ class PathLoss:
         return positive("average gains", self.antenna_gain * wave**self.exponent)
 
 
-class Channel(ABC):
-    """What an environment asks of a channel; subclass it for a model of your own."""
-
-    @property
-    def num_users(self) -> int | None:
-        """The number of users where the channel fixes it, else None."""
-        return None
-
-    @abstractmethod
-    def reset(self, num_users: int, rng: np.random.Generator) -> None:
-        """Start over with `num_users` users; raises ValueError when the channel is made for another number."""
-
-    @abstractmethod
-    def sample(self, rng: np.random.Generator) -> FloatArray:
-        """Gains of the next frame, (num_users,), power ratios."""
-
-    def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
-        """Gains of the next `frames` frames, (frames, num_users): the numbers that `sample` gives one by one."""
-        return np.stack([self.sample(rng) for _ in range(frames)])
-
-    def state_dict(self) -> dict[str, Any]:
-        """What must be kept to continue after this frame; arrays and plain values."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (most channels have no state)
-        """Continue from what `state_dict` returned, after a `reset`."""
+class Channel(Process):
+    """Gains of a frame, (num_users,), power ratios, positive; subclass it for a model of your own."""
 
 
 class _Fading(Channel):
@@ -93,9 +70,6 @@ class _Fading(Channel):
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         self.average_gain = self.path_loss.average_gain(num_users)
-
-    def sample(self, rng: np.random.Generator) -> FloatArray:
-        return self.sample_frames(1, rng)[0]
 
     def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
         return self.average_gain * self.fading((frames, self.average_gain.size), rng)
@@ -124,13 +98,13 @@ class Rician(_Fading):
         line_of_sight: p, the share of the mean power in the line of sight (0.3 in the LyDROO paper).
 
     Raises:
-        ValueError: when `line_of_sight` is outside [0, 1].
+        InputError: when `line_of_sight` is outside [0, 1].
     """
 
     def __init__(self, path_loss: PathLoss | None = None, line_of_sight: float = 0.3) -> None:
         super().__init__(path_loss)
         if not (np.isreal(line_of_sight) and np.ndim(line_of_sight) == 0 and 0 <= line_of_sight <= 1):
-            raise ValueError(f"line_of_sight must be between 0 and 1, got {line_of_sight}")
+            raise InputError(f"line_of_sight must be between 0 and 1, got {line_of_sight}")
         self.line_of_sight = line_of_sight
 
     def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
@@ -150,7 +124,7 @@ class GaussMarkov(_Fading):
         frame_length: T, seconds.
 
     Raises:
-        ValueError: when `doppler_frequency` is negative or `frame_length` not positive.
+        InputError: when `doppler_frequency` is negative or `frame_length` not positive.
     """
 
     def __init__(
@@ -161,7 +135,7 @@ class GaussMarkov(_Fading):
     ) -> None:
         super().__init__(path_loss)
         if not (np.isfinite(doppler_frequency) and doppler_frequency >= 0):
-            raise ValueError(f"doppler_frequency must be 0 Hz or more, got {doppler_frequency}")
+            raise InputError(f"doppler_frequency must be 0 Hz or more, got {doppler_frequency}")
         positive_number("frame_length", frame_length)
         self.correlation = _bessel_j0(2 * np.pi * doppler_frequency * frame_length)
 
@@ -177,10 +151,11 @@ class GaussMarkov(_Fading):
         return power
 
     def state_dict(self) -> dict[str, Any]:
-        return {"amplitude": self._amplitude.copy()}
+        return {"amplitude": self._amplitude.copy(), **self._added()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._amplitude = np.array(state["amplitude"])
+        self._load_added(state)
 
 
 def complex_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

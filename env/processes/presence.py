@@ -1,32 +1,17 @@
 """Users that come and go: who is on in each frame."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import whole_number
+from env.arrays import InputError, whole_number
+from env.processes.process import Process
 
 
-class Presence(ABC):
-    """What an environment asks about its users' presence; subclass it for a process of your own."""
-
-    @abstractmethod
-    def reset(self, num_users: int, rng: np.random.Generator) -> None:
-        """Start over with `num_users` users."""
-
-    @abstractmethod
-    def sample_frames(self, frames: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Who is on in the next `frames` frames, (frames, num_users); in each at least one."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What must be kept to continue after this frame; arrays and plain values."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (some processes have no state)
-        """Continue from what `state_dict` returned, after a `reset`."""
+class Presence(Process):
+    """Who is on in a frame, (num_users,), bool, at least one; subclass it for a process of your own."""
 
 
 class PresenceSchedule(Presence):
@@ -36,7 +21,7 @@ class PresenceSchedule(Presence):
         off: from which frame on which users are off, as ``{frame: [users]}``; before the first, none.
 
     Raises:
-        ValueError: for a frame or user that is no whole number, and at `reset` for a user that there is not, or
+        InputError: for a frame or user that is no whole number, and at `reset` for a user that there is not, or
             when all would be off.
     """
 
@@ -49,7 +34,7 @@ class PresenceSchedule(Presence):
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         for users in self.off.values():
             if len(set(users)) >= num_users or max(users, default=0) >= num_users:
-                raise ValueError(f"off must name users 0 to {num_users - 1}, not all of them, got {users}")
+                raise InputError(f"off must name users 0 to {num_users - 1}, not all of them, got {users}")
         self._num_users = num_users
         self._frame = 0
 
@@ -63,10 +48,11 @@ class PresenceSchedule(Presence):
         return on
 
     def state_dict(self) -> dict[str, Any]:
-        return {"frame": self._frame}
+        return {"frame": self._frame, **self._added()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._frame = int(state["frame"])
+        self._load_added(state)
 
 
 class RandomPresence(Presence):
@@ -79,13 +65,13 @@ class RandomPresence(Presence):
     A departure that would leave nobody does not take place.
 
     Raises:
-        ValueError: when a mean is below 1.
+        InputError: when a mean is below 1.
     """
 
     def __init__(self, mean_on: float = 500.0, mean_off: float = 250.0) -> None:
         for name, mean in (("mean_on", mean_on), ("mean_off", mean_off)):
             if not (np.isfinite(mean) and mean >= 1):
-                raise ValueError(f"{name} must be 1 frame or more, got {mean}")
+                raise InputError(f"{name} must be 1 frame or more, got {mean}")
         self.mean_on, self.mean_off = mean_on, mean_off
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
@@ -101,7 +87,8 @@ class RandomPresence(Presence):
         return on
 
     def state_dict(self) -> dict[str, Any]:
-        return {"on": self._on.copy()}
+        return {"on": self._on.copy(), **self._added()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._on = np.array(state["on"], dtype=bool)
+        self._load_added(state)

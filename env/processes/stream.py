@@ -1,29 +1,16 @@
 """What random processes bring to an environment's frames, drawn a block of frames ahead of time."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from env.arrays import InputError
+from env.processes.process import Process
+from env.state import generator_state, restore_generator
+
 BLOCK = 128
 """Frames drawn together: what a draw costs beside its numbers is paid once a block."""
-
-
-class Process(Protocol):
-    """A channel, or any other process that draws a row of N numbers a frame."""
-
-    def reset(self, num_users: int, rng: np.random.Generator) -> None:
-        """Start over."""
-
-    def sample_frames(self, frames: int, rng: np.random.Generator) -> np.ndarray:
-        """The next frames' rows, (frames, N)."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What must be kept to continue."""
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned."""
 
 
 class Stream:
@@ -37,7 +24,7 @@ class Stream:
         seeds: (R,).
 
     Raises:
-        ValueError: when a process is made for another number of users.
+        InputError: when a process is made for another number of users.
     """
 
     def __init__(self, processes: Sequence[Process], num_users: int, seeds: Sequence[Any]) -> None:
@@ -48,23 +35,25 @@ class Stream:
 
     def next_block(self) -> np.ndarray:
         """The next `BLOCK` frames, (BLOCK, R, N)."""
-        self._start: dict[str, Any] = {
-            "rngs": [rng.bit_generator.state for rng in self._rngs],
-            "processes": [process.state_dict() for process in self._processes],
-        }
+        try:
+            self._start: dict[str, Any] | InputError = {
+                "rngs": [generator_state(rng) for rng in self._rngs],
+                "processes": [process.state_dict() for process in self._processes],
+            }
+        except InputError as error:  # of interest only to whoever wants the state
+            self._start = error
         pairs = zip(self._processes, self._rngs, strict=True)
         return np.stack([process.sample_frames(BLOCK, rng) for process, rng in pairs], axis=1)
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to draw the current block again."""
-        return {
-            "rngs": [json.dumps(state) for state in self._start["rngs"]],
-            "processes": self._start["processes"],
-        }
+        if isinstance(self._start, InputError):
+            raise self._start
+        return dict(self._start)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to before the block that was the last when `state_dict` was asked."""
         for rng, saved in zip(self._rngs, state["rngs"], strict=True):
-            rng.bit_generator.state = json.loads(saved)
+            restore_generator(rng, saved)
         for process, saved in zip(self._processes, state["processes"], strict=True):
             process.load_state_dict(saved)

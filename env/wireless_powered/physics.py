@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from env.arrays import Array, FloatArray, positive_number
+from env.arrays import Array, FloatArray, InputError, positive_number
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Physics:
     """The constants of the wireless powered problem, folded into three numbers.
 
     Raises:
-        ValueError: when one overflows.
+        InputError: when one overflows.
     """
 
     local_scale: float
@@ -25,7 +25,7 @@ class Physics:
     def __post_init__(self) -> None:
         for scale in (self.local_scale, self.snr_scale, self.rate_scale):
             if not (np.isfinite(scale) and scale > 0):
-                raise ValueError("the constants of the problem must give finite rates, these overflow")
+                raise InputError("the constants of the problem must give finite rates, these overflow")
 
     @classmethod
     def of(
@@ -38,11 +38,11 @@ class Physics:
         overhead: float,
         noise_power: float,
     ) -> "Physics":
-        """Fold the constants, all as `WirelessPoweredMEC` takes them; raises ValueError naming a bad one."""
+        """Fold the constants, all as `WirelessPoweredMEC` takes them; raises InputError naming a bad one."""
         power = positive_number("transmit_power", transmit_power)
         efficiency = positive_number("harvesting_efficiency", harvesting_efficiency)
         if efficiency > 1:
-            raise ValueError(f"harvesting_efficiency must be at most 1, got {harvesting_efficiency}")
+            raise InputError(f"harvesting_efficiency must be at most 1, got {harvesting_efficiency}")
         eta1 = np.cbrt(efficiency * power) / positive_number("cycles_per_bit", cycles_per_bit)
         return cls(
             local_scale=eta1 / np.cbrt(positive_number("energy_coefficient", energy_coefficient)),
@@ -57,9 +57,9 @@ class Physics:
         return weights * self.local_scale * root, self.snr_scale * gains * gains
 
     def check(self, gains: FloatArray, weights: FloatArray) -> None:
-        """Raise ValueError where gains and weights (..., N) would give rates that are not finite."""
+        """Raise InputError where gains and weights (..., N) would give rates that are not finite."""
         largest = np.max(gains, initial=0.0)
         with np.errstate(over="ignore"):
             worth = self.fold(largest, np.max(weights, initial=0.0))
         if not np.isfinite(worth).all():  # both grow with the gain
-            raise ValueError(f"gains and weights must give finite rates, got gains up to {largest}")
+            raise InputError(f"gains and weights must give finite rates, got gains up to {largest}")

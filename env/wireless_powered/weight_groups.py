@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import Array, FloatArray, namespace, on_device
+from env.arrays import Array, FloatArray, InputError, namespace, on_device
 from env.wireless_powered.allocation import split_time
 from env.wireless_powered.price_curve import PriceCurve
 
@@ -62,7 +62,7 @@ class WeightGroups:
         if self.curve is not None:
             return self.curve.rate(computed, offloaded)
         if self._device is not None:
-            raise ValueError(f"weights must have at most {MOST_IN_TABLE} distinct values on a device")
+            raise InputError(f"weights must have at most {MOST_IN_TABLE} distinct values on a device")
         return split_time(computed, offloaded, self.slope).rate
 
     def sums(self, local: Array, snr: Array, decisions: Array) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from env.arrays import (
     Array,
     FloatArray,
+    InputError,
     are_bits,
     binary,
     last_dimension,
     namespace,
-    on_device,
     one_a_user,
     positive,
     positive_number,
@@ -29,11 +29,14 @@ from env.arrays import (
     require_positive,
     whole_number,
 )
+from env.decisions import Binary
+from env.environment import Environment
 from env.processes.channel import Channel, Rayleigh
 from env.processes.presence import Presence
 from env.processes.stream import BLOCK, Stream
 from env.processes.trace import RecordedTrace
-from env.processes.weight_schedule import AlternatingWeights, WeightSchedule
+from env.processes.weights import Weights
+from env.seeds import PRESENCE, stream
 from env.wireless_powered.allocation import Allocation, split_time
 from env.wireless_powered.optimum import Optimum, certified_optimum, rounded_relaxation
 from env.wireless_powered.physics import Physics
@@ -43,16 +46,31 @@ _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
 
 
-class WirelessPoweredMEC:
+class _OneOrMany(Environment):
+    """Where `replicas` is given, what is made is of the subclass for many (`env.wireless_powered.replicas`)."""
+
+    _for_many: ClassVar[type["_OneOrMany"]]
+
+    def __init_subclass__(cls, for_many: bool = False) -> None:
+        if for_many:
+            _OneOrMany._for_many = cls
+
+    def __new__(cls, *arguments: Any, replicas: int | None = None, **settings: Any) -> "_OneOrMany":
+        if replicas is None or issubclass(cls, cls._for_many):
+            return super().__new__(cls)
+        if issubclass(cls._for_many, cls):
+            return super().__new__(cls._for_many)
+        return super().__new__(type(cls.__name__, (cls, cls._for_many), {}))
+
+
+class WirelessPoweredMEC(_OneOrMany):
     """An environment: N users, one access point, a decision (0 local, 1 offload) for each user a frame.
 
-    With `replicas` it is R such worlds side by side, each with a channel of its own: observations, decisions and
-    values then have R as first dimension, written (..., N) below. Replica r is the world of seed `seed + r`.
+    With ``replicas=R`` what is made is R of them side by side, a `WirelessPoweredReplicas`.
 
     Args:
         num_users: N; by default the channel's number where it fixes one, else 10.
-        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`. With replicas, also a
-            list of R of them.
+        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`.
         weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
         presence: users that come and go, a `Presence`; by default all are on in every frame. A user that is off
             computes and sends nothing, whatever is decided for it.
@@ -68,14 +86,15 @@ class WirelessPoweredMEC:
         bandwidth: B, Hz.
         overhead: v_u, bits sent for each bit of data.
         noise_power: N0, W.
-        seed: of the channel; with replicas also a list of R seeds.
-        replicas: R; None for one world without that dimension.
-        device: None for NumPy arrays, else the torch device ('cpu', 'cuda') of all that `observe` and `evaluate`
-            return.
+        seed: of the channel.
+        replicas, device: of `WirelessPoweredReplicas`.
 
     Raises:
-        ValueError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+        InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
     """
+
+    _lead: tuple[int, ...] = ()
+    """Dimensions before those of a frame."""
 
     def __init__(
         self,
@@ -84,7 +103,7 @@ class WirelessPoweredMEC:
         channel: Channel | str | Sequence[Channel | str] | None = None,
         weights: Sequence[float] | None = None,
         presence: Presence | None = None,
-        weight_schedule: WeightSchedule | AlternatingWeights | None = None,
+        weight_schedule: Weights | None = None,
         observation: Literal["log_gain", "gain", "user"] = "log_gain",
         gain_scale: float = 1e6,
         transmit_power: float = 3.0,
@@ -98,25 +117,28 @@ class WirelessPoweredMEC:
         replicas: int | None = None,
         device: str | None = None,
     ) -> None:
-        self.replicas = None if replicas is None else whole_number("replicas", replicas)
-        self._lead = () if self.replicas is None else (self.replicas,)
-        self._device = device
-        self.channels = _channels(channel, self.replicas)
+        if device is not None:
+            raise InputError(f"device must be None without replicas, got {device!r}")
+        self.channels = self._channels_of(channel)
         if num_users is None:
             num_users = self.channels[0].num_users or 10
         num_users = whole_number("num_users", num_users)
         self.num_users = num_users
+        self.decisions = Binary(num_users)
         if weights is None:
             weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
         one_a_user("weights", self.weights, num_users)
         if observation not in ("log_gain", "gain", "user"):
-            raise ValueError(f"observation must be 'log_gain', 'gain' or 'user', got {observation!r}")
+            raise InputError(f"observation must be 'log_gain', 'gain' or 'user', got {observation!r}")
         if not isinstance(presence, Presence | None):
-            raise ValueError(f"presence must be a Presence, got {presence!r}")
+            raise InputError(f"presence must be a Presence, got {presence!r}")
+        if not isinstance(weight_schedule, Weights | None):
+            raise InputError(f"weight_schedule must be a Weights, got {weight_schedule!r}")
         self._observation = observation
-        self._presences = [deepcopy(presence) for _ in range(self.replicas or 1) if presence is not None]
-        self._weight_schedule = weight_schedule
+        self._presences = [deepcopy(presence) for _ in self.channels if presence is not None]
+        self._given_schedule = deepcopy(weight_schedule)
+        self._weight_schedule: Weights | None = None
         self._own_weights = self.weights
         self._gain_scale = positive_number("gain_scale", gain_scale)
 
@@ -141,20 +163,14 @@ class WirelessPoweredMEC:
         Weights and active users that were set stay.
         """
         self._seed = self._seed if seed is None else seed
-        count = self.replicas or 1
-        if isinstance(self._seed, Sequence) and self.replicas is not None:
-            seeds = [whole_number("seed", one, 0) for one in self._seed]
-            if len(seeds) != count:
-                raise ValueError(f"seed must be one number or {count}, one a replica, got {len(seeds)}")
-        else:
-            first = whole_number("seed", self._seed, 0)
-            seeds = list(range(first, first + count))
+        seeds = self._seeds_of(self._seed)
         self._stream = Stream(self.channels, self.num_users, seeds)
         self._presence_stream = None
         if self._presences:
-            apart = [np.random.SeedSequence(one, spawn_key=(3,)) for one in seeds]
+            apart = [stream(seed, PRESENCE) for seed in seeds]
             self._presence_stream = Stream(self._presences, self.num_users, apart)
-        if self._weight_schedule is not None:
+        if self._given_schedule is not None:
+            self._weight_schedule = deepcopy(self._given_schedule)
             self._weigh(self._weight_schedule.at(0, self._own_weights))
         self._first_frame = 0
         self._look_ahead(place=0)
@@ -174,8 +190,7 @@ class WirelessPoweredMEC:
 
     def observe(self) -> Array:
         """What the agent sees of this frame, (..., N, F), as the setting `observation` says."""
-        seen = self._seen[self._place]
-        return seen.copy() if self._device is None else seen
+        return self._seen[self._place].copy()
 
     def evaluate(self, decisions: Any) -> Array:
         """Rates of decisions (..., K, N) in this frame, (..., K), bit/s, each with its best allocation.
@@ -184,7 +199,7 @@ class WirelessPoweredMEC:
             decisions: 0 local, 1 offload; or an object with `order` (..., N) and `counts` (..., K), decision k
                 of which offloads the first ``counts[k]`` users of the order, and with `expand()` to (..., K, N).
 
-        Raises ValueError when a decision is not 0 or 1 or the shape does not fit.
+        Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
         groups = self._groups
         nested = hasattr(decisions, "counts")
@@ -192,23 +207,19 @@ class WirelessPoweredMEC:
             last_dimension("decisions.order", decisions.order, self.num_users)
             return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
         decisions = self._checked(decisions.expand() if nested else decisions)
-        local, snr = self._local[self._place], self._snr[self._place]
-        if self.replicas is not None and decisions.ndim == 3:
-            local, snr = local[:, None], snr[:, None]
-        return groups.rates(*groups.sums(local, snr, decisions))
+        return groups.rates(*groups.sums(*self._beside(decisions), decisions))
 
     evaluate.takes_nested = True  # type: ignore[attr-defined]
 
     def step(self, decision: ArrayLike) -> None:
         """Carry out a decision (..., N) and move to the next frame.
 
-        Raises ValueError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
+        Raises InputError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
         """
         shape = (*self._lead, self.num_users)
         if np.shape(decision) != shape:
-            raise ValueError(f"decision must have shape {shape}, got {np.shape(decision)}")
-        if self._device is None and not are_bits(decision):
-            binary("decision", decision)
+            raise InputError(f"decision must have shape {shape}, got {np.shape(decision)}")
+        self._check_bits(decision)
         self._place += 1
         if self._place == BLOCK:
             self._first_frame += BLOCK
@@ -220,7 +231,7 @@ class WirelessPoweredMEC:
                 self._prepare()
 
     def set_weights(self, weights: ArrayLike) -> None:
-        """Weigh the users' rates by `weights` (N,) from this frame on; raises ValueError as the constructor."""
+        """Weigh the users' rates by `weights` (N,) from this frame on; raises InputError as the constructor."""
         checked = positive("weights", weights)
         one_a_user("weights", checked, self.num_users)
         self._own_weights = checked
@@ -230,13 +241,13 @@ class WirelessPoweredMEC:
     def set_active(self, active: ArrayLike) -> None:
         """Switch users on (1) and off (0) from this frame on; `active` is (N,).
 
-        Raises ValueError when nobody is on, or a `presence` already says who is.
+        Raises InputError when nobody is on, or a `presence` already says who is.
         """
         if self._presences:
-            raise ValueError("active must be left to the environment's presence")
+            raise InputError("active must be left to the environment's presence")
         checked = binary("active", active)
         if checked.shape != (self.num_users,) or not checked.any():
-            raise ValueError(f"active must have shape ({self.num_users},) and hold a 1, got {active!r}")
+            raise InputError(f"active must have shape ({self.num_users},) and hold a 1, got {active!r}")
         self._switched_on = checked.astype(bool)
         self._active = np.broadcast_to(self._switched_on, self._gains.shape)
         self._prepare()
@@ -250,18 +261,17 @@ class WirelessPoweredMEC:
             weights: (N,) or (..., N); the environment's by default.
 
         Raises:
-            ValueError: for a shape that does not fit, gains or weights that are not positive and finite, or
+            InputError: for a shape that does not fit, gains or weights that are not positive and finite, or
                 decisions that are not 0 or 1.
         """
         gains = positive("gains", gains)
-        decisions = binary("decisions", decisions)
         last_dimension("gains", gains, self.num_users)
-        last_dimension("decisions", decisions, self.num_users)
+        decisions = self.decisions.check("decisions", decisions)
         groups = self._groups_of(weights)
         try:
             np.broadcast_shapes(gains.shape, decisions.shape, groups.weights.shape)
         except ValueError as error:
-            raise ValueError(
+            raise InputError(
                 f"gains {gains.shape}, decisions {decisions.shape} and weights {groups.weights.shape} "
                 "must have leading dimensions that broadcast"
             ) from error
@@ -290,7 +300,7 @@ class WirelessPoweredMEC:
             time_limit: seconds after which it ends all the same, with the gap that is left.
 
         Raises:
-            ValueError: for a shape that does not fit, gains or weights that are not positive and finite, or a
+            InputError: for a shape that does not fit, gains or weights that are not positive and finite, or a
                 tolerance or time limit that is not positive.
         """
         gains = positive("gains", gains)
@@ -302,7 +312,7 @@ class WirelessPoweredMEC:
         try:
             batch = np.broadcast_shapes(gains.shape, weights.shape)
         except ValueError as error:
-            raise ValueError(f"weights {weights.shape} must broadcast against gains {gains.shape}") from error
+            raise InputError(f"weights {weights.shape} must broadcast against gains {gains.shape}") from error
         return self._search(np.broadcast_to(gains, batch), np.broadcast_to(weights, batch), tolerance, deadline)
 
     def _search(
@@ -341,21 +351,24 @@ class WirelessPoweredMEC:
         return decision.reshape(self.gains.shape).astype(np.int64)
 
     def frame_optimum(self) -> Any:
-        """The highest rate that any decision has in this frame, bit/s: a number, with replicas an array (R,).
+        """The highest rate that any decision has in this frame, bit/s.
 
         It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
         environment's weights and constants, and found as by `optimum` otherwise, for a block of frames at once.
         """
         trace = self.channels[0]
-        if isinstance(trace, RecordedTrace) and trace.rates is not None and self.replicas is None:
+        if isinstance(trace, RecordedTrace) and trace.rates is not None:
             row = trace.row_of(self.frame)
             stored = float(trace.rates[row])
             if trace.decisions is not None and abs(self.evaluate(trace.decisions[row]) - stored) <= 1e-6 * stored:
                 return stored
+        return float(self._best_of_block()[self._place])
+
+    def _best_of_block(self) -> FloatArray:
+        """The highest rate of each frame of the block, (BLOCK, ...)."""
         if self._optima is None:
             self._optima = self._search(self._gains, self.weights, 1e-9, None, self._active).rate
-        best = self._optima[self._place]
-        return best.copy() if self.replicas is not None else float(best)
+        return self._optima
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
@@ -367,27 +380,32 @@ class WirelessPoweredMEC:
             "active": self._switched_on.copy(),
             "stream": self._stream.state_dict(),
             "presence": None if self._presence_stream is None else self._presence_stream.state_dict(),
+            "weight_schedule": None if self._weight_schedule is None else self._weight_schedule.state_dict(),
+            **self._added(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state_dict` returned; raises ValueError when it is of another world."""
+        """Continue from what `state_dict` returned; raises InputError when it is of another world."""
         gains = np.asarray(state["gains"])
         if gains.shape != self.gains.shape:
-            raise ValueError(f"gains must have shape {self.gains.shape}, got {gains.shape}")
+            raise InputError(f"gains must have shape {self.gains.shape}, got {gains.shape}")
         self._stream.load_state_dict(state["stream"])
         if self._presence_stream is not None:
             self._presence_stream.load_state_dict(state["presence"])
+        if self._weight_schedule is not None:
+            self._weight_schedule.load_state_dict(state.get("weight_schedule", {}))  # 0.1 did not save it
         place = int(state["frame"]) % BLOCK
         self._first_frame = int(state["frame"]) - place
         self._look_ahead(place)
         if not np.array_equal(gains, self.gains):
-            raise ValueError("the state must be of an environment with the same channel, its gains differ")
+            raise InputError("the state must be of an environment with the same channel, its gains differ")
         self._own_weights = positive("weights", np.asarray(state["own_weights"]))
         self._weigh(positive("weights", np.asarray(state["weights"])))
         if self._presence_stream is None:
             self._switched_on = np.asarray(state["active"], dtype=bool)
             self._active = np.broadcast_to(self._switched_on, self._gains.shape)
         self._prepare()
+        self._load_added(state)
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -396,12 +414,11 @@ class WirelessPoweredMEC:
 
     def _look_ahead(self, place: int) -> None:
         """Draw the next block of frames; the current one is at `place` in it."""
-        lead = slice(None) if self.replicas is not None else 0
-        gains = real_numbers("gains", self._stream.next_block())
+        gains = real_numbers("gains", self._next_block(self._stream))
         require_positive("gains", gains)
-        self._gains = gains[:, lead]
+        self._gains = gains
         if self._presence_stream is not None:
-            self._active = self._presence_stream.next_block()[:, lead]
+            self._active = self._next_block(self._presence_stream)
         else:
             self._active = np.broadcast_to(self._switched_on, self._gains.shape)
         self._place = place
@@ -409,12 +426,12 @@ class WirelessPoweredMEC:
 
     def _weigh(self, weights: FloatArray) -> None:
         self.weights = weights
-        self._groups = WeightGroups(weights, self._physics.rate_scale, self._device)
+        self._groups = WeightGroups(weights, self._physics.rate_scale)
 
     def _prepare(self) -> None:
         """What a frame needs, for all frames of the block at once: physics folded, observation scaled."""
         self._physics.check(self._gains, self.weights)
-        gains, active, weights = (on_device(a, self._device) for a in (self._gains, self._active, self.weights))
+        gains, active, weights = (self._placed(array) for array in (self._gains, self._active, self.weights))
         local, snr = self._physics.fold(gains, weights)
         self._local, self._snr = local * active, snr * active
         self._columns = self._groups.columns(self._local, self._snr)
@@ -431,33 +448,41 @@ class WirelessPoweredMEC:
         ones = xp.ones_like(scaled)
         return xp.stack([xp.log(scaled), xp.log(weights) * ones, ones], -1) * active[..., None]
 
+    def _channels_of(self, channel: Any) -> list[Channel]:
+        """The world's channel, an object of its own, as a list of one."""
+        if isinstance(channel, str | Path):
+            channel = RecordedTrace(channel)
+        if not isinstance(channel, Channel | None):
+            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        return [Rayleigh() if channel is None else deepcopy(channel)]
+
+    def _seeds_of(self, seed: Any) -> list[int]:
+        return [whole_number("seed", seed, 0)]
+
+    def _next_block(self, stream: Stream) -> np.ndarray:
+        """(BLOCK, ..., N)."""
+        return stream.next_block()[:, 0]
+
+    def _placed(self, array: np.ndarray) -> Array:
+        """An array where the world keeps its own."""
+        return array
+
+    def _check_bits(self, decision: Any) -> None:
+        if not are_bits(decision):
+            binary("decision", decision)
+
+    def _beside(self, decisions: Array) -> tuple[Array, Array]:
+        """The frame's local rates and ratios, of a shape that broadcasts against decisions (..., K, N)."""
+        return self._local[self._place], self._snr[self._place]
+
     def _checked(self, decisions: Any) -> Array:
-        """Decisions as an array of 0.0 and 1.0; tensors are trusted, to look at them would wait for the device."""
-        if self._device is None:
-            decisions = binary("decisions", decisions)
-        else:
-            decisions = decisions.to(dtype=self._local.dtype)
-        last_dimension("decisions", decisions, self.num_users)
-        return decisions
+        """Decisions as an array of 0.0 and 1.0."""
+        return self.decisions.check("decisions", decisions)
 
     def _groups_of(self, weights: ArrayLike | None) -> WeightGroups:
-        if weights is None and self._device is None:
+        """Of `allocate`, on the host; the environment's own by default."""
+        if weights is None:
             return self._groups
-        weights = self.weights if weights is None else positive("weights", weights)
-        last_dimension("weights", weights, self.num_users)
-        return WeightGroups(weights, self._physics.rate_scale)
-
-
-def _channels(channel: Channel | str | Sequence[Channel | str] | None, replicas: int | None) -> list[Channel]:
-    """One channel for each replica, each an object of the environment's own."""
-    several = isinstance(channel, Sequence) and not isinstance(channel, str)
-    given = list(channel) if several else [channel] * (replicas or 1)  # type: ignore[arg-type]
-    if len(given) != (replicas or 1) or (several and replicas is None):
-        raise ValueError(f"channel must be one channel, or with replicas one for each, got {len(given)}")
-    made: list[Channel] = []
-    for one in given:
-        one = RecordedTrace(one) if isinstance(one, str | Path) else one
-        if not isinstance(one, Channel | None):
-            raise ValueError(f"channel must be a Channel or the path of a trace, got {one!r}")
-        made.append(Rayleigh() if one is None else deepcopy(one))
-    return made
+        checked = positive("weights", weights)
+        last_dimension("weights", checked, self.num_users)
+        return WeightGroups(checked, self._physics.rate_scale)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lyapunov_reference import COEFFICIENT, CYCLES, FREQUENCY, POWER, dual_bound, local_objective, slsqp, values
 
 from env import ConstantArrivals, ExponentialArrivals, LyapunovMEC, PathLoss, Rayleigh, RecordedTrace, baselines
-from env.exhaustive import all_decisions
+from env.decisions import Binary
 
 ENVIRONMENTS = {num_users: LyapunovMEC(num_users) for num_users in (1, 2, 3, 10, 50)}
 
@@ -297,7 +297,7 @@ def test_state_continues_the_same_frames():
 def test_the_frames_optimum_is_the_best_of_all_decisions():
     env = LyapunovMEC(6)
     for _ in range(5):
-        every = env.allocate(env.gains, all_decisions(6), env.data_queue, env.energy_queue).objective
+        every = env.allocate(env.gains, Binary(6).all(), env.data_queue, env.energy_queue).objective
         assert env.frame_optimum() == pytest.approx(every.max(), rel=1e-12)
         env.step(np.ones(6))
     assert LyapunovMEC(13).frame_optimum() is None
@@ -354,7 +354,8 @@ def test_bad_settings_are_named(settings, message):
 def test_arrivals_are_of_their_mean(arrivals):
     model = arrivals(2.0)
     rng = np.random.default_rng(0)
-    assert np.mean([model.sample(10, rng) for _ in range(2000)]) == pytest.approx(2, rel=0.03)
+    model.reset(10, rng)
+    assert model.sample_frames(2000, rng).mean() == pytest.approx(2, rel=0.03)
     with pytest.raises(ValueError, match="must be positive and finite, got 0.0"):
         arrivals(0.0)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from env import MultiTaskMEC, RecordedTaskSizes, TaskSizes, UniformTaskSizes
-from env.exhaustive import all_decisions
+from env.decisions import Binary
 
 
 def cost_as_printed(sizes, decisions, shares):
@@ -62,7 +62,7 @@ def test_every_setting_enters_as_in_the_paper():
 def test_the_optimum_is_the_best_of_all_decisions():
     env = MultiTaskMEC(2, 4, bandwidth_shares=[0.2, 0.7])
     for _ in range(10):
-        values = env.evaluate(all_decisions(8))
+        values = env.evaluate(Binary(8).all())
         optimum = env.optimum(env.sizes)
         assert optimum.cost == pytest.approx(-values.max(), rel=1e-12)
         assert env.evaluate(optimum.decision.reshape(1, 8))[0] == pytest.approx(-float(optimum.cost), rel=1e-12)
@@ -93,7 +93,9 @@ def test_rows_of_an_agent_are_tasks():
 def test_sizes_are_of_the_released_datas_range(published):
     released = published("MUMT_data_3x3")["task_size"]
     rng = np.random.default_rng(0)
-    ours = np.array([UniformTaskSizes().sample(3, 3, rng) for _ in range(2000)])
+    uniform = UniformTaskSizes()
+    uniform.reset(9, rng)
+    ours = uniform.sample_frames(2000, rng)
     assert released.min() <= ours.min() < 10.1
     assert released.max() >= ours.max() > 29.9
     assert ours.mean() == pytest.approx(released.mean(), rel=0.01)
@@ -107,7 +109,7 @@ def test_a_recorded_file_is_replayed_in_order_and_again(tmp_path):
     for row in (0, 1, 2, 0):
         np.testing.assert_array_equal(env.sizes, sizes[row].reshape(2, 2))
         env.step(np.zeros(4))
-    with pytest.raises(ValueError, match=r"num_devices times num_tasks must be 4, as in .*, got 3 x 3"):
+    with pytest.raises(ValueError, match=r"num_devices times num_tasks must be 4, as in .*, got 9"):
         MultiTaskMEC(task_sizes=str(path))
     np.savez(path, other=sizes)
     with pytest.raises(ValueError, match="must hold the variable 'task_size'"):
@@ -140,12 +142,12 @@ def test_a_seed_fixes_the_frames_and_state_continues_them(tmp_path):
 
 def test_tasks_of_ones_own_can_be_put_in():
     class Growing(TaskSizes):
-        def reset(self, num_devices, num_tasks):
-            self.size = 0.0
+        def reset(self, num_tasks, rng):
+            self.num_tasks, self.size = num_tasks, 0.0
 
-        def sample(self, num_devices, num_tasks, rng):
+        def sample(self, rng):
             self.size += 1
-            return np.full((num_devices, num_tasks), self.size)
+            return np.full(self.num_tasks, self.size)
 
     env = MultiTaskMEC(2, 2, task_sizes=Growing())
     env.step(np.zeros(4))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from env import PathLoss, Rayleigh, WirelessPoweredMEC
-from env.exhaustive import all_decisions
+from env.decisions import Binary
 
 
 def frames(env, count):
@@ -45,7 +45,7 @@ def test_equals_the_exhaustive_optimum_on_two_thousand_random_instances():
         gains = frames(env, count)
         optimum = env.optimum(gains)
         for row in range(count):
-            best = env.allocate(gains[row], all_decisions(num_users)).rate.max()
+            best = env.allocate(gains[row], Binary(num_users).all()).rate.max()
             assert optimum.rate[row] == pytest.approx(best, rel=1e-9)
             assert optimum.upper_bound[row] >= best
 
@@ -82,7 +82,7 @@ def test_extreme_gains_and_weights():
     gains = 10 ** rng.uniform(-12, -2, (300, 6))
     weights = 10 ** rng.uniform(-2, 2, (300, 6))
     optimum = env.optimum(gains, weights)
-    everything = env.allocate(gains[:, None], all_decisions(6), weights[:, None]).rate.max(-1)
+    everything = env.allocate(gains[:, None], Binary(6).all(), weights[:, None]).rate.max(-1)
     np.testing.assert_allclose(optimum.rate, everything, rtol=1e-9)
     assert (optimum.upper_bound >= everything).all()
 

@@ -83,10 +83,27 @@ def test_a_world_goes_on_from_any_place_in_a_block(frame, replicas):
             {"replicas": 2, "channel": [Rayleigh()]},
             "channel must be one channel, or with replicas one for each, got 1",
         ),
-        ({"channel": [Rayleigh()]}, "channel must be one channel, or with replicas one for each"),
+        ({"channel": [Rayleigh()]}, "channel must be a Channel or the path of a trace, got \\["),
         ({"replicas": 2, "channel": [Rayleigh(), 3]}, "channel must be a Channel or the path of a trace, got 3"),
     ],
 )
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         WirelessPoweredMEC(5, **settings)
+
+
+class Doubled(WirelessPoweredMEC):
+    """A problem of ones own, whose rates count twice."""
+
+    def evaluate(self, decisions):
+        return 2 * super().evaluate(decisions)
+
+
+def test_a_subclass_has_replicas_of_its_own():
+    many, one = Doubled(5, replicas=3), Doubled(5, seed=2)
+    assert isinstance(many, Doubled)
+    decisions = np.array([[0, 1, 0, 1, 1], [1, 1, 1, 1, 1]])
+    values = many.evaluate(np.stack([decisions] * 3))
+    assert values.shape == (3, 2)
+    np.testing.assert_allclose(values[2], one.evaluate(decisions), rtol=1e-12)
+    np.testing.assert_allclose(values[2], 2 * WirelessPoweredMEC(5, seed=2).evaluate(decisions), rtol=1e-12)

@@ -5,16 +5,28 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from env.arrays import FloatArray, one_a_user, positive, whole_number
+from env.state import Stateful
 
 
-class WeightSchedule:
+class Weights(Stateful):
+    """Weights as a function of the frame; subclass it for a schedule of your own.
+
+    It is no `Process`: weights start from the environment's own, which may be set at any time.
+    """
+
+    def at(self, frame: int, weights: FloatArray) -> FloatArray:
+        """The weights (N,) in a frame, `weights` (N,) being the environment's own; asked frame after frame."""
+        raise TypeError(f"{type(self).__name__} must have a method at")
+
+
+class WeightSchedule(Weights):
     """Weights by the frame from which on they hold.
 
     Args:
         weights: ``{frame: [w_0, w_1, ...]}``; before the first frame the environment's own weights hold.
 
     Raises:
-        ValueError: for a frame that is no whole number or weights that are not positive and finite.
+        InputError: for a frame that is no whole number or weights that are not positive and finite.
     """
 
     def __init__(self, weights: Mapping[int, Sequence[float]]) -> None:
@@ -32,7 +44,7 @@ class WeightSchedule:
         return weights
 
 
-class AlternatingWeights:
+class AlternatingWeights(Weights):
     """All users change their weight at once, to and fro: the largest becomes the smallest (DROO, fig. 9).
 
     Args:
@@ -40,7 +52,7 @@ class AlternatingWeights:
         first: the frame of the first change.
 
     Raises:
-        ValueError: when either is below 1.
+        InputError: when either is below 1.
     """
 
     def __init__(self, interval: int = 1000, first: int = 1000) -> None:
