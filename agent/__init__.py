@@ -1,15 +1,20 @@
 """The learner: networks, quantizers, replay memory, the agent, and the simulation loop."""
 
+from agent.checks import InputError
+from agent.decisions.most_probable import MostProbable
 from agent.decisions.quantizer import KNearest, NoisyOrderPreserving, OrderPreserving, OrderPreservingAndNearest
 from agent.memory import ReplayMemory
-from agent.networks.fully_connected import Convolutional, FullyConnected
+from agent.networks.convolutional import Convolutional
+from agent.networks.fully_connected import FullyConnected
 from agent.networks.set_network import SetNetwork
 from agent.offloading import OffloadingAgent
 
 __all__ = [
     "Convolutional",
     "FullyConnected",
+    "InputError",
     "KNearest",
+    "MostProbable",
     "NoisyOrderPreserving",
     "OffloadingAgent",
     "OrderPreserving",

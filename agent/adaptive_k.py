@@ -21,7 +21,7 @@ class AdaptiveK:
         k: K of the next frame; of replicas, after the first change, an array (R,).
 
     Raises:
-        ValueError: when `start` or `interval` is below 1.
+        InputError: when `start` or `interval` is below 1.
     """
 
     def __init__(self, start: int, interval: int | None = 32, *, skip_last: bool = False) -> None:
@@ -45,6 +45,11 @@ class AdaptiveK:
         if self._frames == self.interval:
             self.k = -_larger(-(self._highest + 2), -self.maximum)
             self._frames = 0
+
+    def limit(self, maximum: int) -> None:
+        """Let K be at most `maximum` from now on."""
+        self.maximum = maximum
+        self.k = -_larger(-self.k, -maximum)
 
     def state_dict(self) -> dict[str, Any]:
         """K and what was counted since its last change."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 Array = Any
 """An array of NumPy, or a torch tensor on any device."""
@@ -39,3 +40,8 @@ def on_device(array: Any, device: str | None) -> Array:
 def integers(array: Array) -> Array:
     """The array as 64-bit integers."""
     return array.astype(np.int64) if isinstance(array, np.ndarray) else array.long()
+
+
+def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """1 / (1 + exp(-logits)), without overflow."""
+    return 0.5 * np.tanh(0.5 * logits) + 0.5

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from agent.checks import InputError
+from agent.version import VERSION
+
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write nested dicts and lists of numbers, strings, arrays and tensors.
+    """Write nested dicts and lists of numbers, strings, arrays and tensors, and this project's version.
 
     The file is made beside `path`, flushed to disk and put in its place in one step, so that an interruption
     leaves the old one intact.
@@ -19,7 +22,7 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
-        torch.save(_to_tensors(content), file)
+        torch.save(_to_tensors({"version": VERSION, **content}), file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -30,7 +33,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: when there is no such file.
-        ValueError: when it is damaged, truncated, or holds anything but plain values and tensors.
+        InputError: when it is damaged, truncated, or holds anything but plain values and tensors.
     """
     path = Path(path)
     if not path.is_file():
@@ -39,17 +42,39 @@ def read(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, weights_only=True)
     except Exception as error:  # a damaged zip, a truncated pickle and forbidden content each raise their own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path} is not a readable checkpoint: {reason}") from error
+        raise InputError(f"{path} is not a readable checkpoint: {reason}") from error
     if not isinstance(content, dict) or "agent" not in content:
-        raise ValueError(f"{path} is not a checkpoint of this project: it holds no agent")
+        raise InputError(f"{path} is not a checkpoint of this project: it holds no agent")
     return content
+
+
+def version_of(content: Mapping[str, Any]) -> str:
+    """Which version wrote what `read` returned, for messages."""
+    return f"it was written by version {content.get('version', '0.1')}, this is {VERSION}"
+
+
+def to_arrays(value: Any) -> Any:
+    """What `read` returned, or a part of it, with tensors as the arrays that were written."""
+    if isinstance(value, torch.Tensor):
+        return value.numpy()
+    if isinstance(value, Mapping):
+        return {key: to_arrays(entry) for key, entry in value.items()}
+    return [to_arrays(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _to_tensors(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
+        try:
+            return torch.from_numpy(value)
+        except TypeError as error:
+            raise InputError(f"arrays of a state must hold numbers, got one of {value.dtype}") from error
+    if isinstance(value, np.generic):
+        return value.item()
+    for kind in (bool, int, float, str):  # such as an IntEnum, which a checkpoint cannot name
+        if isinstance(value, kind):
+            return kind(value)
     if isinstance(value, Mapping):
-        return {key: _to_tensors(entry) for key, entry in value.items()}
+        return {_to_tensors(key): _to_tensors(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_to_tensors(entry) for entry in value]
     return value

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent.checks import whole_number
+from agent.checks import InputError, whole_number
 from agent.decisions.quantizer import KNearest, OrderPreserving, shift_logits
-from agent.learners.torch_learner import LearningRule, TorchLearner
+from agent.networks.interface import dtype_of, first_weights
 
 
 class MemoryDNN:
@@ -30,12 +30,13 @@ class MemoryDNN:
         output_graph: accepted for the published signature; it had no effect there either.
 
     Attributes:
-        net, lr, training_interval, batch_size, memory_size: the arguments.
-        model: the network with its sigmoid. memory: (memory_size, net[0] + net[-1]). memory_counter: rows ever
-            stored, from 1. cost_his: the loss of each step.
+        net, lr, training_interval, batch_size, memory_size: the arguments; what is set holds from the next step.
+        model: the network with its sigmoid; another may take its place.
+        memory: (memory_size, net[0] + net[-1]). memory_counter: rows ever stored, from 1.
+        cost_his: the loss of each step.
 
     Raises:
-        ValueError: when `net` has fewer than two layers or a number is below 1.
+        InputError: when `net` has fewer than two layers or a number is below 1.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class MemoryDNN:
         output_graph: bool = False,
     ) -> None:
         if not isinstance(net, Sequence | np.ndarray) or len(net) < 2:
-            raise ValueError(f"net must hold two or more widths, got {net!r}")
+            raise InputError(f"net must hold two or more widths, got {net!r}")
         for layer, width in enumerate(net):
             whole_number(f"net[{layer}]", width)
         whole_number("training_interval", training_interval)
@@ -64,19 +65,16 @@ class MemoryDNN:
         self.cost_his: list[float] = []
 
         layers: list[nn.Module] = []
-        for before, after in itertools.pairwise(net):
-            layers += [nn.Linear(before, after), nn.ReLU()]
-        self.model = nn.Sequential(*layers[:-1], nn.Sigmoid())
-        rule = LearningRule(
-            learning_rate=learning_rate, betas=(0.09, 0.999), weight_decay=1e-4, fresh_optimizer=True
-        )
-        self._learner = TorchLearner(self.model[:-1], rule)
+        with first_weights():
+            for before, after in itertools.pairwise(net):
+                layers += [nn.Linear(before, after), nn.ReLU()]
+        self.model: nn.Module = nn.Sequential(*layers[:-1], nn.Sigmoid())
 
     def remember(self, h: ArrayLike, m: ArrayLike) -> None:
-        """Store an input `h` (net[0],) and its decision `m` (net[-1],); raises ValueError for other shapes."""
+        """Store an input `h` (net[0],) and its decision `m` (net[-1],); raises InputError for other shapes."""
         inputs, decision = self._inputs(h), np.ravel(m)
         if decision.size != self.net[-1] or not np.isin(decision, (0, 1)).all():
-            raise ValueError(f"m must hold {self.net[-1]} entries, each 0 or 1, got {m!r}")
+            raise InputError(f"m must hold {self.net[-1]} entries, each 0 or 1, got {m!r}")
         self.memory[self.memory_counter % self.memory_size] = np.hstack((inputs, decision))
         self.memory_counter += 1
 
@@ -89,16 +87,25 @@ class MemoryDNN:
     def learn(self) -> None:
         """One step on a minibatch of the memory; its loss is appended to `cost_his`."""
         stored = min(self.memory_counter, self.memory_size)
-        rows = self.memory[np.random.randint(stored, size=self.batch_size)].astype(np.float32)
-        self.cost = self._learner.learn(rows[:, : self.net[0]], rows[:, self.net[0] :])
+        rows = self.memory[np.random.randint(stored, size=self.batch_size)]
+        pairs = torch.as_tensor(rows, dtype=dtype_of(self.model))
+        # All is looked up anew, the model and the rate too, so that what is set from outside holds from here on.
+        optimizer = torch.optim.Adam(self.model.parameters(), lr=self.lr, betas=(0.09, 0.999), weight_decay=1e-4)
+        self.model.train()
+        optimizer.zero_grad()
+        loss = nn.functional.binary_cross_entropy(self.model(pairs[:, : self.net[0]]), pairs[:, self.net[0] :])
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        self.model.eval()
+        self.cost = loss.item()
         self.cost_his.append(self.cost)
 
     def decode(self, h: ArrayLike, k: int = 1, mode: str = "OP") -> list[NDArray[np.int64]]:
         """Candidates (N,) for an input `h` (net[0],): `k` of them for 'OP' and 'KNN', 2 k for 'OPN'.
 
-        Raises ValueError for another mode, a `k` that is out of range, or another shape of `h`.
+        Raises InputError for another mode, a `k` that is out of range, or another shape of `h`.
         """
-        inputs = torch.as_tensor(self._inputs(h), dtype=torch.float32)
+        inputs = torch.as_tensor(self._inputs(h), dtype=dtype_of(self.model))
         with torch.inference_mode():
             relaxed = self.model(inputs).numpy().astype(np.float64)
         if mode in {"OP", "KNN"}:
@@ -109,7 +116,7 @@ class MemoryDNN:
             self._checked(k, quantizer)
             noisy = shift_logits(relaxed, np.random.normal(size=relaxed.shape))
             return [*quantizer(relaxed, k), *quantizer(noisy, k)]
-        raise ValueError(f"mode must be 'OP', 'KNN' or 'OPN', got {mode!r}")
+        raise InputError(f"mode must be 'OP', 'KNN' or 'OPN', got {mode!r}")
 
     def plot_cost(self) -> None:
         """Show the training loss over the frames."""
@@ -125,11 +132,11 @@ class MemoryDNN:
     def _checked(self, k: int, quantizer: OrderPreserving | KNearest) -> int:
         most = quantizer.max_candidates(self.net[-1])
         if whole_number("k", k) > most:
-            raise ValueError(f"k must be 1 to {most}, got {k}")
+            raise InputError(f"k must be 1 to {most}, got {k}")
         return k
 
     def _inputs(self, h: ArrayLike) -> NDArray[np.float64]:
         inputs = np.ravel(np.asarray(h, dtype=np.float64))
         if inputs.size != self.net[0] or not np.isfinite(inputs).all():
-            raise ValueError(f"h must hold {self.net[0]} finite numbers, got {h!r}")
+            raise InputError(f"h must hold {self.net[0]} finite numbers, got {h!r}")
         return inputs

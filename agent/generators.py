@@ -45,7 +45,7 @@ def save(rng: Any) -> list[str]:
 
 
 def restore(rng: Any, states: Sequence[str]) -> None:
-    """Take over what `save` returned; raises ValueError for another number of generators."""
+    """Take over what `save` returned; raises InputError for another number of generators."""
     rngs = rng._rngs if isinstance(rng, Generators) else [rng]
     for one, state in zip(rngs, states, strict=True):
         one.bit_generator.state = json.loads(state)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from agent.arrays import Array, integers, namespace, on_device, rows
-from agent.checks import whole_number
+from agent.checks import InputError, whole_number
 
 
 class ReplayMemory:
@@ -27,7 +27,7 @@ class ReplayMemory:
         counter: pairs ever stored, the blank one included.
 
     Raises:
-        ValueError: when `capacity` is below 1.
+        InputError: when `capacity` is below 1.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class ReplayMemory:
             self.observations: Array = np.zeros(shape, dtype=np.float32)
             self.decisions: Array = np.zeros(shape[:-1], dtype=np.float32)
         else:
-            self.observations = torch.zeros(shape, device=device)
-            self.decisions = torch.zeros(shape[:-1], device=device)
+            self.observations = torch.zeros(shape, dtype=torch.float32, device=device)
+            self.decisions = torch.zeros(shape[:-1], dtype=torch.float32, device=device)
         self._lead = lead
         self._replicas = on_device(np.arange(*lead), device) if lead else None
         self.counter = int(blank_row)
@@ -88,10 +88,10 @@ class ReplayMemory:
             replicas: places of those, on the memory's device, where not all draw; the first dimension is then
                 theirs.
 
-        Raises ValueError when nothing is stored yet.
+        Raises InputError when nothing is stored yet.
         """
         if not len(self):
-            raise ValueError("the replay memory is empty: remember a pair before sampling")
+            raise InputError("the replay memory is empty: remember a pair before sampling")
         replicas = self._replicas if replicas is None else replicas
         lead = () if replicas is None else (len(replicas),)
         places = integers(rng.random((*lead, batch_size)) * len(self))
@@ -117,14 +117,14 @@ class ReplayMemory:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of a memory of the same sizes returned; raises ValueError for another's."""
+        """Take over what `state_dict` of a memory of the same sizes returned; raises InputError for another's."""
         counter = int(state["counter"])
         used = min(counter, self.capacity)
         for own, name in ((self.observations, "observations"), (self.decisions, "decisions")):
             saved, at = state[name], len(self._lead)
             expected = (*own.shape[:at], used, *own.shape[at + 1 :])
             if tuple(saved.shape) != expected:
-                raise ValueError(f"memory must hold {name} of shape {expected}, got {tuple(saved.shape)}")
+                raise InputError(f"memory must hold {name} of shape {expected}, got {tuple(saved.shape)}")
         self.observations[..., :used, :, :] = state["observations"]
         self.decisions[..., :used, :] = state["decisions"]
         self.counter = counter

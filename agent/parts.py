@@ -1,17 +1,24 @@
 """The parts of an agent: made from its settings, described in its checkpoints, and made again from there."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import partial
 from typing import Any
 
-import torch
 from torch import nn
 
+from agent.checks import InputError
+from agent.decisions import Kind
+from agent.decisions.most_probable import MostProbable
 from agent.decisions.quantizer import QUANTIZERS, Quantizer
 from agent.learners.numpy_learner import PASSES, NumpyLearner
+from agent.learners.rule import Learner, LearningRule
 from agent.learners.stacked import StackedLearner
-from agent.learners.torch_learner import Learner, LearningRule, TorchLearner
-from agent.networks.fully_connected import Convolutional, FullyConnected, check_output
+from agent.learners.torch_learner import TorchLearner
+from agent.networks.convolutional import Convolutional
+from agent.networks.fully_connected import FullyConnected
+from agent.networks.interface import check_output, first_weights
 from agent.networks.set_network import SetNetwork
 
 NETWORKS: dict[str, type[nn.Module]] = {
@@ -19,7 +26,8 @@ NETWORKS: dict[str, type[nn.Module]] = {
 }
 """The networks that a checkpoint can name; each has its constructor's arguments in `settings`."""
 NetworkFactory = Callable[[int, int], nn.Module]
-"""Makes a network from the number of users and of features a user."""
+"""Makes a network of the number of users and of features a user; for more than two choices it is given the number
+of these too, as the keyword `num_choices`."""
 
 
 class UnknownPartError(LookupError):
@@ -42,12 +50,13 @@ def rebuild_network(description: Mapping[str, Any]) -> nn.Module:
     """The network that `describe` described; raises UnknownPartError for another project's."""
     if description["class"] not in NETWORKS:
         raise UnknownPartError("network", description["class"])
-    return NETWORKS[description["class"]](**description["settings"])
+    with first_weights():
+        return NETWORKS[description["class"]](**description["settings"])
 
 
 def rebuild_quantizer(description: Mapping[str, Any]) -> Quantizer:
     """The quantizer that `describe` described; raises UnknownPartError for another project's."""
-    classes = {kind.__name__: kind for kind in QUANTIZERS.values()}
+    classes: dict[str, Any] = {kind.__name__: kind for kind in (*QUANTIZERS.values(), MostProbable)}
     if description["class"] not in classes:
         raise UnknownPartError("quantizer", description["class"])
     quantizer: Quantizer = classes[description["class"]](**description["settings"])
@@ -55,53 +64,79 @@ def rebuild_quantizer(description: Mapping[str, Any]) -> Quantizer:
 
 
 def make_network(
-    network: nn.Module | NetworkFactory | None, num_users: int, num_features: int, seed: int
+    network: nn.Module | NetworkFactory | None, num_users: int, num_features: int, kind: Kind, seed: int
 ) -> nn.Module:
-    """The module itself, or one made from the seed without touching torch's global generator."""
+    """The module itself, or one made from the seed without touching torch's global generator.
+
+    Raises InputError when it is none, or of another output than the kind of decision asks for.
+    """
     if isinstance(network, nn.Module):
         module = network
     else:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            if network is not None and not callable(network):
-                raise ValueError(f"network must be or make a torch.nn.Module, got {network!r}")
-            module = (network or FullyConnected)(num_users, num_features)
+        if network is not None and not callable(network):
+            raise InputError(f"network must be or make a torch.nn.Module, got {network!r}")
+        choices: dict[str, Any] = {} if kind.num_choices == 2 else {"num_choices": kind.num_choices}
+        make: Any = network or FullyConnected
+        if choices and not _takes(make, "num_choices"):
+            raise InputError(
+                f"network must take the keyword num_choices where there are {kind.num_choices}, got {make}"
+            )
+        with first_weights(seed):
+            module = make(num_users, num_features, **choices)
         if not isinstance(module, nn.Module):
-            raise ValueError(f"network must be or make a torch.nn.Module, got {type(module).__name__}")
-    check_output(module, num_users, num_features)
+            raise InputError(f"network must be or make a torch.nn.Module, got {type(module).__name__}")
+    check_output(module, num_users, num_features, kind.output(num_users))
     return module
 
 
-def make_learner(network: nn.Module, backend: str, rule: LearningRule, seed: int) -> Learner:
-    """The backend that trains `network`; raises ValueError for an unknown one, or one that cannot."""
-    if backend == "torch":
-        return TorchLearner(network, rule, seed)
-    if backend != "numpy":
-        raise ValueError(f"backend must be 'torch' or 'numpy', got {backend!r}")
-    if type(network) not in PASSES:
-        known = " or ".join(kind.__name__ for kind in PASSES)
-        raise ValueError(f"network must be {known} for the 'numpy' backend, got {type(network).__name__}")
-    return NumpyLearner(network, rule)
+def _takes(make: Callable[..., Any], name: str) -> bool:
+    parameters = inspect.signature(make).parameters
+    return name in parameters or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+
+
+def takes_any_size(network: nn.Module) -> bool:
+    """Whether its frames may differ in their number of users."""
+    return bool(getattr(network, "any_size", False))
+
+
+def make_learner(network: nn.Module, backend: str, rule: LearningRule, kind: Kind, seed: int) -> Learner:
+    """The backend that trains `network`; raises InputError for an unknown one, or one that cannot."""
+    _check_backend(network, backend)
+    return NumpyLearner(network, rule, kind) if backend == "numpy" else TorchLearner(network, rule, kind, seed)
 
 
 def make_stacked_learner(
-    networks: list[nn.Module], backend: str, rule: LearningRule, device: str | None
+    networks: list[nn.Module], backend: str, rule: LearningRule, kind: Kind, device: str | None
 ) -> Learner:
-    """The backend that trains one network a replica; raises ValueError as `make_learner`."""
-    if backend == "torch":
-        return StackedLearner(networks, rule, device)
-    if backend != "numpy" or type(networks[0]) not in PASSES:
-        make_learner(networks[0], backend, rule, 0)  # says what is wrong
-    return NumpyLearner(networks, rule)
+    """The backend that trains one network a replica; raises InputError as `make_learner`."""
+    _check_backend(networks[0], backend)
+    if backend == "numpy":
+        return NumpyLearner(networks, rule, kind)
+    return StackedLearner(networks, rule, kind, device)
 
 
-def make_quantizer(quantizer: str | Quantizer) -> Quantizer:
-    """The quantizer of a short name, or the object itself; raises ValueError when it is neither."""
-    if not isinstance(quantizer, str):
-        if isinstance(quantizer, type) or not (callable(quantizer) and hasattr(quantizer, "max_candidates")):
-            raise ValueError(f"quantizer must be one of {sorted(QUANTIZERS)} or a quantizer, got {quantizer!r}")
-        return quantizer
-    if quantizer not in QUANTIZERS:
-        raise ValueError(f"quantizer must be one of {sorted(QUANTIZERS)}, got {quantizer!r}")
-    made: Quantizer = QUANTIZERS[quantizer]()
-    return made
+def _check_backend(network: nn.Module, backend: str) -> None:
+    if backend not in ("torch", "numpy"):
+        raise InputError(f"backend must be 'torch' or 'numpy', got {backend!r}")
+    if backend == "numpy" and type(network) not in PASSES:
+        known = " or ".join(kind.__name__ for kind in PASSES)
+        raise InputError(f"network must be {known} for the 'numpy' backend, got {type(network).__name__}")
+
+
+def make_quantizer(quantizer: str | Quantizer | None, kind: Kind) -> Quantizer:
+    """The quantizer of a short name, by default of the kind of decision, or the object itself.
+
+    Raises InputError when it is neither, or a short name of another kind.
+    """
+    name = kind.quantizer if quantizer is None else quantizer
+    known: dict[str, Any] = dict(QUANTIZERS) if kind.num_choices == 2 else {}
+    known["MP"] = partial(MostProbable, kind.num_choices)
+    if isinstance(name, str):
+        if name not in known or (name == "MP" and kind.num_choices == 2):
+            usable = sorted(known.keys() - {"MP"}) or ["MP"]
+            raise InputError(f"quantizer must be one of {usable}, got {name!r}")
+        made: Quantizer = known[name]()
+        return made
+    if isinstance(name, type) or not (callable(name) and hasattr(name, "max_candidates")):
+        raise InputError(f"quantizer must be one of {sorted(known)} or a quantizer, got {name!r}")
+    return name

@@ -1,1 +1,13 @@
 """Kinds of decisions: what each asks of networks and learning, and how candidates are proposed."""
+
+from typing import TypeAlias
+
+from agent.decisions.binary import Binary
+from agent.decisions.categorical import Categorical
+
+Kind: TypeAlias = Binary | Categorical
+
+
+def kind_of(num_choices: int) -> Kind:
+    """The kind of decision of users with so many choices: bits for two."""
+    return Binary() if num_choices == 2 else Categorical(num_choices)

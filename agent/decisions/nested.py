@@ -1,6 +1,8 @@
 """Candidates that are nested in each other, without the K x N table that would list them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,3 +49,8 @@ def pick(candidates: Array, best: Array) -> Array:
     if candidates.ndim == 2:
         return candidates[best]
     return candidates[namespace(candidates).arange(len(best), device=best.device), best]
+
+
+def takes_nested(evaluate: Callable[[Any], Any]) -> bool:
+    """Whether a critic takes `Nested` candidates too: where it has a true attribute of this name."""
+    return bool(getattr(evaluate, "takes_nested", False))

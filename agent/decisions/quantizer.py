@@ -1,17 +1,18 @@
-"""Quantizers: from one relaxed decision in (0,1)^N to K binary candidates, the likeliest first.
+"""Quantizers of bits: from one relaxed decision in (0,1)^N to K binary candidates, the likeliest first.
 
 The first candidate of each is the relaxed decision rounded (DROO, eq. 8). Relaxed decisions may have any
-leading batch dimensions where a docstring says (..., N).
+leading batch dimensions where a docstring says (..., N). Of choices: `agent.decisions.most_probable`.
 """
 
 import heapq
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.arrays import Array, namespace, take
+from agent.checks import InputError
 from agent.decisions.nested import Nested
 
 Random = Any
@@ -21,16 +22,29 @@ Random = Any
 class Quantizer(Protocol):
     """What the agent asks of a quantizer; any object with these two methods will do.
 
-    Two things it may have besides: `nested(relaxed, k)`, the same candidates as `Nested` for critics that take
-    those, and a true `prefix` when its first k of more candidates are its k candidates, without which replicas
-    cannot adapt K. For replicas it is called with relaxed decisions (R, N), on a device as tensors.
+    Two things it may have besides: `nested(relaxed, k)`, the same candidates for critics that take those (it is
+    then `Nesting`), and a true `prefix` when its first k of more candidates are its k candidates, without which
+    replicas cannot adapt K. For replicas it is called with relaxed decisions (R, N), on a device as tensors.
     """
 
     def max_candidates(self, num_users: int) -> int:
         """The most distinct candidates there are for `num_users` users."""
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
-        """`k` candidates, (k, N), each 0 or 1, for a relaxed decision (N,)."""
+        """`k` candidates, (k, N), for a relaxed decision: (N,) of bits, (N, C) of choices."""
+
+
+def is_prefix(quantizer: Quantizer) -> bool:
+    """Whether its first k of more candidates are its k candidates."""
+    return bool(getattr(quantizer, "prefix", False))
+
+
+@runtime_checkable
+class Nesting(Protocol):
+    """A quantizer that has its candidates as `Nested` too."""
+
+    def nested(self, relaxed: Array, k: int) -> Nested:
+        """The `k` candidates that a call gives, for relaxed decisions (..., N)."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +125,14 @@ class NoisyOrderPreserving:
     within (0,1). Candidates of the two halves may coincide.
 
     Raises:
-        ValueError: when `noise` is not positive.
+        InputError: when `noise` is not positive.
     """
 
     noise: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.noise < float("inf"):
-            raise ValueError(f"noise must be positive and finite, got {self.noise}")
+            raise InputError(f"noise must be positive and finite, got {self.noise}")
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""
@@ -167,7 +181,7 @@ def shift_logits(relaxed: Array, shift: Array) -> Array:
 
 def _row_by_row(quantizer: Quantizer, relaxed: NDArray[np.floating], k: int) -> NDArray[np.int64]:
     if not isinstance(relaxed, np.ndarray):
-        raise ValueError(f"quantizer must be 'OP' or 'OPN' on a device, got {type(quantizer).__name__}")
+        raise InputError(f"quantizer must be 'OP' or 'OPN' on a device, got {type(quantizer).__name__}")
     rows = [quantizer(row, k, None) for row in relaxed.reshape(-1, relaxed.shape[-1])]
     return np.stack(rows).reshape(*relaxed.shape[:-1], k, -1)
 

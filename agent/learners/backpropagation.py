@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.arrays import sigmoid
 from agent.networks.fully_connected import FullyConnected
 
 Weights = Mapping[str, NDArray[np.floating]]
@@ -24,13 +25,14 @@ class FullyConnectedPasses:
     """
 
     def __init__(self, network: FullyConnected) -> None:
+        self._output = network.output
         self._relu = network.settings["activation"] == "relu"
         self._layers = [(f"layers.{layer}.weight", f"layers.{layer}.bias") for layer in range(len(network.layers))]
 
     def forward(
         self, weights: Weights, observations: NDArray[np.floating]
     ) -> tuple[NDArray[np.floating], list[NDArray[np.floating]]]:
-        """Logits (..., B, N) of observations (..., B, N, F), and what `backward` needs: each layer's input."""
+        """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F), and each layer's input."""
         signal = observations.reshape(*observations.shape[:-2], -1)
         signals = []
         for weight, bias in self._layers:
@@ -39,6 +41,8 @@ class FullyConnectedPasses:
             signal += weights[bias][..., None, :]
             if len(signals) < len(self._layers):
                 signal = np.maximum(signal, 0, out=signal) if self._relu else sigmoid(signal)
+        if len(self._output) > 1:
+            signal = signal.reshape(*signal.shape[:-1], *self._output)
         return signal, signals
 
     def backward(
@@ -48,7 +52,9 @@ class FullyConnectedPasses:
         signals: list[NDArray[np.floating]],
         error: NDArray[np.floating],
     ) -> None:
-        """Fill `gradients`, arrays like the weights, for the error term (..., B, N) of the logits."""
+        """Fill `gradients`, arrays like the weights, for the error term of the logits, of their shape."""
+        if len(self._output) > 1:
+            error = error.reshape(*error.shape[:-2], -1)
         for layer in reversed(range(len(self._layers))):
             weight, bias = self._layers[layer]
             signal = signals[layer]
@@ -57,8 +63,3 @@ class FullyConnectedPasses:
             if layer:
                 error = error @ weights[weight]
                 error *= signal > 0 if self._relu else signal * (1 - signal)
-
-
-def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """1 / (1 + exp(-logits)), without overflow."""
-    return 0.5 * np.tanh(0.5 * logits) + 0.5

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.learners.torch_learner import Learner
+from agent.learners.rule import Learner, LearningRule
 
 
 class Ensemble:
@@ -23,7 +23,7 @@ class Ensemble:
         self.learners = learners
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (M, ..., N) of observations (..., N, F)."""
+        """Logits of each, (M, ..., N) or (M, ..., N, C), of observations (..., N, F)."""
         return np.stack([learner.predict(observations) for learner in self.learners])
 
     def learn(
@@ -41,6 +41,11 @@ class Ensemble:
         losses = [learner.learn(*pairs) for learner, pairs in zip(self.learners, minibatches, strict=True)]
         return float(np.mean(losses))
 
+    def follow(self, rule: LearningRule) -> None:
+        """Let each take its next steps by another rule."""
+        for learner in self.learners:
+            learner.follow(rule)
+
     def state_dict(self) -> dict[str, Any]:
         """Of every learner."""
         return {"learners": [learner.state_dict() for learner in self.learners]}
@@ -49,9 +54,3 @@ class Ensemble:
         """Take over what `state_dict` of as many learners of the same kind returned."""
         for learner, saved in zip(self.learners, state["learners"], strict=True):
             learner.load_state_dict(saved)
-
-
-def seeds(seed: int, count: int) -> list[int]:
-    """Of the initial weights of `count` networks: the first is the network that `seed` gives on its own."""
-    more = np.random.SeedSequence(seed, spawn_key=(3,)).generate_state(count - 1).tolist()
-    return [seed, *more]

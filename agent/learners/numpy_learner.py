@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from agent.learners.backpropagation import FullyConnectedPasses, sigmoid
+from agent.decisions import Kind
+from agent.learners.backpropagation import FullyConnectedPasses
+from agent.learners.rule import ADAM_EPSILON, LearningRule
 from agent.learners.set_backpropagation import SetPasses
-from agent.learners.torch_learner import ADAM_EPSILON, LearningRule
 from agent.networks.fully_connected import FullyConnected
 from agent.networks.set_network import SetNetwork
 
@@ -29,6 +30,7 @@ class NumpyLearner:
         network: a `FullyConnected` or `SetNetwork`; or one for each of R replicas, all of one size. All arrays
             then have R as first dimension, written (...) below.
         rule: loss, optimiser and their settings.
+        kind: of decision.
         dtype: of weights and signals; float64 to check gradients.
 
     Attributes:
@@ -36,10 +38,11 @@ class NumpyLearner:
     """
 
     def __init__(
-        self, network: nn.Module | Sequence[nn.Module], rule: LearningRule, dtype: str = "float32"
+        self, network: nn.Module | Sequence[nn.Module], rule: LearningRule, kind: Kind, dtype: str = "float32"
     ) -> None:
         networks = [network] if isinstance(network, nn.Module) else network
         self.rule = rule
+        self._kind = kind
         self._passes = PASSES[type(networks[0])](networks[0])
         self._shapes = {name: tuple(weight.shape) for name, weight in networks[0].named_parameters()}
         vectors = [
@@ -80,7 +83,7 @@ class NumpyLearner:
         return part
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (..., B, N) of observations (..., B, N, F)."""
+        """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F)."""
         logits: NDArray[np.float32] = self._passes.forward(self._deciding, self._typed(observations))[0]
         return logits
 
@@ -109,15 +112,7 @@ class NumpyLearner:
     def backward(self, observations: NDArray[np.floating], decisions: NDArray[np.floating]) -> Any:
         """Fill `gradients` for observations (..., B, N, F) and decisions (..., B, N); returns the loss (...)."""
         logits, signals = self._passes.forward(self.weights, self._typed(observations))
-        count = logits.shape[-1] * logits.shape[-2]
-        output = sigmoid(logits)
-        if self.rule.loss == "cross_entropy":
-            softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
-            loss = (softplus - logits * decisions).mean((-1, -2))
-            error = (output - decisions) / count
-        else:
-            loss = ((output - decisions) ** 2).mean((-1, -2))
-            error = 2 * (output - decisions) * output * (1 - output) / count
+        loss, error = self._kind.loss_and_error(logits, decisions, self.rule.loss)
         self._passes.backward(self.weights, self.gradients, signals, error)
         return float(loss) if loss.ndim == 0 else loss
 
@@ -131,7 +126,7 @@ class NumpyLearner:
         steps += 1
         if rule.optimizer == "gradient_descent":
             weights -= state["rate"].astype(gradient.dtype) * gradient
-        elif rule.fresh_optimizer:  # Adam's first step: both moments are the gradient's own
+        elif rule.published:  # Adam's first step: both moments are the gradient's own
             weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
         else:
             beta1, beta2 = rule.betas
@@ -146,6 +141,13 @@ class NumpyLearner:
         if rule.weight_averaging:
             share = 1 - np.minimum(rule.weight_averaging, (1 + steps) / (10 + steps))
             state["average"] += share.astype(weights.dtype) * (weights - state["average"])
+
+    def follow(self, rule: LearningRule) -> None:
+        """Take the next steps by another rule, of the same loss, optimizer and averaging."""
+        rate = np.array(rule.learning_rate, dtype=np.float64).reshape(-1, 1)
+        self._state["rate"][...] = rate if self._state["rate"].ndim > 1 else rate[0]
+        for learner in (self, *(part for _, part in self._chunks)):
+            learner.rule = rule
 
     def state_dict(self) -> dict[str, Any]:
         """Weights by the names they have in the torch network, and optimiser state."""

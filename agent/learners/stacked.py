@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from agent.arrays import Array
-from agent.learners.torch_learner import ADAM_EPSILON, LearningRule
+from agent.decisions import Kind
+from agent.learners.rule import ADAM_EPSILON, LearningRule
+from agent.networks.interface import dtype_of
 
 
 class StackedLearner:
@@ -22,11 +24,15 @@ class StackedLearner:
     Args:
         networks: R of them; their weights are copied.
         rule: loss, optimiser and their settings.
+        kind: of decision.
         device: None for NumPy arrays in and out, on the CPU; else where weights live and tensors come from.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], rule: LearningRule, device: str | None = None) -> None:
-        self.rule = rule
+    def __init__(
+        self, networks: Sequence[nn.Module], rule: LearningRule, kind: Kind, device: str | None = None
+    ) -> None:
+        self._kind = kind
+        self._dtype = dtype_of(networks[0])
         self._numpy = device is None
         self._device = torch.device(device or "cpu")
         self._base = deepcopy(networks[0]).to(self._device).train()
@@ -38,9 +44,16 @@ class StackedLearner:
         self._average = {name: weight.clone() for name, weight in self.weights.items()}
         """The running mean that decides; with `rule.weight_averaging` 0 the weights themselves."""
         self._steps = torch.zeros(len(networks), dtype=torch.float64, device=self._device)
-        self._rate = torch.ones_like(self._steps) * torch.tensor(rule.learning_rate, device=self._device)
+        self._rate = torch.ones_like(self._steps)
+        self.follow(rule)
         self._gradient = vmap(grad_and_value(self._loss))
         self._forward = vmap(self._call)
+
+    def follow(self, rule: LearningRule) -> None:
+        """Take the next steps by another rule, of the same loss, optimizer and averaging."""
+        self.rule = rule
+        rate = torch.tensor(rule.learning_rate, dtype=torch.float32, device=self._device)
+        self._rate = torch.ones_like(self._steps) * rate
 
     def predict(self, observations: Array) -> Array:
         """Logits (R, B, N) of observations (R, B, N, F)."""
@@ -59,7 +72,7 @@ class StackedLearner:
         buffers = {name: buffer[rows] for name, buffer in self._buffers.items()}
         gradients, loss = self._gradient(weights, buffers, observations, decisions)
         rule = self.rule
-        if rule.fresh_optimizer:
+        if rule.published:
             self._steps[rows] = 0
         self._steps[rows] += 1
         for name, gradient in gradients.items():
@@ -72,7 +85,7 @@ class StackedLearner:
                 self._move(name, rows, weight - rate.to(weight.dtype) * gradient, steps)
                 continue
             beta1, beta2 = rule.betas
-            old = 0.0 if rule.fresh_optimizer else 1.0
+            old = 0.0 if rule.published else 1.0
             first = old * beta1 * self._first[name][rows] + (1 - beta1) * gradient
             second = old * beta2 * self._second[name][rows] + (1 - beta2) * gradient * gradient
             deviation = second.sqrt() / (1 - beta2**steps).sqrt().to(weight.dtype) + ADAM_EPSILON
@@ -118,10 +131,11 @@ class StackedLearner:
     def _loss(
         self, weights: dict[str, Tensor], buffers: dict[str, Tensor], observations: Tensor, decisions: Tensor
     ) -> Tensor:
-        return self.rule.loss_of(self._call(weights, buffers, observations), decisions)
+        return self._kind.loss(self._call(weights, buffers, observations), decisions, self.rule.loss)
 
     def _tensor(self, array: Array) -> Tensor:
-        return torch.from_numpy(array) if self._numpy else array
+        tensor = torch.from_numpy(array) if self._numpy else array
+        return tensor if self._dtype is torch.float32 else tensor.to(self._dtype)
 
     def _array(self, tensor: Tensor) -> Array:
         return tensor.numpy() if self._numpy else tensor

@@ -74,7 +74,7 @@ class SetNetwork(nn.Module):
         any_size: whether frames may differ in their number of users, filled up with users that are off.
 
     Raises:
-        ValueError: when a size is out of range.
+        InputError: when a size is out of range.
     """
 
     def __init__(

@@ -1,29 +1,19 @@
 """Methods side by side: on the same frames, against the same optima."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.run.loop import Agent, Environment, decide, normalized
+from agent.checks import InputError
+from agent.run.contract import Agent, Environment, World, world_of
+from agent.run.loop import play
+from agent.run.record import Columns, columns_of, normalized
+from agent.seeds import BASELINE, stream
 
 ABOVE = 1e-9
 """Relative excess over the optimum that rounding explains; anything beyond is an error somewhere."""
-
-
-class Measured(NamedTuple):
-    """How a method did, frame by frame."""
-
-    normalized_rate: NDArray[np.float64]
-    """(frames,), value over optimum, or of costs the least over the value; nan where that divides by 0."""
-    evaluations: NDArray[np.float64]
-    """(frames,), critic calls."""
-    seconds: NDArray[np.float64]
-    """(frames,), wall time of the decision; of agents with learning."""
-    metrics: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
-    """(frames,) each, what the environment's `frame_metrics` says after the step."""
 
 
 class OptimumViolatedError(ArithmeticError):
@@ -48,7 +38,7 @@ class BaselineAgent:
     def __init__(self, baseline: Callable[..., Any], environment: Environment, seed: int = 0) -> None:
         self._baseline = baseline
         self._environment = environment
-        self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+        self._rng = np.random.default_rng(stream(seed, BASELINE))
 
     def decide(
         self, observation: NDArray[np.floating], evaluate: Callable[[NDArray[np.int64]], ArrayLike]
@@ -75,28 +65,20 @@ class _Seen:
         return getattr(self._environment, name)
 
 
-def optimum_of(environment: Any) -> float:
-    """The best value in the environment's current frame; raises ValueError where it does not know it."""
-    optimum: float | None = environment.frame_optimum() if hasattr(environment, "frame_optimum") else None
+def optimum_of(environment: Environment | World) -> float:
+    """The best value in the environment's current frame; raises InputError where it does not know it."""
+    world = world_of(environment)
+    optimum = world.frame_optimum()
     if optimum is None:
-        name = f"{type(environment).__name__} with {environment.num_users} users"
-        raise ValueError(f"environment must know the optimum of its frames to be compared in, {name} does not")
-    return optimum
+        name = f"{type(world.environment).__name__} with {world.num_users} users"
+        raise InputError(f"environment must know the optimum of its frames to be compared in, {name} does not")
+    return float(optimum)
 
 
-def current_optima(environment: Any, frames: int) -> Iterator[float]:
-    """The optimum of the frame that the environment is at, each time that one is asked for.
-
-    Where decisions matter later, it is the best that could be done after a method's own earlier ones.
-    """
-    for _ in range(frames):
-        yield optimum_of(environment)
-
-
-def optima(environment: Any, seed: int, warmup: int, frames: int) -> NDArray[np.float64]:
+def optima(environment: Environment, seed: int, warmup: int, frames: int) -> NDArray[np.float64]:
     """The optima of frames `warmup` to `warmup + frames` after ``reset(seed)``, (frames,), of any decisions.
 
-    Raises ValueError where the environment does not know one.
+    Raises InputError where the environment does not know one.
     """
     environment.reset(seed=seed)
     skip(environment, warmup)
@@ -107,36 +89,35 @@ def optima(environment: Any, seed: int, warmup: int, frames: int) -> NDArray[np.
     return best
 
 
-def measure(environment: Environment, agent: Agent, best: Iterable[float]) -> Measured:
-    """Let `agent` decide as many frames as there are optima, from the environment's current frame on.
+def measure(environment: Environment, agent: Agent, frames: int, best: Sequence[float] | None = None) -> Columns:
+    """Let `agent` decide `frames` frames from the environment's current one on; returns the figures of each.
 
     Args:
         environment: at the frame of ``best[0]``.
         agent: asked once a frame.
-        best: the optimum of each frame, (frames,), as from `optima` or `current_optima`.
+        frames: how many.
+        best: the optimum of each frame, (frames,), as from `optima`; None where decisions matter later, each frame
+            being held against the best that could be done after the method's own earlier decisions.
 
     Raises:
         OptimumViolatedError: when a value is above the optimum by more than rounding; the environment is then
             still at that frame.
+        InputError: where the environment does not know an optimum.
     """
-    frame_metrics: Callable[[], Mapping[str, float]] = getattr(environment, "frame_metrics", dict)
-    figures, metrics = [], []
-    for optimum in best:
-        decided = decide(environment, agent)
-        decision, value = decided.decision, decided.value
-        if value > optimum + ABOVE * abs(optimum):
-            raise OptimumViolatedError(decision, value, optimum)
-        environment.step(decision)
-        figures.append((value, optimum, decided.evaluations, decided.seconds))
-        metrics.append(frame_metrics())
-    values, known, evaluations, seconds = np.array(figures, dtype=np.float64).reshape(-1, 4).T
-    rate = normalized(values, known, getattr(environment, "value_is_cost", False))
-    names = metrics[0] if metrics else ()
-    return Measured(rate, evaluations, seconds, {name: np.array([row[name] for row in metrics]) for name in names})
+    world, known = world_of(environment), iter(() if best is None else best)
+    ask = (lambda: optimum_of(world)) if best is None else (lambda: float(next(known)))
+    columns = columns_of(list(play(world, agent, frames, optimum=ask, check=_refuse_excess)))
+    columns["normalized_rate"] = normalized(columns["value"], columns["optimum"], world.value_is_cost)
+    return columns
 
 
 def skip(environment: Environment, frames: int) -> None:
     """Let frames pass in which nobody offloads."""
-    nobody = np.zeros(environment.num_users, dtype=np.int64)
+    world = world_of(environment)
     for _ in range(frames):
-        environment.step(nobody)
+        world.step(world.idle())
+
+
+def _refuse_excess(decision: NDArray[Any], value: float, optimum: float) -> None:
+    if value > optimum + ABOVE * abs(optimum):
+        raise OptimumViolatedError(decision, value, optimum)

@@ -1,6 +1,8 @@
 """The folder of a run: metrics, checkpoint, summary; safe against being stopped at any moment."""
 
+import contextlib
 import csv
+import itertools
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent import checkpoint
-from agent.run.loop import Frame
-from agent.run.replicas import MeanFrame, confidence_band
+from agent.checks import InputError
+from agent.run.record import FIXED, Columns, confidence_band, means_of, rates_of
 
 CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
 REPLICAS = "replicas.csv"
+BAND = ("low", "high")
+"""95% confidence band of the mean over replicas."""
 _SUMMARIZED = ("frames", "seed", "num_users", "replicas", "frames_per_second")
+_WHOLE = ("frame", "candidates", "best_candidate")
+"""Columns of whole numbers in the rows of one run, written as such."""
 
 
 class RunFolder:
@@ -27,57 +33,68 @@ class RunFolder:
 
     Args:
         path: the folder.
-        replicas: for a run of so many replicas: `metrics.csv` then holds their means, and `replicas.csv` the
-            normalised rate (the value, where no optimum is known) of each.
+        replicas: for a run of so many replicas: `metrics.csv` then holds their means and the band of the mean, and
+            `replicas.csv` the normalised rate (the value, where no optimum is known) of each.
     """
 
     def __init__(self, path: str | Path, replicas: int | None = None) -> None:
         self.path = Path(path)
-        row = Frame if replicas is None else MeanFrame
-        fixed = [name for name in row._fields if name != "metrics"]
-        self._headers: dict[str, Sequence[str]] = {METRICS: fixed}
+        self._headers: dict[str, Sequence[str]] = {METRICS: FIXED if replicas is None else (*FIXED, *BAND)}
         if replicas is not None:
             self._headers[REPLICAS] = [str(place) for place in range(replicas)]
-        self._fixed = len(fixed)
-        self._rows: dict[str, list[Sequence[Any]]] = {name: [] for name in self._headers}
+        self._metrics: Sequence[str] = ()
+        self._rows: dict[str, list[Sequence[str]]] = {name: [] for name in self._headers}
+
+    @classmethod
+    def new(cls, parent: str | Path, name: str, replicas: int | None = None) -> "RunFolder":
+        """A folder of its own for a run that was not given one: ``parent/name``, or with -2, -3, ... appended."""
+        for count in itertools.count(1):
+            path = Path(parent) / (name if count == 1 else f"{name}-{count}")
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(parents=True)
+                return cls(path, replicas)
+        raise AssertionError("there is always a free name")
 
     def record(self, metrics: Sequence[str]) -> None:
         """Write a column in `metrics.csv` for each of an environment's metrics, after the fixed ones.
 
-        Raises ValueError when one bears the name of another column or of an entry of the summary.
+        Raises InputError when one bears the name of another column or of an entry of the summary.
         """
         taken = [name for name in metrics if name in (*self._headers[METRICS], *_SUMMARIZED)]
         if taken:
-            raise ValueError(f"frame_metrics must not name columns that there are already, got {', '.join(taken)}")
+            raise InputError(f"frame_metrics must not name columns that there are already, got {', '.join(taken)}")
+        self._metrics = list(metrics)
         self._headers[METRICS] = [*self._headers[METRICS], *metrics]
 
     def create(self, config: str) -> None:
         """Make the folder for a new run of the configuration `config` (YAML text).
 
         Raises:
-            ValueError: when the folder already holds anything, or is a file.
+            InputError: when the folder already holds anything, or is a file.
         """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise ValueError(f"output must be a new or empty folder, {self.path} belongs to another run")
+            raise InputError(f"output must be a new or empty folder, {self.path} belongs to another run")
         self.path.mkdir(parents=True, exist_ok=True)
         for name, header in self._headers.items():
             self._replace(name, ",".join(header) + "\n")
         self._replace(CONFIG, config)
 
     def read_config(self) -> str:
-        """The configuration that `create` was given; raises ValueError when the folder holds no run."""
+        """The configuration that `create` was given; raises InputError when the folder holds no run."""
         path = self.path / CONFIG
         if not path.is_file():
-            raise ValueError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
+            raise InputError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
         return path.read_text(encoding="utf-8")
 
-    def append(self, frame: Frame | MeanFrame) -> None:
-        """Keep a row until the next `flush`."""
-        self._rows[METRICS].append([*frame[: self._fixed], *frame.metrics.values()])
-
-    def append_each(self, rates: NDArray[np.float64]) -> None:
-        """Keep the rates (frames, R) of the replicas until the next `flush`."""
-        self._rows[REPLICAS].extend([f"{rate:.9g}" for rate in row] for row in rates.tolist())
+    def append(self, columns: Columns) -> None:
+        """Keep the rows of some frames until the next `flush`: of replicas their means, and the rate of each."""
+        if REPLICAS in self._headers:
+            self._rows[REPLICAS].extend([f"{rate:.9g}" for rate in row] for row in rates_of(columns).tolist())
+            columns = means_of(columns)
+        header = self._headers[METRICS]
+        whole = ("frame",) if REPLICAS in self._headers else _WHOLE
+        cells = [[_cell(value, name in whole) for value in columns[name].tolist()] for name in header]
+        self._rows[METRICS].extend(zip(*cells, strict=True))
 
     def flush(self) -> None:
         """Write the rows kept since the last flush, down to the disk."""
@@ -103,35 +120,38 @@ class RunFolder:
         content = {"frame": frame, "agent": agent, "environment": environment, "identity": identity}
         checkpoint.write(self.path / CHECKPOINT, content)
 
-    def read_checkpoint(self, identity: str) -> dict[str, Any] | None:
-        """The last checkpoint, or None for a run that has none yet; changes nothing.
+    def read_checkpoint(self, *identities: str) -> dict[str, Any] | None:
+        """The last checkpoint, of one of these identities; None for a run that has none yet; changes nothing.
 
         Raises:
-            ValueError: when the checkpoint is damaged, of another configuration, or holds no environment.
+            InputError: when the checkpoint is damaged, of another configuration, or holds no environment.
         """
         path = self.path / CHECKPOINT
         if not path.exists():
             return None
         state = checkpoint.read(path)
-        if state.get("identity") != identity:
-            raise ValueError(f"{path} is the checkpoint of another configuration than {self.path / CONFIG}")
+        if state.get("identity") not in identities:
+            raise InputError(
+                f"{path} is the checkpoint of another configuration than {self.path / CONFIG}; "
+                f"{checkpoint.version_of(state)}"
+            )
         if state.get("environment") is None:
-            raise ValueError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
-        return state
+            raise InputError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
+        return {**state, "environment": checkpoint.to_arrays(state["environment"])}
 
     def cut_metrics(self, frames: int) -> None:
         """Leave the first `frames` rows of `metrics.csv` and the like.
 
-        Raises ValueError where there are fewer, or other columns than this run writes.
+        Raises InputError where there are fewer, or other columns than this run writes.
         """
         kept = {}
         for name, header in self._headers.items():
             table = self.path / name
             lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
             if len(lines) <= frames or not lines[frames].endswith("\n"):
-                raise ValueError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
+                raise InputError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
             if lines[0] != ",".join(header) + "\n":
-                raise ValueError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
+                raise InputError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
             kept[name] = "".join(lines[: frames + 1])
         for name, text in kept.items():
             self._replace(name, text)
@@ -169,7 +189,7 @@ class RunFolder:
             "candidates": _mean(metrics["candidates"][tail]),
             "loss": _mean(metrics["loss"][tail]),
             "accuracy": _mean(metrics["accuracy"][tail]),
-            **{name: _mean(metrics[name][tail]) for name in self._headers[METRICS][self._fixed :]},
+            **{name: _mean(metrics[name][tail]) for name in self._metrics},
             "frames_per_second": frames / seconds if seconds else None,
         }
         self._replace(SUMMARY, json.dumps(summary, indent=2) + "\n")
@@ -188,3 +208,9 @@ class RunFolder:
 def _mean(values: Iterable[float]) -> float | None:
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else None
+
+
+def _cell(value: float, whole: bool) -> str:
+    if np.isnan(value):
+        return ""
+    return str(int(value)) if whole else repr(value)

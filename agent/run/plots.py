@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.run.replicas import confidence_band
+from agent.run.record import confidence_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

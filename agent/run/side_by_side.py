@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.run.loop import Environment
+from agent.run.contract import Environment, world_of
 
 
 class SideBySide:
@@ -16,50 +16,52 @@ class SideBySide:
     faster.
 
     Args:
-        environments: R of them, with the same numbers of users and features; `frame_optimum`, `frame_metrics`,
-            `state_dict` and `load_state_dict` are offered where they have them.
+        environments: R of them, with the same numbers of users and features; what is optional in them is the first
+            one's to have.
     """
 
     def __init__(self, environments: Sequence[Environment]) -> None:
-        self._environments = environments
-        self.num_users = environments[0].num_users
-        if hasattr(environments[0], "frame_optimum"):
-            self.frame_optimum = lambda: self._each("frame_optimum")
-        if hasattr(environments[0], "frame_metrics"):
-            self.frame_metrics = self._metrics
-        for name in ("value_is_cost", "metric_labels", "metric_limits"):
-            if hasattr(environments[0], name):
-                setattr(self, name, getattr(environments[0], name))
-        if hasattr(environments[0], "state_dict"):
-            self.state_dict = lambda: {"environments": [one.state_dict() for one in self._environments]}  # type: ignore[attr-defined]
+        self._worlds = [world_of(environment) for environment in environments]
+        first = self._worlds[0]
+        self.num_users, self.decisions = first.num_users, first.decisions
+        self.value_is_cost, self.decisions_matter_later = first.value_is_cost, first.decisions_matter_later
+        self.metric_labels, self.metric_limits = first.metric_labels, first.metric_limits
 
     def reset(self, seed: Any = None) -> None:
         """Start over, each with its own of R seeds where they are given."""
-        for place, environment in enumerate(self._environments):
-            environment.reset(seed=None if seed is None else seed[place])
+        for place, world in enumerate(self._worlds):
+            world.reset(seed=None if seed is None else seed[place])
 
     def observe(self) -> NDArray[np.floating]:
         """(R, N, F)."""
-        return self._each("observe")
+        return np.stack([world.observe() for world in self._worlds])
 
     def evaluate(self, decisions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Values (R, K) of decisions (R, K, N)."""
-        pairs = zip(self._environments, decisions, strict=True)
-        return np.stack([np.asarray(environment.evaluate(each), dtype=np.float64) for environment, each in pairs])
+        pairs = zip(self._worlds, decisions, strict=True)
+        return np.stack([np.asarray(world.evaluate(each), dtype=np.float64) for world, each in pairs])
 
     def step(self, decision: NDArray[np.int64]) -> None:
         """Carry out decisions (R, N)."""
-        for environment, each in zip(self._environments, decision, strict=True):
-            environment.step(each)
+        for world, each in zip(self._worlds, decision, strict=True):
+            world.step(each)
+
+    def frame_optimum(self) -> NDArray[np.float64] | None:
+        """The best value in each, (R,); None where the first does not know it."""
+        best = [world.frame_optimum() for world in self._worlds]
+        return None if best[0] is None else np.array(best, dtype=np.float64)
+
+    def frame_metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Figures of each, (R,)."""
+        each = [world.frame_metrics() for world in self._worlds]
+        return {name: np.array([metrics[name] for metrics in each]) for name in each[0]}
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """The state of each; None where one cannot say it."""
+        states = [world.state_dict() for world in self._worlds]
+        return None if None in states else {"environments": states}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned."""
-        for environment, saved in zip(self._environments, state["environments"], strict=True):
-            environment.load_state_dict(saved)  # type: ignore[attr-defined]
-
-    def _metrics(self) -> dict[str, NDArray[np.float64]]:
-        each = [environment.frame_metrics() for environment in self._environments]  # type: ignore[attr-defined]
-        return {name: np.array([metrics[name] for metrics in each]) for name in each[0]}
-
-    def _each(self, method: str) -> NDArray[Any]:
-        return np.stack([getattr(environment, method)() for environment in self._environments])
+        for world, saved in zip(self._worlds, state["environments"], strict=True):
+            world.go_on(saved)

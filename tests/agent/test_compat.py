@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from agent.compat import MemoryDNN
 from env.compat import bisection
@@ -82,3 +83,49 @@ def test_plot_cost_draws_the_loss(monkeypatch):
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         MemoryDNN(**settings)
+
+
+def trained(frames=40, change=lambda mem: None):
+    torch.manual_seed(0)
+    np.random.seed(0)
+    mem = MemoryDNN([4, 8, 4], training_interval=4, batch_size=16)
+    change(mem)
+    for frame in range(frames):
+        h = np.random.rand(4)
+        mem.encode(h, mem.decode(h, 3)[frame % 3])
+    return mem
+
+
+def test_the_learning_rate_is_read_at_every_step():
+    def still(mem):
+        mem.lr = 0.0
+
+    first = torch.nn.utils.parameters_to_vector(MemoryDNN([4, 8, 4]).model.parameters())
+    mem = trained(0)
+    before = torch.nn.utils.parameters_to_vector(mem.model.parameters()).clone()
+    assert before.shape == first.shape
+    mem = trained(40, still)
+    assert torch.equal(torch.nn.utils.parameters_to_vector(mem.model.parameters()), before)
+    mem.lr = 0.1
+    mem.learn()
+    assert not torch.equal(torch.nn.utils.parameters_to_vector(mem.model.parameters()), before)
+
+
+def test_a_model_in_place_of_another_is_the_one_that_learns_and_decides():
+    mem = trained()
+    mem.model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Sigmoid())
+    with torch.no_grad():
+        mem.model[0].weight.zero_()
+        mem.model[0].bias.copy_(torch.tensor([9.0, -9.0, 9.0, -9.0]))
+    assert mem.decode(np.zeros(4), 1)[0].tolist() == [1, 0, 1, 0]
+    before = mem.model[0].bias.clone()
+    mem.learn()
+    assert not torch.equal(mem.model[0].bias, before)
+
+
+def test_intervals_and_sizes_may_be_changed_on_the_way():
+    mem = trained(8)
+    assert len(mem.cost_his) == 2
+    mem.training_interval, mem.batch_size = 1, 3
+    mem.encode(np.zeros(4), [0, 1, 0, 1])
+    assert len(mem.cost_his) == 3

@@ -173,7 +173,7 @@ def test_a_loaded_agent_goes_on_as_the_saved_one(tmp_path, settings):
     loaded = OffloadingAgent.load(tmp_path / "agent.pt")
     assert play(loaded, 60) == play(agent, 60)
     assert loaded.loss == agent.loss
-    assert loaded.settings == agent.settings
+    assert loaded.state_dict()["settings"] == agent.state_dict()["settings"]
 
 
 class OwnNetwork(nn.Sequential):

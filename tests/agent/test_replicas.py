@@ -5,8 +5,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from agent import OffloadingAgent
+from agent.run.folder import BAND
 from agent.run.loop import simulate
-from agent.run.replicas import Group, advance, confidence_band, mean_frames, rates, split
+from agent.run.record import FIXED, confidence_band, means_of, rates_of
+from agent.run.replicas import Group, advance, split
 from agent.run.side_by_side import SideBySide
 from env import GaussMarkov, LyapunovMEC, MultiTaskMEC, Rayleigh, WirelessPoweredMEC
 
@@ -22,7 +24,7 @@ def single(seed, channel=None, **settings):
 def side_by_side(replicas, channel=None, seed=0, device=None, frames=FRAMES, **settings):
     environment = WirelessPoweredMEC(USERS, replicas=replicas, seed=seed, channel=channel, device=device)
     agent = OffloadingAgent(USERS, replicas=replicas, seed=seed, device=device, **settings)
-    return Group(environment, agent), frames
+    return Group(environment, agent, replicas), frames
 
 
 @pytest.mark.parametrize("device", [None, "cpu"])
@@ -31,7 +33,7 @@ def side_by_side(replicas, channel=None, seed=0, device=None, frames=FRAMES, **s
 def test_a_replica_is_the_single_run_of_its_seed(backend, device, settings):
     if device is not None and backend == "numpy":
         pytest.skip("the NumPy backend has no device")
-    together = rates(advance([side_by_side(3, backend=backend, device=device, **settings)[0]], FRAMES))
+    together = rates_of(advance([side_by_side(3, backend=backend, device=device, **settings)[0]], FRAMES))
     for replica in range(3):
         alone = single(replica, backend=backend, **settings)
         np.testing.assert_allclose(together[:50, replica], alone[:50], rtol=1e-9)
@@ -44,8 +46,8 @@ def test_a_replica_is_the_single_run_of_its_seed(backend, device, settings):
 def test_replicas_may_differ_in_rate_interval_and_channel():
     settings = {"learning_rate": [0.01, 0.003, 0.03], "training_interval": [10, 3, 5]}
     channels = [Rayleigh(), GaussMarkov(), Rayleigh()]
-    together = rates(advance([side_by_side(3, channels, backend="numpy", **settings)[0]], FRAMES))
-    stacked = rates(advance([side_by_side(3, channels, backend="torch", **settings)[0]], FRAMES))
+    together = rates_of(advance([side_by_side(3, channels, backend="numpy", **settings)[0]], FRAMES))
+    stacked = rates_of(advance([side_by_side(3, channels, backend="torch", **settings)[0]], FRAMES))
     for replica, channel in enumerate(channels):
         own = {name: values[replica] for name, values in settings.items()}
         alone = single(replica, channel, backend="numpy", **own)
@@ -54,17 +56,17 @@ def test_replicas_may_differ_in_rate_interval_and_channel():
 
 
 def test_more_replicas_than_a_cache_holds_learn_alike():
-    many = rates(advance([side_by_side(20, backend="numpy")[0]], 100))
-    few = rates(advance([side_by_side(2, seed=9, backend="numpy")[0]], 100))
+    many = rates_of(advance([side_by_side(20, backend="numpy")[0]], 100))
+    few = rates_of(advance([side_by_side(2, seed=9, backend="numpy")[0]], 100))
     np.testing.assert_allclose(many[:, 9:11], few, rtol=1e-9)
 
 
 def test_groups_in_threads_change_nothing():
-    whole = rates(advance([side_by_side(35, backend="numpy")[0]], 100))
+    whole = rates_of(advance([side_by_side(35, backend="numpy")[0]], 100))
     places = split(35, 2)
     assert [list(part) for part in places] == [list(range(17)), list(range(17, 35))]
     parts = [side_by_side(len(part), seed=part.start, backend="numpy")[0] for part in places]
-    np.testing.assert_allclose(rates(advance(parts, 100)), whole, rtol=1e-9)
+    np.testing.assert_allclose(rates_of(advance(parts, 100)), whole, rtol=1e-9)
 
 
 def test_few_replicas_stay_in_one_thread():
@@ -73,11 +75,11 @@ def test_few_replicas_stay_in_one_thread():
 
 
 def test_any_environments_run_side_by_side():
-    native = rates(advance([side_by_side(3, backend="numpy")[0]], 60))
+    native = rates_of(advance([side_by_side(3, backend="numpy")[0]], 60))
     world = SideBySide([WirelessPoweredMEC(USERS) for _ in range(3)])
     world.reset([0, 1, 2])
     agent = OffloadingAgent(USERS, replicas=3, backend="numpy")
-    np.testing.assert_allclose(rates(advance([Group(world, agent)], 60)), native, rtol=1e-9)
+    np.testing.assert_allclose(rates_of(advance([Group(world, agent, 3)], 60)), native, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", [LyapunovMEC, MultiTaskMEC])
@@ -86,17 +88,19 @@ def test_costs_and_metrics_are_those_of_the_single_runs(kind):
     world.reset([0, 1])
     users, features = world.observe().shape[1:]
     agent = OffloadingAgent(users, features, replicas=2, backend="numpy")
-    block = advance([Group(world, agent)], 40)
-    rows = mean_frames(0, block)
+    block = advance([Group(world, agent, 2)], 40)
+    means = means_of(block)
     histories = []
     for seed in range(2):
         alone = OffloadingAgent(users, features, backend="numpy", seed=seed)
         histories.append(list(simulate(kind(3, seed=seed), alone, 40)))
         expected = [frame.normalized_rate for frame in histories[-1]]
-        np.testing.assert_allclose(rates(block)[:, seed], expected, rtol=1e-6)
-    assert rows[-1].metrics.keys() == histories[0][-1].metrics.keys()
-    for name, mean in rows[-1].metrics.items():
-        assert mean == pytest.approx(np.mean([history[-1].metrics[name] for history in histories]), rel=1e-6)
+        np.testing.assert_allclose(rates_of(block)[:, seed], expected, rtol=1e-6)
+    metrics = histories[0][-1].metrics
+    assert set(means) == {*FIXED, *BAND, *metrics}
+    for name in metrics:
+        expected = np.mean([history[-1].metrics[name] for history in histories])
+        assert means[name][-1] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("backend", "device"), [("numpy", None), ("torch", None), ("torch", "cpu")])
@@ -108,26 +112,25 @@ def test_a_saved_agent_goes_on(tmp_path, backend, device):
     expected = advance([group], 80)
     again = WirelessPoweredMEC(USERS, replicas=3, device=device, seed=7)
     again.load_state_dict(world)
-    block = advance([Group(again, OffloadingAgent.load(tmp_path / "agent.pt"))], 80)
-    for ours, theirs in zip(block[:-1], expected[:-1], strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    block = advance([Group(again, OffloadingAgent.load(tmp_path / "agent.pt"), 3)], 80)
+    for name in block.keys() - {"decide_seconds"}:
+        np.testing.assert_array_equal(block[name], expected[name])
 
 
 def test_one_that_diverges_does_not_stop_the_others():
     settings = {"optimizer": "gradient_descent", "loss": "squared_error", "learning_rate": [1e3, 0.01]}
     with np.errstate(all="ignore"):
         block = advance([side_by_side(2, backend="torch", **settings)[0]], 100)
-    assert np.isfinite(rates(block)).all()
+    assert np.isfinite(rates_of(block)).all()
 
 
 def test_means_and_bands():
-    block = advance([side_by_side(4, backend="numpy")[0]], 20)
-    rows = mean_frames(100, block)
-    each = rates(block)
-    assert [row.frame for row in rows] == list(range(100, 120))
-    assert rows[3].normalized_rate == pytest.approx(each[3].mean())
-    assert rows[3].low <= each[3].mean() <= rows[3].high
-    assert [row.loss is None for row in rows] == [True] * 9 + [False] + [True] * 9 + [False]
+    block = advance([side_by_side(4, backend="numpy")[0]], 20, first_frame=100)
+    means, each = means_of(block), rates_of(block)
+    assert means["frame"].tolist() == list(range(100, 120))
+    assert means["normalized_rate"][3] == pytest.approx(each[3].mean())
+    assert means["low"][3] <= each[3].mean() <= means["high"][3]
+    assert np.isnan(means["loss"]).tolist() == [True] * 9 + [False] + [True] * 9 + [False]
     low, high = confidence_band(np.array([[1.0, 2.0, 3.0]]))
     assert high - low == pytest.approx(2 * 4.302653 / np.sqrt(3), rel=1e-6)  # Student's t with 2 degrees
 
@@ -194,7 +197,7 @@ def test_a_device_is_never_waited_for(settings, monkeypatch):
     """On torch's meta device, which holds no numbers: whatever would read one from a device fails there."""
     for module in ("env.processes.stream", "env.wireless_powered.world"):
         monkeypatch.setattr(f"{module}.BLOCK", 8)
-    environment, agent = side_by_side(3, device="meta", **settings)[0]
+    environment, agent, _ = side_by_side(3, device="meta", **settings)[0]
     with BlockingCopies() as copies:
         for _ in range(20):
             decision, value = agent.decide(environment.observe(), environment.evaluate)
@@ -214,9 +217,9 @@ def test_the_meta_device_finds_what_waits():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device at hand")
 def test_a_cuda_device_gives_the_same_rates_and_is_not_waited_for():
-    expected = rates(advance([side_by_side(4, backend="numpy")[0]], FRAMES))
+    expected = rates_of(advance([side_by_side(4, backend="numpy")[0]], FRAMES))
     group, _ = side_by_side(4, device="cuda")
-    given = rates(advance([group], FRAMES))
+    given = rates_of(advance([group], FRAMES))
     np.testing.assert_allclose(given.mean(0), expected.mean(0), atol=1e-4)
     torch.cuda.set_sync_debug_mode("error")
     try:

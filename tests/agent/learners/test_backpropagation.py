@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from agent import FullyConnected
+from agent.decisions import Binary
 from agent.learners.numpy_learner import NumpyLearner
-from agent.learners.torch_learner import LearningRule, TorchLearner
+from agent.learners.rule import LearningRule
+from agent.learners.torch_learner import TorchLearner
 from agent.networks.set_network import SetNetwork
 
 
@@ -34,7 +36,7 @@ def autograd(network, loss, observations, decisions):
 @pytest.mark.parametrize("hidden", [[], [16], [120, 80], [12, 11, 10, 9, 8]])
 def test_gradients_equal_autograd(hidden, activation, loss, dtype, tolerance):
     network, observations, decisions = problem(hidden, activation, dtype)
-    learner = NumpyLearner(network, LearningRule(loss=loss), dtype)
+    learner = NumpyLearner(network, LearningRule(loss=loss), Binary(), dtype)
     value = learner.backward(observations, decisions)
     if dtype == np.float64:
         network.double()
@@ -58,7 +60,7 @@ def test_gradients_of_the_set_network_equal_autograd(settings, some_off, loss):
     observations = rng.normal(size=(5, 7, 3))
     observations[..., 2] = rng.random((5, 7)) > 0.3 if some_off else 1
     decisions = rng.integers(2, size=(5, 7)) * observations[..., 2]
-    learner = NumpyLearner(network, LearningRule(loss=loss), "float64")
+    learner = NumpyLearner(network, LearningRule(loss=loss), Binary(), "float64")
     value = learner.backward(observations, decisions)
     expected_value, expected = autograd(network, loss, observations, decisions)
     assert value == pytest.approx(expected_value, rel=1e-10)
@@ -68,7 +70,7 @@ def test_gradients_of_the_set_network_equal_autograd(settings, some_off, loss):
 
 def test_gradients_equal_finite_differences():
     network, observations, decisions = problem([5], "sigmoid", np.float64)
-    learner = NumpyLearner(network, LearningRule(), np.float64)
+    learner = NumpyLearner(network, LearningRule(), Binary(), np.float64)
     learner.backward(observations, decisions)
     weight, gradient = learner.weights["layers.0.weight"], learner.gradients["layers.0.weight"].copy()
     for place in [(0, 0), (2, 5), (4, 13)]:
@@ -84,7 +86,7 @@ def test_gradients_equal_finite_differences():
     "rule",
     [
         LearningRule(),
-        LearningRule(betas=(0.09, 0.999), weight_decay=1e-4, fresh_optimizer=True),
+        LearningRule(betas=(0.09, 0.999), weight_decay=1e-4, published=True),
         LearningRule(learning_rate=1e-3, weight_decay=0.1, loss="squared_error"),
         LearningRule(optimizer="gradient_descent", learning_rate=0.5, weight_decay=1e-2),
         LearningRule(weight_averaging=0.9),
@@ -92,7 +94,7 @@ def test_gradients_equal_finite_differences():
 )
 def test_both_backends_take_the_same_steps(rule):
     network, observations, decisions = problem([20, 10], "relu", np.float32)
-    numpy_learner, torch_learner = NumpyLearner(network, rule), TorchLearner(network, rule)
+    numpy_learner, torch_learner = NumpyLearner(network, rule, Binary()), TorchLearner(network, rule, Binary())
     for step in range(20):
         rows = slice(4 * step, 4 * step + 32)
         ours = numpy_learner.learn(observations[rows], decisions[rows])
@@ -105,7 +107,7 @@ def test_both_backends_take_the_same_steps(rule):
 
 def test_loss_is_stable_for_extreme_logits():
     network, observations, decisions = problem([], "relu", np.float32)
-    learner = NumpyLearner(network, LearningRule())
+    learner = NumpyLearner(network, LearningRule(), Binary())
     learner.weights["layers.0.weight"][:] *= 1e4
     loss = learner.backward(observations, decisions)
     assert np.isfinite(loss)
@@ -120,7 +122,7 @@ def test_loss_is_stable_for_extreme_logits():
         ({"learning_rate": 0.0}, "learning_rate must be positive and at most 1000, got 0.0"),
         ({"betas": (0.9, 1.0)}, r"betas must be two numbers in \[0, 1\)"),
         ({"weight_averaging": 1.0}, "weight_averaging must be 0 or a number below 1, got 1.0"),
-        ({"weight_averaging": 0.9, "fresh_optimizer": True}, "weight_averaging must be 0 with the published"),
+        ({"weight_averaging": 0.9, "published": True}, "weight_averaging must be 0 with the published"),
         ({"weight_decay": -1.0}, "weight_decay must be 0 to 1000, got -1.0"),
     ],
 )

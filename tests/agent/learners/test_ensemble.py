@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from agent import Convolutional, FullyConnected, OffloadingAgent, SetNetwork
-from agent.learners.ensemble import seeds
 from agent.run.loop import simulate
+from agent.seeds import of_networks
 from env import LyapunovMEC, MultiTaskMEC
 
 OBSERVATION = np.linspace(-1, 1, 6)[:, None]
@@ -25,7 +25,7 @@ def play(agent, frames, seed=0):
 @pytest.mark.parametrize("backend", ["torch", "numpy"])
 def test_each_network_proposes_as_it_does_alone(backend):
     agent = ensemble(backend=backend)
-    alone = [OffloadingAgent(6, backend=backend, seed=seed) for seed in seeds(0, 3)]
+    alone = [OffloadingAgent(6, backend=backend, seed=seed) for seed in of_networks(0, 3)]
     np.testing.assert_allclose(agent.relax(OBSERVATION), [one.relax(OBSERVATION) for one in alone], rtol=1e-6)
     assert len({tuple(row) for row in agent.relax(OBSERVATION)}) == 3
     candidates = agent.decode(OBSERVATION)

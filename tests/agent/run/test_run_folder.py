@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agent.run.folder import RunFolder
-from agent.run.loop import Frame
 from agent.run.plots import plot_run
+from agent.run.record import Frame, columns_of
 
 
 def frame(number, **fields):
@@ -17,7 +17,7 @@ def started(path, frames=5):
     folder = RunFolder(path)
     folder.create("seed: 0\n")
     for number in range(frames):
-        folder.append(frame(number))
+        folder.append(columns_of([frame(number)]))
     folder.save(frames, {"weights": np.arange(3)}, {"frame": frames}, "seed: 0")
     return folder
 
@@ -40,7 +40,7 @@ def test_columns_are_the_documented_ones(tmp_path):
 
 def test_metrics_come_back_as_written(tmp_path):
     folder = started(tmp_path / "run", 1)
-    folder.append(frame(1, optimum=1 / 3, loss=0.1, accuracy=0.9))
+    folder.append(columns_of([frame(1, optimum=1 / 3, loss=0.1, accuracy=0.9)]))
     folder.flush()
     metrics = folder.read_metrics()
     np.testing.assert_array_equal(metrics["optimum"], [np.nan, 1 / 3])
@@ -51,8 +51,8 @@ def test_metrics_come_back_as_written(tmp_path):
 def test_resume_cuts_the_metrics_back_to_the_checkpoint(tmp_path):
     folder = started(tmp_path / "run", 5)
     before = lines(folder)
-    folder.append(frame(5))
-    folder.append(frame(6))
+    folder.append(columns_of([frame(5)]))
+    folder.append(columns_of([frame(6)]))
     folder.flush()
     with (folder.path / "metrics.csv").open("a") as file:
         file.write("7,8.5,")  # torn by the kill
@@ -65,7 +65,7 @@ def test_resume_cuts_the_metrics_back_to_the_checkpoint(tmp_path):
 def test_a_run_without_a_checkpoint_starts_over(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create("seed: 0\n")
-    folder.append(frame(0))
+    folder.append(columns_of([frame(0)]))
     folder.flush()
     assert folder.read_checkpoint("seed: 0") is None
     folder.cut_metrics(0)
@@ -124,7 +124,7 @@ def test_summary_is_over_the_last_fifth(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create("seed: 0\n")
     for number in range(10):
-        folder.append(frame(number, normalized_rate=number / 10))
+        folder.append(columns_of([frame(number, normalized_rate=number / 10)]))
     folder.flush()
     summary = folder.write_summary(seed=3, num_users=2)
     assert json.loads((folder.path / "summary.json").read_text()) == summary
@@ -141,7 +141,7 @@ def test_plots_take_every_kind_of_run(tmp_path, known, count):
     folder.create("")
     for number in range(count):
         more = {"normalized_rate": 0.9, "loss": 0.3, "accuracy": 0.8} if known and number % 10 == 0 else {}
-        folder.append(frame(number, **more))
+        folder.append(columns_of([frame(number, **more)]))
     folder.flush()
     paths = plot_run(folder.read_metrics(), folder.path)
     assert [path.name for path in paths] == ["rate.png", "loss.png", "candidates.png", "time.png"]
@@ -153,7 +153,7 @@ def test_metrics_of_the_environment_follow_the_fixed_columns(tmp_path):
     folder.record(["queue", "energy"])
     folder.create("seed: 0\n")
     for number in range(10):
-        folder.append(frame(number, metrics={"queue": float(number), "energy": 0.5}))
+        folder.append(columns_of([frame(number, metrics={"queue": float(number), "energy": 0.5})]))
     folder.flush()
     assert lines(folder)[0].endswith(",decide_seconds,accuracy,queue,energy")
     assert lines(folder)[3] == "2,3.5,,,3,1,,0.25,,2.0,0.5"

@@ -1,0 +1,58 @@
+"""Bits: each user computes locally (0) or offloads (1). One logit a user, binary cross entropy."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agent.arrays import Array, sigmoid
+from agent.checks import InputError
+
+
+@dataclass(frozen=True)
+class Binary:
+    """What decisions of bits ask of networks and learning (DROO, section V)."""
+
+    num_choices: ClassVar[int] = 2
+    quantizer: ClassVar[str] = "OP"
+    """The one that proposes candidates where nothing else is said."""
+
+    def output(self, num_users: int) -> tuple[int, ...]:
+        """Shape of the logits of one observation, (N,)."""
+        return (num_users,)
+
+    def relax(self, logits: Array) -> Array:
+        """The relaxed decision (..., N), in (0, 1): the sigmoid of the logits (..., N), in double precision."""
+        if isinstance(logits, np.ndarray):
+            return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
+        return torch.sigmoid(logits.double())
+
+    def right(self, logits: Array, decisions: Array) -> Array:
+        """Where the rounded output of logits (..., N) is the decision (..., N)."""
+        return (logits > 0) == (decisions > 0.5)
+
+    def loss(self, logits: Tensor, decisions: Tensor, kind: str) -> Tensor:
+        """The mean of a loss of logits (..., N) against decisions (..., N): DROO, eq. 10, or squared error."""
+        if kind == "cross_entropy":
+            return nn.functional.binary_cross_entropy_with_logits(logits, decisions)
+        return nn.functional.mse_loss(torch.sigmoid(logits), decisions)
+
+    def loss_and_error(
+        self, logits: NDArray[np.floating], decisions: NDArray[np.floating], kind: str
+    ) -> tuple[Any, NDArray[np.floating]]:
+        """That mean over (B, N), (...), of logits (..., B, N), and its derivative by the logits, (..., B, N)."""
+        count = logits.shape[-1] * logits.shape[-2]
+        output = sigmoid(logits)
+        if kind == "cross_entropy":
+            softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
+            return (softplus - logits * decisions).mean((-1, -2)), (output - decisions) / count
+        error = 2 * (output - decisions) * output * (1 - output) / count
+        return ((output - decisions) ** 2).mean((-1, -2)), error
+
+    def check(self, decision: NDArray[Any]) -> None:
+        """Raise InputError when a decision holds anything but 0 and 1."""
+        if not ((decision == 0) | (decision == 1)).all():
+            raise InputError(f"decision must hold only 0 and 1, got {decision.tolist()}")

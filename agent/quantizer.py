@@ -1,0 +1,19 @@
+"""The quantizers, under the path that research code imports them from."""
+
+from agent.decisions.most_probable import MostProbable
+from agent.decisions.quantizer import (
+    KNearest,
+    NoisyOrderPreserving,
+    OrderPreserving,
+    OrderPreservingAndNearest,
+    Quantizer,
+)
+
+__all__ = [
+    "KNearest",
+    "MostProbable",
+    "NoisyOrderPreserving",
+    "OrderPreserving",
+    "OrderPreservingAndNearest",
+    "Quantizer",
+]

@@ -1,0 +1,271 @@
+"""R offloading agents side by side, as one whose arrays have R as first dimension; on a CPU or a device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from agent import parts, seeds
+from agent.adaptive_k import AdaptiveK
+from agent.arrays import Array, namespace, on_device, take
+from agent.checks import InputError, whole_number
+from agent.configured import Configured
+from agent.decisions.nested import Nested, pick, takes_nested
+from agent.decisions.quantizer import Nesting
+from agent.generators import Generators
+from agent.memory import ReplayMemory
+from agent.settings import ReplicaSettings
+
+
+@dataclass
+class _Group:
+    """Replicas that learn in the same frames."""
+
+    interval: int
+    replicas: Any
+    """Their places, on the agents' device; None for all."""
+    learned_at: int
+    """The memory's counter at the last learning step."""
+    rng: Generators
+
+
+class AgentReplicas(Configured, settings=ReplicaSettings):
+    """R agents, each with weights, memory, random numbers and K of its own, which decide in R worlds at once.
+
+    Replica r is the `OffloadingAgent` of seed ``seed + r``, whatever runs beside it: to the last bit with the
+    'numpy' backend, up to float32 rounding with 'torch' (which Adam made anew at each step, `published`, lets
+    grow).
+
+    Args:
+        num_users: N.
+        num_features: F.
+        **settings: of `ReplicaSettings`.
+
+    Attributes:
+        loss, accuracy: as of an `OffloadingAgent`, (R,), nan for those that have not learned yet.
+        learning_steps: how many there were, of any replica.
+        best_candidate, num_candidates: (R,); K is one number until they differ.
+
+    Raises:
+        InputError: for a setting out of range or a network of the wrong output, naming it.
+    """
+
+    def __init__(self, num_users: int, num_features: int = 1, **settings: Any) -> None:
+        made = ReplicaSettings(num_users, num_features, **settings)
+        self._settings = made
+        modules = [
+            parts.make_network(made.network, made.num_users, made.num_features, made.kind, seed)
+            for seed in made.seeds
+        ]
+        self._network = modules[0]
+        self._device = made.device
+        self._lead = (made.replicas,)
+        self.learner = parts.make_stacked_learner(modules, made.backend, made, made.kind, made.device)
+        self.memory = ReplayMemory(
+            made.memory_size,
+            made.num_users,
+            made.num_features,
+            blank_row=made.published,
+            replicas=made.replicas,
+            device=made.device,
+        )
+        rngs = [np.random.default_rng(seeds.stream(seed, seeds.LEARNING)) for seed in made.seeds]
+        self._rng = Generators(rngs, made.device)
+        self._adaptive_k = AdaptiveK(made.most_candidates, made.adaptive_interval, skip_last=made.published)
+        self._groups: list[_Group] = []
+        self._intervals = np.zeros(0)
+        self.learning_steps = 0
+        self.loss: Any = None
+        self.accuracy: Any = None
+        self.best_candidate: Any = None
+        self._evaluated: Any = 0
+        self._learned = False
+        self._settle()
+
+    def _settle(self) -> None:
+        proposer = self._settings.proposer
+        self._nesting: Nesting | None = proposer if isinstance(proposer, Nesting) else None
+        intervals = np.asarray(self._settings.each("training_interval"))
+        if np.array_equal(intervals, self._intervals):
+            return
+        self._intervals, distinct = intervals, np.unique(intervals).tolist()
+        counter = self.memory.counter if self._groups else int(self._settings.published)
+        self._groups = []
+        for interval in distinct:
+            places = np.flatnonzero(intervals == interval)
+            group = _Group(interval, None, counter, self._rng)
+            if len(distinct) > 1:
+                group.rng = self._rng.part(places)
+                group.replicas = on_device(places, self._device)
+            self._groups.append(group)
+
+    def decide(self, observation: Array, evaluate: Callable[[Any], Any]) -> tuple[Array, Array]:
+        """One frame: propose candidates, value them, learn from the best, adapt K.
+
+        Args:
+            observation: (R, N, F).
+            evaluate: maps candidates (R, K, N) to their values (R, K), larger is better; as for an
+                `OffloadingAgent`, it may take `Nested` candidates.
+
+        Returns:
+            The best candidates (R, N) and their values (R,).
+
+        Raises:
+            InputError: when `observation` has another shape or is not finite, or `evaluate` returns another
+                shape. (Of tensors, shapes only.)
+        """
+        checked = self._checked(observation)
+        most = self._most_candidates()
+        relaxed = self._relaxed(checked)
+        candidates: Any
+        if self._nesting is not None and takes_nested(evaluate):
+            candidates = self._nesting.nested(relaxed, most)
+        else:
+            candidates = self._settings.proposer(relaxed, most, self._rng)
+            if self._device is None:
+                candidates.setflags(write=False)  # what was valued is what is carried out and learned
+        best, value = self._best_of_each(evaluate(candidates), most)
+        decision = pick(candidates, best)
+        self._encode(checked, decision)
+        self.best_candidate = best
+        self._evaluated = self._adaptive_k.k
+        self._adaptive_k.update(best)
+        own = isinstance(candidates, Nested) or self._device is not None
+        return (decision if own else decision.copy()), value
+
+    def frame_figures(self) -> dict[str, Any]:
+        """Of the last `decide`, by the names of a run's columns, (R,) each.
+
+        Loss and accuracy are each replica's last ones, None unless some replica learned.
+        """
+        return {
+            "candidates": self._evaluated,
+            "best_candidate": self.best_candidate,
+            "loss": self.loss if self._learned else None,
+            "accuracy": self.accuracy if self._learned else None,
+        }
+
+    def relax(self, observation: Array) -> Array:
+        """The networks' relaxed decisions, (R, N) of bits, (R, N, C) of choices, for observations (R, N, F)."""
+        return self._relaxed(self._checked(observation))
+
+    def decode(self, observation: Array, k: int | None = None) -> Array:
+        """K candidates (R, K, N) for observations (R, N, F), likeliest first; the largest K of any replica.
+
+        Raises InputError when `k` is out of the quantizer's range, or as `decide`.
+        """
+        checked, num_users = self._checked(observation), self._settings.num_users
+        if k is None:
+            k = self._most_candidates()
+        elif whole_number("k", k) > (most := self._settings.proposer.max_candidates(num_users)):
+            raise InputError(f"k must be 1 to {most} for {num_users} users, got {k}")
+        return self._settings.proposer(self._relaxed(checked), k, self._rng)
+
+    def remember(self, observation: Array, decision: Array) -> None:
+        """Store observations (R, N, F) and their best decisions (R, N).
+
+        Raises InputError, and stores nothing, when a shape differs or (on the host) `decision` holds none.
+        """
+        checked = self._checked(observation)
+        given: Any = np.asarray(decision) if self._device is None else decision
+        if tuple(given.shape) != tuple(checked.shape[:-1]):
+            raise InputError(f"decision must have shape {tuple(checked.shape[:-1])}, got {tuple(given.shape)}")
+        if self._device is None:
+            self._settings.kind.check(given)
+        self.memory.remember(checked, given)
+
+    def learn(self) -> Array:
+        """Train each on one minibatch of its memory; returns the losses before the step, (R,).
+
+        Raises InputError when nothing is remembered yet. One that diverges does not stop the others: its loss is
+        nan.
+        """
+        for group in self._groups:
+            self._learn(group)
+        return self.loss
+
+    def encode(self, observation: Array, decision: Array) -> None:
+        """Remember, and let those learn whose `training_interval` the memory's counter is a multiple of."""
+        self.remember(observation, decision)
+        self._learn_when_due()
+
+    def _encode(self, observation: Array, decision: Array) -> None:
+        self.memory.remember(observation, decision)
+        self._learn_when_due()
+
+    def _learn_when_due(self) -> None:
+        self._learned = False
+        for group in self._groups:
+            if self.memory.counter % group.interval == 0:
+                self._learned = True
+                self._learn(group)
+
+    def _learn(self, group: _Group) -> None:
+        replicas = group.replicas
+        untrained = self.memory.counter - group.learned_at
+        if untrained:
+            observations, decisions = self.memory.recent(untrained)
+            right = self._settings.kind.right(self.learner.predict(observations), decisions)
+            right = right if isinstance(right, np.ndarray) else right.double()
+            self.accuracy = self._renewed(self.accuracy, right.mean((-1, -2)), replicas)
+        group.learned_at = self.memory.counter
+        observations, decisions = self.memory.sample(self._settings.batch_size, group.rng, replicas)
+        loss = self.learner.learn(observations, decisions, replicas)
+        self.loss = self._renewed(self.loss, loss, replicas)
+        self.learning_steps += 1
+
+    def _renewed(self, all_: Any, some: Any, replicas: Array | None) -> Any:
+        """The figures (R,) of all replicas, with those of some of them renewed."""
+        if replicas is None:
+            return some
+        if all_ is None:
+            all_ = on_device(np.full(self._lead, np.nan), self._device)
+        all_ = all_.copy() if self._device is None else all_.clone()
+        some = some if len(replicas) == len(some) else some[replicas]
+        all_[replicas] = some if self._device is None else some.to(all_.dtype)
+        return all_
+
+    def _learned_at(self) -> list[int]:
+        return [group.learned_at for group in self._groups]
+
+    def _set_learned_at(self, counters: list[int]) -> None:
+        for group, learned_at in zip(self._groups, counters, strict=True):
+            group.learned_at = learned_at
+
+    def _placed(self, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or self._device is None:
+            return super()._placed(value)
+        return value.to(self._device)
+
+    def _most_candidates(self) -> int:
+        """The largest K of any replica; on a device, which is not asked, the largest that there can be."""
+        k = self._adaptive_k.k
+        if isinstance(k, int):
+            return k
+        return self._adaptive_k.maximum if self._device is not None else int(k.max())
+
+    def _best_of_each(self, values: Array, count: int) -> tuple[Array, Array]:
+        """Places (R,) and values (R,) of the best candidates (R, K), each among its replica's own K."""
+        if tuple(values.shape) != (*self._lead, count):
+            raise InputError(f"evaluate must return shape {(*self._lead, count)}, got {tuple(values.shape)}")
+        xp = namespace(values)
+        k = self._adaptive_k.k
+        if not isinstance(k, int):
+            values = xp.where(xp.arange(count, device=values.device) < k[:, None], values, -xp.inf)
+        best = values.argmax(-1)
+        return best, take(values, best[:, None])[:, 0]
+
+    def _relaxed(self, observation: Array) -> Array:
+        return self._settings.kind.relax(self.learner.predict(observation[:, None])[:, 0])
+
+    def _checked(self, observation: Any) -> Any:
+        on_host = self._device is None
+        array = np.asarray(observation, dtype=np.float32) if on_host else observation.float()
+        shape = (*self._lead, self._settings.num_users, self._settings.num_features)
+        if tuple(array.shape) != shape:
+            raise InputError(f"observation must have shape {shape}, one row a user, got {tuple(array.shape)}")
+        if on_host and not np.isfinite(array).all():
+            raise InputError(f"observation must be finite, got {array.ravel().tolist()}")
+        return array

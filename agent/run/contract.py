@@ -1,0 +1,119 @@
+"""What simulations ask of a world and an agent, and the door at which a plain object gets what it leaves out."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from agent.checks import InputError
+from agent.decisions.nested import takes_nested
+
+
+class Environment(Protocol):
+    """All that agents and simulations need of a world; any object with these five members will do.
+
+    What it may have besides, and what holds where it has not, says `World`.
+    """
+
+    num_users: int
+
+    def reset(self, seed: int | None = None) -> Any:
+        """Start over at the first frame."""
+
+    def observe(self) -> NDArray[np.floating]:
+        """What the agent sees of this frame, (N, F)."""
+
+    def evaluate(self, decisions: Any) -> ArrayLike:
+        """Values (K,) of decisions (K, N), larger is better; changes nothing.
+
+        With the attribute `takes_nested`, it is given `agent.decisions.nested.Nested` candidates too.
+        """
+
+    def step(self, decision: Any) -> Any:
+        """Carry out a decision (N,) and move to the next frame."""
+
+
+class Agent(Protocol):
+    """What a simulation asks of an agent.
+
+    It may also have `frame_figures() -> dict`, figures of its last decision by the names of a run's columns.
+    """
+
+    def decide(
+        self, observation: NDArray[np.floating], evaluate: Callable[[Any], ArrayLike]
+    ) -> tuple[NDArray[Any], float]:
+        """The decision (N,) for a frame and its value."""
+
+
+class World:
+    """An environment with all that is optional in it: its own where it has it, else what is said here.
+
+    Args:
+        environment: with the five members of `Environment`.
+    """
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self.reset: Callable[..., Any] = environment.reset
+        self.observe: Callable[[], Any] = environment.observe
+        self.evaluate: Callable[[Any], Any] = environment.evaluate
+        self.step: Callable[[Any], Any] = environment.step
+        self.takes_nested = takes_nested(environment.evaluate)
+        self.frame_optimum: Callable[[], Any] = self._own("frame_optimum", _unknown)
+        """The best value of any decision in this frame; None where not known."""
+        self.frame_metrics: Callable[[], Mapping[str, Any]] = self._own("frame_metrics", dict)
+        """Figures of its own to record after each step."""
+        self.decisions: Any = self._own("decisions", None)
+        """The kind of decision, with `num_choices`; None for bits."""
+        self.value_is_cost: bool = self._own("value_is_cost", False)
+        """Whether values and optima are negated costs."""
+        self.decisions_matter_later: bool = self._own("decisions_matter_later", False)
+        """Whether a decision changes the frames after it."""
+        self.metric_labels: Mapping[str, str] = self._own("metric_labels", MappingProxyType({}))
+        """For plots, a name with its unit for 'value' and each of `frame_metrics`."""
+        self.metric_limits: Mapping[str, float] = self._own("metric_limits", MappingProxyType({}))
+        """What a metric should not exceed on average."""
+        self.state_dict: Callable[[], Any] = self._own("state_dict", _unknown)
+        """What must be kept to go on from this frame; None for a world that cannot say it."""
+        self.load_state_dict: Callable[[Any], Any] | None = self._own("load_state_dict", None)
+
+    def _own(self, name: str, default: Any) -> Any:
+        return getattr(self.environment, name, default)
+
+    def go_on(self, state: Any) -> None:
+        """Continue from what `state_dict` returned; raises InputError for a world that cannot."""
+        if self.load_state_dict is None:
+            raise InputError(f"{type(self.environment).__name__} must have load_state_dict to resume")
+        self.load_state_dict(state)
+
+    @property
+    def num_users(self) -> int:
+        """N."""
+        number: int = self.environment.num_users
+        return number
+
+    @property
+    def num_choices(self) -> int:
+        """C, of each user: of the environment's `decisions`; 2, bits, where it says nothing."""
+        return 2 if self.decisions is None else int(self.decisions.num_choices)
+
+    def idle(self) -> NDArray[np.int64]:
+        """The decision in which nobody offloads, (N,)."""
+        return np.zeros(self.num_users, dtype=np.int64)
+
+
+def world_of(environment: Any) -> World:
+    """The environment as a `World`, itself where it is one."""
+    return environment if isinstance(environment, World) else World(environment)
+
+
+def figures_of(agent: Any) -> Callable[[], Mapping[str, Any]]:
+    """An agent's `frame_figures`; of one that has none, nothing."""
+    own: Callable[[], Mapping[str, Any]] = getattr(agent, "frame_figures", dict)
+    return own
+
+
+def _unknown() -> None:
+    return None

@@ -1,0 +1,115 @@
+"""The record of frames: one entry a frame, named columns over frames, for one run or many side by side."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+Columns = dict[str, NDArray[np.float64]]
+"""Figures by name, each (frames,), or (frames, R) of R replicas; nan where not known."""
+
+
+class Frame(NamedTuple):
+    """What happened in one frame: numbers, of replicas arrays (R,); None where not known."""
+
+    frame: int
+    """From 0."""
+    value: Any
+    """Of the decision carried out; for the wireless powered problem the rate, bit/s."""
+    optimum: Any
+    """The best value of any decision."""
+    normalized_rate: Any
+    """value / optimum, or of costs the least cost over the cost; None where that divides by 0."""
+    candidates: Any
+    """Decisions that were evaluated: the critic calls."""
+    best_candidate: Any
+    """Place of the best one, from 0."""
+    loss: Any
+    """Training loss, in frames in which the agent learned."""
+    decide_seconds: float
+    """Wall time of `decide`: network, quantizer, critic and learning."""
+    accuracy: Any
+    """Held-out accuracy, in frames in which the agent learned."""
+    metrics: Mapping[str, Any] = MappingProxyType({})
+    """What the environment's `frame_metrics` says after the step."""
+
+
+FIXED: tuple[str, ...] = tuple(name for name in Frame._fields if name != "metrics")
+"""The columns of every run, in their order; an environment's own metrics follow."""
+
+
+def normalized(value: ArrayLike, optimum: ArrayLike, is_cost: bool = False) -> NDArray[np.float64]:
+    """How near values (...) are to the best ones (...), 1 at the optimum: value / optimum.
+
+    Of negated costs (`is_cost`) it is optimum / value, the least cost over the cost; nan where that divides by 0.
+    """
+    above, below = np.broadcast_arrays(optimum, value) if is_cost else np.broadcast_arrays(value, optimum)
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+
+
+def columns_of(frames: Sequence[Frame]) -> Columns:
+    """The figures of one run's frames, (frames,) each."""
+    return {name: table[:, 0] for name, table in _tables(frames, 1).items()}
+
+
+def columns_of_replicas(frames: Sequence[Frame], replicas: int, is_cost: bool) -> Columns:
+    """The figures of R replicas' frames, (frames, R) each; what is on a device comes in one transfer a column.
+
+    Their normalised rates are found here, so that no frame waits for a device.
+    """
+    tables = _tables(frames, replicas)
+    tables["normalized_rate"] = normalized(tables["value"], tables["optimum"], is_cost)
+    return tables
+
+
+def rates_of(columns: Columns) -> NDArray[np.float64]:
+    """The normalised rate; the value, where no optimum is known."""
+    return columns["value"] if np.isnan(columns["optimum"]).all() else columns["normalized_rate"]
+
+
+def means_of(columns: Columns) -> Columns:
+    """Means over the replicas, (frames,) each, and as `low` and `high` the 95% band of the mean of `rates_of`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is nan
+        means = {name: np.asarray(np.nanmean(table, axis=-1)) for name, table in columns.items()}
+    means["low"], means["high"] = confidence_band(rates_of(columns))
+    return means
+
+
+def confidence_band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95% confidence band (Student's t) of the mean over R replicas, low and high (...), of values (..., R).
+
+    Raises ImportError without SciPy, naming the extra.
+    """
+    try:
+        from scipy.stats import t
+    except ImportError as error:
+        raise ImportError("confidence bands need SciPy: install the 'sim' extra") from error
+    replicas = values.shape[-1]
+    mean = values.mean(-1)
+    if replicas == 1:
+        return mean, mean
+    half = t.ppf(0.975, replicas - 1) * values.std(-1, ddof=1) / np.sqrt(replicas)
+    return mean - half, mean + half
+
+
+def _tables(frames: Sequence[Frame], replicas: int) -> Columns:
+    tables = {name: _table([getattr(frame, name) for frame in frames], replicas) for name in FIXED}
+    names = frames[0].metrics if frames else ()
+    return tables | {name: _table([frame.metrics[name] for frame in frames], replicas) for name in names}
+
+
+def _table(column: Sequence[Any], replicas: int) -> NDArray[np.float64]:
+    """Numbers, arrays (R,) and None, frame by frame, as (frames, R)."""
+    table = np.full((len(column), replicas), np.nan)
+    tensors = [place for place, figure in enumerate(column) if isinstance(figure, torch.Tensor)]
+    if tensors:
+        table[tensors] = torch.stack([column[place] for place in tensors]).cpu().numpy()
+    for place, figure in enumerate(column):
+        if figure is not None and not isinstance(figure, torch.Tensor):
+            table[place] = figure
+    return table

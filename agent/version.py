@@ -1,0 +1,3 @@
+"""The version of this project, which its files carry."""
+
+VERSION = "0.2.0"
