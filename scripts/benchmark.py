@@ -22,8 +22,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from commandline import USER_ERRORS, fail
-from players import Frames, FramesWithoutNumba, NetworkAlone, Replicas, TextbookFrames, TimedFrames
+from common.errors import explained
+from common.players import Frames, FramesWithoutNumba, NetworkAlone, Replicas, TextbookFrames, TimedFrames
 from textbook import MEMORY_SIZE
 
 import numpy as np
@@ -368,7 +368,7 @@ def main() -> None:
     settings = agent_settings(arguments)
     print(f"K = N fixed, {settings}; {arguments.frames} frames a repetition")
     results: dict[str, Any] = {}
-    try:
+    with explained():
         for part in arguments.parts:
             results[part] = BENCHMARKS[part](arguments)
         if arguments.json:
@@ -381,8 +381,6 @@ def main() -> None:
             arguments.plots.mkdir(parents=True, exist_ok=True)
             for path in plot(results, arguments.plots):
                 print(path)
-    except USER_ERRORS as error:
-        fail(error)
 
 
 if __name__ == "__main__":

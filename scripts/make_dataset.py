@@ -6,13 +6,15 @@ python scripts/make_dataset.py --env.num_users 30 --rows 10000 --output data_30.
 import sys
 from pathlib import Path
 
-from commandline import USER_ERRORS, fail
+from common import trust
+from common.errors import explained
+from common.settings import add_environment, make_environment
 
 import numpy as np
 from jsonargparse import ArgumentParser
 from tqdm import tqdm
 
-from env import WirelessPoweredMEC
+from env import InputError, WirelessPoweredMEC
 
 BLOCK = 500
 """Rows between two steps of the progress bar."""
@@ -26,24 +28,27 @@ def main() -> None:
     """
     parser = ArgumentParser(description=str(__doc__).splitlines()[0], exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--output", type=str, required=True, help="a .mat or .npz file that does not exist yet")
+    parser.add_argument(
+        "--allow", type=str, action="append", help="module of yours whose classes the settings may name"
+    )
     parser.add_argument("--rows", type=int, default=10_000, help="frames")
     parser.add_argument("--seed", type=int, default=0, help="of the channel")
-    parser.add_class_arguments(WirelessPoweredMEC, "env", skip={"seed", "observation", "gain_scale"})
-    try:
+    fixed = {"seed", "observation", "gain_scale", "replicas", "device"}
+    add_environment(parser, WirelessPoweredMEC, [], fixed)
+    with explained():
+        trust.allow(trust.early(sys.argv[1:]))
         settings = parser.parse_args(sys.argv[1:])
         output = Path(settings.output)
         if output.suffix not in {".mat", ".npz"}:
-            raise ValueError(f"output must be a .mat or .npz file, got {output}")
+            raise InputError(f"output must be a .mat or .npz file, got {output}")
         if output.exists():
-            raise ValueError(f"output must not exist yet, {output} does")
+            raise InputError(f"output must not exist yet, {output} does")
         if settings.rows < 1:
-            raise ValueError(f"rows must be 1 or more, got {settings.rows}")
+            raise InputError(f"rows must be 1 or more, got {settings.rows}")
         if settings.seed < 0:
-            raise ValueError(f"seed must be 0 or more, got {settings.seed}")
-        environment = parser.instantiate(settings).env
+            raise InputError(f"seed must be 0 or more, got {settings.seed}")
+        environment = make_environment(parser, settings, WirelessPoweredMEC)
         write(output, make(environment, settings.rows, settings.seed))
-    except USER_ERRORS as error:
-        fail(error)
 
 
 def make(environment: WirelessPoweredMEC, rows: int, seed: int) -> dict[str, np.ndarray]:

@@ -7,7 +7,8 @@ import argparse
 import math
 from pathlib import Path
 
-from commandline import USER_ERRORS, fail
+import common  # noqa: F401
+from common.errors import explained
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from agent import SetNetwork
 from agent.decisions.quantizer import OrderPreserving
-from env import PathLoss, WirelessPoweredMEC
+from env import InputError, PathLoss, WirelessPoweredMEC
 
 USERS = range(10, 31)
 DISTANCES = 2.5, 11.0
@@ -105,13 +106,11 @@ def main() -> None:
     )
     parser.add_argument("--frames", type=int, default=200, help="of each size to assess it on")
     arguments = parser.parse_args()
-    try:
+    with explained():
         if arguments.steps < 1 or arguments.frames < 1:
-            raise ValueError(f"steps and frames must be 1 or more, got {arguments.steps} and {arguments.frames}")
+            raise InputError(f"steps and frames must be 1 or more, got {arguments.steps} and {arguments.frames}")
         network = train(arguments.steps, arguments.seed)
         np.savez(arguments.output, **{name: weight.numpy() for name, weight in network.state_dict().items()})
-    except USER_ERRORS as error:
-        fail(error)
     print(f"{'users':>6} {'weights 1, 1.5':>15} {'0.5 to 2':>10}")
     for num_users in (5, 10, 30, 60, 100, 300, 1000):
         shares = [assess(network, num_users, arguments.frames, 10_000, kind) for kind in (True, False)]

@@ -6,25 +6,44 @@ python scripts/reproduce.py all --quick
 
 import argparse
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from commandline import USER_ERRORS, fail, make_agent, read_yaml
-from compare import compare, prepare, report
-from figures import ROOT, WINDOW, Figure, Scale, save_curves, write_csv
-from lydroo_figures import LYDROO_FIGURES
+from common.comparing import Comparison
+from common.errors import explained
+from common.figures import ROOT, WINDOW, Figure, Scale, save_curves, write_csv
+from common.lydroo_figures import LYDROO_FIGURES
+from common.settings import Maker, read_yaml
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from agent.run.loop import Frame, simulate
+from agent.run.comparison import optima
+from agent.run.folder import RunFolder
+from agent.run.loop import simulate
 from agent.run.plots import plot_points
-from env import WirelessPoweredMEC
+from agent.run.record import Columns, columns_of
+from env import InputError, WirelessPoweredMEC
 
 Event = Callable[[WirelessPoweredMEC], None]
 Schedule = dict[float, Event]
 """What happens to the environment, by the share of the frames that have passed."""
+
+
+class Scheduled(WirelessPoweredMEC):
+    """Ten users to whom something happens at given frames."""
+
+    def __init__(self, scale: Scale, seed: int, schedule: Schedule) -> None:
+        super().__init__(10, observation="gain", seed=seed)
+        self._events = {round(share * scale.frames): event for share, event in schedule.items()}
+
+    def step(self, decision: ArrayLike) -> None:
+        """Move to the next frame, and let what is due there happen."""
+        super().step(decision)
+        if self.frame in self._events:
+            self._events[self.frame](self)
 
 
 def published(**changes: Any) -> dict[str, Any]:
@@ -34,41 +53,12 @@ def published(**changes: Any) -> dict[str, Any]:
 
 def play(
     scale: Scale, seed: int, settings: dict[str, Any], best: NDArray[np.float64], schedule: Schedule
-) -> list[Frame]:
-    """One run of 10 users, against the optimum of each frame."""
-    environment = WirelessPoweredMEC(10, observation="gain", seed=seed)
-    agent = make_agent(settings, 10, 1, seed)
-    history: list[Frame] = []
-    for first, last, event in segments(schedule, scale.frames):
-        event(environment)
-        optimum = iter(best[first:last])
-        history += simulate(
-            environment,
-            agent,
-            last - first,
-            first_frame=first,
-            optimum=lambda optimum=optimum: float(next(optimum)),
-        )
-    return history
-
-
-def optima(scale: Scale, seed: int, schedule: Schedule) -> NDArray[np.float64]:
-    """The optimum of each frame, (frames,): it is the same for every agent."""
-    environment = WirelessPoweredMEC(10, seed=seed)
-    best = np.empty(scale.frames)
-    for first, last, event in segments(schedule, scale.frames):
-        event(environment)
-        for frame in range(first, last):
-            best[frame] = environment.frame_optimum()
-            environment.step(np.zeros(10))
-    return best
-
-
-def segments(schedule: Schedule, frames: int) -> list[tuple[int, int, Event]]:
-    """(first frame, first frame of the next, what happens before it)."""
-    begins: Schedule = {0.0: lambda environment: None, **schedule}
-    starts = [round(share * frames) for share in begins]
-    return list(zip(starts, [*starts[1:], frames], begins.values(), strict=True))
+) -> Columns:
+    """One run of 10 users, against the optimum of each frame, (frames,)."""
+    world = Scheduled(scale, seed, schedule)
+    agent = Maker(None, {}, settings).agent(world, seed)
+    known = iter(best)
+    return columns_of(list(simulate(world, agent, scale.frames, optimum=lambda: float(next(known)))))
 
 
 def sweep(
@@ -76,14 +66,13 @@ def sweep(
 ) -> dict[str, NDArray[np.float64]]:
     """Normalised rate and candidates of each variant of the agent's settings, (2, seeds, frames)."""
     schedule = schedule or {}
-    best = {seed: optima(scale, seed, schedule) for seed in scale.seeds}
+    best = {seed: optima(Scheduled(scale, seed, schedule), seed, 0, scale.frames) for seed in scale.seeds}
     results: dict[str, list[list[NDArray[np.float64]]]] = {label: [] for label in variants}
     with tqdm(total=len(variants) * len(scale.seeds), desc=name, unit="run") as progress:
         for label, settings in variants.items():
             for seed in scale.seeds:
-                history = play(scale, seed, settings, best[seed], schedule)
-                rate = np.array([frame.normalized_rate for frame in history])
-                results[label].append([rate, np.array([float(frame.candidates) for frame in history])])
+                columns = play(scale, seed, settings, best[seed], schedule)
+                results[label].append([columns["normalized_rate"], columns["candidates"]])
                 progress.update()
     return {label: np.array(runs).swapaxes(0, 1) for label, runs in results.items()}
 
@@ -174,9 +163,10 @@ def table(scale: Scale) -> None:
         "frames": scale.frames // 5,
         "methods": methods,
     }
-    prepare(scale.output / "table", settings)
-    compare(settings, scale.output / "table")
-    report(settings, scale.output / "table")
+    comparison = Comparison(settings)
+    output = comparison.prepare(scale.output / "table")
+    comparison.run(output)
+    comparison.report(output)
 
 
 FIGURES: dict[str, Figure] = {
@@ -204,22 +194,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="1,000 frames and 2 seeds: each within a minute")
     parser.add_argument("--frames", type=int, help="frames of each run, 10,000 by default")
     parser.add_argument("--seeds", type=int, nargs="+", help="0 to 4 by default")
-    parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="folder")
+    parser.add_argument("--output", type=Path, help="folder; runs/reproduce-TIME by default")
     arguments = parser.parse_args()
     frames = arguments.frames or (1000 if arguments.quick else 10_000)
     seeds = tuple(arguments.seeds or (range(2) if arguments.quick else range(5)))
-    try:
+    with explained():
         if frames < 2 * WINDOW:
-            raise ValueError(f"frames must be {2 * WINDOW} or more, got {frames}")
+            raise InputError(f"frames must be {2 * WINDOW} or more, got {frames}")
         if min(seeds) < 0:
-            raise ValueError(f"seeds must be 0 or more, got {list(seeds)}")
-        scale = Scale(frames, seeds, arguments.output)
+            raise InputError(f"seeds must be 0 or more, got {list(seeds)}")
+        output = arguments.output or RunFolder.new("runs", f"reproduce-{datetime.now():%Y%m%d-%H%M%S}").path
+        scale = Scale(frames, seeds, output)
         scale.output.mkdir(parents=True, exist_ok=True)
         for name in FIGURES if arguments.figure == "all" else [arguments.figure]:
             FIGURES[name](scale)
         print(f"figures and their numbers: {scale.output}")
-    except USER_ERRORS as error:
-        fail(error)
 
 
 if __name__ == "__main__":

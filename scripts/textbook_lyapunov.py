@@ -10,7 +10,7 @@ import argparse
 import time
 from typing import Any
 
-import threads  # noqa: F401
+import common  # noqa: F401
 
 import numpy as np
 from scipy.optimize import linprog

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from agent.run.comparison import BaselineAgent, OptimumViolatedError, current_optima, measure, optima
+from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima
 from env import LyapunovMEC, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,31 +60,31 @@ def test_more_than_the_optimum_stops_the_comparison(tmp_path):
     env.reset(seed=0)
     for _ in range(3):
         env.step(np.zeros(4))
-    measured = measure(env, BaselineAgent(baselines.exhaustive, env), best)
-    np.testing.assert_allclose(measured.normalized_rate, 1, rtol=1e-9)
-    assert (measured.evaluations == 16).all()
+    measured = measure(env, BaselineAgent(baselines.exhaustive, env), 5, best)
+    np.testing.assert_allclose(measured["normalized_rate"], 1, rtol=1e-9)
+    assert (measured["candidates"] == 16).all()
     env.reset(seed=0)
     best[0] = float(env.frame_optimum()) * (1 - 1e-6)
     with pytest.raises(OptimumViolatedError, match="is above the optimum"):
-        measure(env, BaselineAgent(baselines.exhaustive, env), best)
+        measure(env, BaselineAgent(baselines.exhaustive, env), 5, best)
     assert env.frame == 0
 
 
 @pytest.mark.parametrize("kind", [LyapunovMEC, MultiTaskMEC])
 def test_in_every_world_the_best_decision_is_1_and_others_are_below(kind):
     world = kind(3)
-    best = measure(world, BaselineAgent(baselines.exhaustive, world), current_optima(world, 8))
-    np.testing.assert_allclose(best.normalized_rate, 1, rtol=1e-12)
+    best = measure(world, BaselineAgent(baselines.exhaustive, world), 8)
+    np.testing.assert_allclose(best["normalized_rate"], 1, rtol=1e-12)
     world.reset(seed=0)
-    poor = measure(world, BaselineAgent(baselines.all_local, world), current_optima(world, 8))
-    assert (poor.normalized_rate < 1).all()
+    poor = measure(world, BaselineAgent(baselines.all_local, world), 8)
+    assert (poor["normalized_rate"] < 1).all()
     if kind is LyapunovMEC:
-        assert poor.metrics["data_queue"][-1] > best.metrics["data_queue"][-1]
-        assert world.frame_metrics()["energy"] == poor.metrics["energy"][-1]
+        assert poor["data_queue"][-1] > best["data_queue"][-1]
+        assert world.frame_metrics()["energy"] == poor["energy"][-1]
     world.reset(seed=0)
     optimum = world.frame_optimum()
     with pytest.raises(OptimumViolatedError):
-        measure(world, BaselineAgent(baselines.exhaustive, world), [optimum - 1e-6 * abs(optimum)])
+        measure(world, BaselineAgent(baselines.exhaustive, world), 1, [optimum - 1e-6 * abs(optimum)])
 
 
 def test_an_unknown_optimum_is_named():
@@ -95,7 +95,7 @@ def test_an_unknown_optimum_is_named():
     with pytest.raises(ValueError, match=message):
         optima(world, seed=0, warmup=0, frames=2)
     with pytest.raises(ValueError, match=message):
-        measure(world, BaselineAgent(baselines.all_local, world), current_optima(world, 2))
+        measure(world, BaselineAgent(baselines.all_local, world), 2)
 
 
 @pytest.mark.parametrize("name", ["lydroo", "ddlo"])
@@ -136,7 +136,9 @@ def test_a_violation_is_saved_for_study(tmp_path):
         "frames": 2,
     }
     (tmp_path / "cheat.yaml").write_text(yaml.safe_dump(config))
-    result = script("compare.py", "--config", "cheat.yaml", "--output", "run", status=1, cwd=tmp_path)
+    result = script(
+        "compare.py", "--config", "cheat.yaml", "--allow", "cheat", "--output", "run", status=1, cwd=tmp_path
+    )
     assert "is above the optimum" in result.stderr.splitlines()[-1]
     with np.load(tmp_path / "run" / "violation.npz") as saved:
         assert saved["gains"].shape == (3,)
@@ -158,7 +160,15 @@ BAD = {
     "no optimum": ({"environment": "env.LyapunovMEC", "users": [30]}, "LyapunovMEC with 30 users does not"),
     "users of its own": (
         {"environment": "env.MultiTaskMEC", "env": {}},
-        "env must hold arguments of env.MultiTask",
+        "users must be null for env.MultiTaskMEC, which takes no num_users",
+    ),
+    "no function": (
+        {"methods": {"x": {"baseline": "env.decisions.Binary"}}},
+        "methods: x: baseline must be allowed",
+    ),
+    "no baseline": (
+        {"methods": {"x": {"baseline": "env.baselines.Choice"}}},
+        "must be a function of an environment",
     ),
     "environment": ({"environment": "env.PathLoss"}, "environment must be a class with"),
 }
@@ -218,3 +228,95 @@ def test_bad_data_set_options_are_one_line(tmp_path):
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def small(tmp_path, name="compare", **changes):
+    config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+    config |= {"users": [4], "seeds": [0], "warmup": 3, "frames": 5, **changes}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
+
+
+RATE = {"CD": {"baseline": "env.baselines.coordinate_descent"}}
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"channel": {"class_path": "env.GaussMarkov", "init_args": {"doppler_frequency": 2.0}}},
+        {"channel": "env.Rician"},
+        {"presence": {"class_path": "env.PresenceSchedule", "init_args": {"off": {2: [1]}}}},
+        {"weight_schedule": {"class_path": "AlternatingWeights", "init_args": {"interval": 2}}},
+        {"noise_power": "1e-10"},
+    ],
+    ids=["channel", "short path", "presence", "weights", "number"],
+)
+def test_settings_are_those_of_simulate(tmp_path, env):
+    small(tmp_path, env=env, methods=RATE)
+    text = (tmp_path / "small.yaml").read_text()
+    (tmp_path / "small.yaml").write_text(text.replace("'1e-10'", "1e-10"))
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    assert len(rows(tmp_path / "run" / "rows.csv")) == 1
+    simulated = {"env": {**env, "num_users": 4}, "frames": 12}
+    text = yaml.safe_dump(simulated).replace("'1e-10'", "1e-10")
+    (tmp_path / "one.yaml").write_text(text)
+    script("simulate.py", "--config", "one.yaml", "--output", "one", cwd=tmp_path)
+
+
+def test_arrivals_may_be_a_class_path(tmp_path):
+    arrivals = {"class_path": "env.ConstantArrivals", "init_args": {"amount": 1.5}}
+    world = {"environment": "env.MyopicMEC", **RATE["CD"]}
+    small(tmp_path, "compare_lydroo", env={"arrivals": arrivals}, methods={**RATE, "myopic": world})
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    assert {row["method"] for row in rows(tmp_path / "run" / "rows.csv")} == {"CD", "myopic"}
+
+
+def test_methods_may_be_called_anything(tmp_path):
+    small(tmp_path, methods={})
+    names = ["no", "off", "y", "1", "1e-3", "a,b", "| x |", "αβ"]
+    lines = [f"  {name!r}: {{baseline: env.baselines.all_local}}" for name in names[4:]]
+    lines += [f"  {name}: {{baseline: env.baselines.all_local}}" for name in names[:4]]
+    text = (tmp_path / "small.yaml").read_text().replace("methods: {}", "methods:\n" + "\n".join(lines))
+    (tmp_path / "small.yaml").write_text(text, encoding="utf-8")
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    assert {row["method"] for row in rows(tmp_path / "run" / "table.csv")} == set(names)
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)  # it is the same comparison
+
+
+def test_what_was_measured_is_kept_when_a_later_method_fails(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "calls = 0\n"
+        "def breaks(environment, rng):\n"
+        "    global calls\n"
+        "    calls += 1\n"
+        "    if calls > 2: raise ValueError('in my own code')\n"
+        "    return [0] * environment.num_users, float(environment.evaluate([[0] * environment.num_users])[0])\n"
+    )
+    small(tmp_path, methods={**RATE, "mine": {"baseline": "mine.breaks"}})
+    options = ("--config", "small.yaml", "--allow", "mine", "--output", "run")
+    stderr = script("compare.py", *options, status=1, cwd=tmp_path).stderr
+    assert "in breaks" in stderr
+    assert [row["method"] for row in rows(tmp_path / "run" / "rows.csv")] == ["CD"]
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace("calls > 2", "False"))
+    script("compare.py", *options, cwd=tmp_path)
+    assert {row["method"] for row in rows(tmp_path / "run" / "table.csv")} == {"CD", "mine"}
+
+
+def test_choices_are_compared(tmp_path):
+    (tmp_path / "servers.py").write_text((ROOT / "tests" / "servers.py").read_text())
+    methods = {
+        "agent": {"agent": {"num_candidates": 8, "adaptive_interval": None}},
+        "exhaustive": {"baseline": "env.baselines.exhaustive"},
+        "idle": {"baseline": "env.baselines.all_local"},
+        **RATE,
+    }
+    small(tmp_path, environment="servers.Servers", env={"num_servers": 2}, methods=methods)
+    script("compare.py", "--config", "small.yaml", "--allow", "servers", "--output", "run", cwd=tmp_path)
+    rate = {row["method"]: float(row["normalized rate"]) for row in rows(tmp_path / "run" / "table.csv")}
+    assert rate["idle"] < rate["agent"] <= rate["exhaustive"] == 1
+
+
+def test_a_strangers_baseline_is_not_run(tmp_path):
+    small(tmp_path, methods={"x": {"baseline": "os.getcwd"}})
+    stderr = script("compare.py", "--config", "small.yaml", "--output", "run", status=2, cwd=tmp_path).stderr
+    assert "methods: x: baseline must be allowed: os.getcwd" in stderr
+    assert not (tmp_path / "run").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from agent import OffloadingAgent
@@ -166,7 +167,7 @@ def test_an_environment_of_ones_own(tmp_path):
     simulate(*arguments, cwd=tmp_path)
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["env"]["cap"] == 3
     assert len(rows(tmp_path / "run")) == 30
-    result = simulate("--resume", "run", status=2, cwd=tmp_path)
+    result = simulate("--resume", "run", "--allow", "world", status=2, cwd=tmp_path)
     assert "holds no environment: it needs state_dict" in result.stderr
 
 
@@ -190,7 +191,8 @@ BAD = {
     "frames": ("seed: 0", ["--frames", "0"], "frames must be 1 or more, got 0"),
     "option": ("seed: 0", ["--agent.bogus", "1"], "--agent.bogus"),
     "trace": ("env: {channel: none.mat}", [], "no such trace file: none.mat"),
-    "environment": ("environment: nowhere.World", [], "environment must be an import path"),
+    "environment": ("environment: nowhere.World", ["--allow", "nowhere"], "environment must be an import path"),
+    "not allowed": ("environment: nowhere.World", [], "environment must be allowed: .* add --allow nowhere"),
     "no environment": ("environment: env.PathLoss", [], "must be a class with reset, observe"),
     "network": ("agent: {network: {class_path: agent.Nothing}}", [], "agent.Nothing"),
     "weights": ("env: {weights: [1, 2]}", [], r"weights must have shape \(10,\), got \(2,\)"),
@@ -253,7 +255,7 @@ def test_replicas_report_mean_and_band(tmp_path):
     "network",
     [
         ("agent.SetNetwork",),
-        ("mine.Mine", "--agent.backend", "torch", "--agent.network.width", 4),
+        ("mine.Mine", "--allow", "mine", "--agent.backend", "torch", "--agent.network.width", 4),
     ],
     ids=["defaults", "own"],
 )
@@ -319,3 +321,23 @@ def test_bad_replicas_are_named(tmp_path, arguments, message):
     result = simulate(*quick(tmp_path / "run", *arguments), status=2)
     assert message in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["wpmec", "lydroo"])
+def test_a_run_of_version_0_1_goes_on(tmp_path, name):
+    config = ("--config", ROOT / "configs" / f"{name}.yaml")
+    simulate(*config, "--frames", 60, "--output", tmp_path / "whole")
+    simulate(*config, "--frames", 30, "--output", tmp_path / "old")
+    old = tmp_path / "old"
+    text = (old / "config.yaml").read_text()
+    (old / "config.yaml").write_text("".join(line for line in text.splitlines(True) if "num_choices" not in line))
+    content = torch.load(old / "checkpoint.pt", weights_only=True)
+    settings = content["agent"]["settings"]
+    del content["version"], settings["num_choices"], settings["network"]["settings"]["num_choices"]
+    lines = content["identity"].splitlines(True)
+    content["identity"] = "".join(line for line in lines if "num_choices" not in line)
+    content["environment"].pop("arrivals", None)
+    torch.save(content, old / "checkpoint.pt")
+    simulate("--resume", old, "--frames", 60)
+    assert rows(old) == rows(tmp_path / "whole")
+    simulate("--resume", old)

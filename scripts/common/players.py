@@ -156,7 +156,8 @@ class Replicas:
         for places in split(replicas, threads):
             side_by_side: Any = {"seed": list(places), "replicas": len(places), "device": device}
             env = WirelessPoweredMEC(num_users, **side_by_side)
-            self.groups.append(Group(env, OffloadingAgent(num_users, **settings, **side_by_side)))
+            agents = OffloadingAgent(num_users, **settings, **side_by_side)
+            self.groups.append(Group(env, agents, len(places)))
 
     def play(self, frames: int) -> float:
         """Seconds for `frames` frames of all replicas."""

@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
-from commandline import make_agent
-from figures import ROOT, Figure, Scale, save_curves, write_csv
+from common.figures import ROOT, Figure, Scale, save_curves, write_csv
+from common.settings import Maker, read_yaml
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from agent.run.comparison import BaselineAgent
-from agent.run.loop import Agent, simulate
+from agent.run.contract import Agent
+from agent.run.loop import simulate
 from agent.run.plots import plot_points
 from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
 
@@ -30,11 +30,12 @@ Method = Callable[[int, dict[str, Any]], tuple[Any, Agent]]
 
 def learned(name: str) -> Method:
     """The agent and the observation of configs/NAME.yaml; the NumPy backend takes the same steps as torch's."""
-    config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(ROOT / "configs" / f"{name}.yaml")
+    maker = Maker(config["environment"], config["env"], {**config["agent"], "backend": "numpy"})
 
     def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
         world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **settings)
-        return world, make_agent({**config["agent"], "backend": "numpy"}, 10, 3, seed)
+        return world, maker.agent(world, seed)
 
     return make
 

@@ -1,0 +1,243 @@
+"""A comparison: methods x numbers of users x seeds, each measured once, gone on with where it was stopped."""
+
+import csv
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from common import trust
+from common.settings import Maker, dump_yaml, load_yaml, takes
+
+import numpy as np
+from tqdm import tqdm
+
+from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, optimum_of, skip
+from agent.run.contract import Agent, World
+from agent.run.folder import RunFolder
+from agent.run.plots import plot_boxes
+from agent.run.record import Columns
+from env import InputError
+
+SETTINGS = {
+    "environment": str,
+    "env": dict,
+    "users": list,
+    "seeds": list,
+    "warmup": int,
+    "frames": int,
+    "methods": dict,
+}
+INSTANCE = ("gains", "weights", "data_queue", "energy_queue", "sizes")
+"""What is saved of a frame whose optimum was exceeded, where the environment has it."""
+COLUMNS = ("users", "seed", "method", "normalized_rate", "percentile_5", "minimum", "critic_calls", "milliseconds")
+KEPT = {"normalized_rate": "normalized_rate", "evaluations": "candidates", "seconds": "decide_seconds"}
+"""What the files of the frames hold, and the columns of the record that it is."""
+METRIC = "metric:"
+"""Before the names of an environment's own metrics, in those files."""
+
+
+class Comparison:
+    """A comparison, checked before its first frame.
+
+    Args:
+        settings: as in configs/compare.yaml.
+
+    Raises:
+        ArgumentError, InputError: for settings that are not right, naming them.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = _checked(settings)
+        self.sizes: list[int | None] = settings["users"] or [None]
+        self._methods: dict[str, Maker] = {}
+        self._baselines: dict[str, Any] = {}
+        left_out = ["num_users"] if settings["users"] else []
+        for name, method in settings["methods"].items():
+            path = method.get("environment", settings["environment"])
+            maker = Maker(path, settings["env"], method.get("agent"), left_out)
+            self._methods[name] = maker
+            if settings["users"] and not takes(maker.environment, "num_users"):
+                raise InputError(f"users must be null for {path}, which takes no num_users")
+            worlds = [self._world(name, size) for size in self.sizes]
+            for world in worlds:
+                optimum_of(world)
+            if "baseline" in method:
+                self._baselines[name] = self._baseline(name, str(method["baseline"]), worlds[0])
+            else:  # where the limits of K are narrowest
+                maker.agent(min(worlds, key=lambda world: world.num_users), 0)
+        first = next(iter(self._methods))
+        self.users = [self._world(first, size).num_users for size in self.sizes]
+
+    @staticmethod
+    def _baseline(name: str, path: str, world: World) -> Any:
+        """A baseline, tried once on a world; raises InputError where it cannot decide there."""
+        needed = f"methods: {name}: baseline"
+        baseline = trust.load(path, needed, "env.baselines")
+        if not callable(baseline) or isinstance(baseline, type):
+            raise InputError(f"{needed} must be a function of an environment and a random generator, got {path}")
+        BaselineAgent(baseline, world.environment).decide(world.observe(), world.evaluate)
+        return baseline
+
+    def prepare(self, output: Path | None) -> Path:
+        """Make the folder, or make sure that it holds this comparison; by default one of its own under runs/.
+
+        Raises InputError for a folder that holds something else.
+        """
+        if output is None:
+            output = RunFolder.new("runs", f"compare-{datetime.now():%Y%m%d-%H%M%S}").path
+        config = output / "config.yaml"
+        if config.is_file():
+            if load_yaml(config.read_text(encoding="utf-8")) != self.settings:
+                raise InputError(f"output {output} holds another comparison: see {config}")
+            return output
+        if output.exists() and (not output.is_dir() or any(output.iterdir())):
+            raise InputError(f"output must be a new or empty folder, got {output}")
+        (output / "frames").mkdir(parents=True)
+        with (output / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+        config.write_text(dump_yaml(self.settings), encoding="utf-8")
+        return output
+
+    def run(self, output: Path) -> None:
+        """Run every method for every number of users and seed that `rows.csv` does not hold yet."""
+        with (output / "rows.csv").open(newline="", encoding="utf-8") as file:
+            done = {(int(row["users"]), int(row["seed"]), row["method"]) for row in csv.DictReader(file)}
+        todo = [
+            (size, users, seed, [name for name in self._methods if (users, seed, name) not in done])
+            for size, users in zip(self.sizes, self.users, strict=True)
+            for seed in self.settings["seeds"]
+        ]
+        with tqdm(total=sum(len(names) for *_, names in todo), unit="method") as progress:
+            for size, users, seed, names in todo:
+                best: dict[type, np.ndarray] = {}
+                for name in names:
+                    world = self._world(name, size)
+                    kind = type(world.environment)
+                    if kind not in best and not world.decisions_matter_later:
+                        progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
+                        best[kind] = optima(world, seed, self.settings["warmup"], self.settings["frames"])
+                    progress.set_postfix_str(f"{users} users, seed {seed}: {name}")
+                    row = self._row(world, name, seed, best.get(kind), output)
+                    with (output / "rows.csv").open("a", newline="", encoding="utf-8") as file:
+                        csv.writer(file, lineterminator="\n").writerow(row)
+                    progress.write(f"{users:>5} users  seed {seed}  {name:<26} {row[3]:.6f}  {row[7]:.3f} ms")
+                    progress.update()
+
+    def report(self, output: Path) -> None:
+        """`table.md`, `table.csv` and `boxes.png` over all seeds."""
+        rows: list[tuple[str, ...]] = []
+        boxes: dict[int, dict[str, np.ndarray]] = {}
+        metrics: list[str] = []
+        for users in self.users:
+            for name in self._methods:
+                parts = [self._read(output, users, seed, name) for seed in self.settings["seeds"]]
+                rate = np.concatenate([part["normalized_rate"] for part in parts])
+                means = [part["normalized_rate"].mean() for part in parts]
+                calls = np.mean([part["evaluations"].mean() for part in parts])
+                seconds = np.median(np.concatenate([part["seconds"] for part in parts]))
+                spread = f"{np.std(means, ddof=1):.6f}" if len(means) > 1 else ""
+                least = (f"{np.percentile(rate, 5):.6f}", f"{rate.min():.6f}")
+                cost = (f"{calls:.1f}", f"{1e3 * seconds:.3f}")
+                metrics = [key for key in parts[0] if key.startswith(METRIC)]
+                more = (f"{np.mean([part[key] for part in parts]):.4g}" for key in metrics)
+                rows.append((str(users), name, f"{rate.mean():.6f}", spread, *least, *cost, *more))
+                boxes.setdefault(users, {})[name] = rate
+        head = (
+            *(
+                "users",
+                "method",
+                "normalized rate",
+                "± over seeds",
+                "5th percentile",
+                "minimum",
+                "critic calls",
+                "ms",
+            ),
+            *(key.removeprefix(METRIC).replace("_", " ") for key in metrics),
+        )
+        table = "\n".join(f"| {' | '.join(line)} |" for line in [head, ("---",) * len(head), *rows]) + "\n"
+        (output / "table.md").write_text(table, encoding="utf-8")
+        with (output / "table.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([head, *rows])
+        plot_boxes(boxes, output / "boxes.png")
+        print(table + f"table, box plot and frames: {output}")
+
+    def _world(self, method: str, size: int | None) -> World:
+        """A method's world with so many users, or as many as it has."""
+        return self._methods[method].world(**({} if size is None else {"num_users": size}))
+
+    def _row(self, world: World, name: str, seed: int, best: np.ndarray | None, output: Path) -> tuple[Any, ...]:
+        """One row: a method on the frames of one seed, whose frames are saved before the row is.
+
+        `best` holds their optima, where decisions do not matter later.
+        """
+        world.reset(seed=seed)
+        warmup, frames = self.settings["warmup"], self.settings["frames"]
+        baseline = self._baselines.get(name)
+        agent: Agent = (
+            self._methods[name].agent(world, seed)
+            if baseline is None
+            else BaselineAgent(baseline, world.environment, seed)
+        )
+        if baseline is None or best is None:
+            for _ in range(warmup):
+                world.step(agent.decide(world.observe(), world.evaluate)[0])
+        else:
+            skip(world, warmup)
+        try:
+            measured = measure(world, agent, frames, best)
+        except OptimumViolatedError as error:
+            there = vars(world.environment).keys() | set(dir(type(world.environment)))
+            instance = {key: getattr(world.environment, key) for key in INSTANCE if key in there}
+            figures = {"decision": error.decision, "value": error.value, "optimum": error.optimum}
+            np.savez(output / "violation.npz", method=name, **figures, **instance)
+            raise
+        self._write(output, world, seed, name, measured)
+        rate = measured["normalized_rate"]
+        return (
+            world.num_users, seed, name, rate.mean(), np.percentile(rate, 5), rate.min(),
+            measured["candidates"].mean(), 1e3 * np.median(measured["decide_seconds"]),
+        )  # fmt: skip
+
+    def _write(self, output: Path, world: World, seed: int, name: str, measured: Columns) -> None:
+        figures = {key: measured[column] for key, column in KEPT.items()}
+        figures |= {METRIC + key: measured[key] for key in world.frame_metrics()}
+        np.savez(self._file(output, world.num_users, seed, name), **figures)  # type: ignore[arg-type]
+
+    def _read(self, output: Path, users: int, seed: int, name: str) -> dict[str, np.ndarray]:
+        with np.load(self._file(output, users, seed, name)) as saved:
+            return {key: saved[key] for key in saved}
+
+    def _file(self, output: Path, users: int, seed: int, name: str) -> Path:
+        """Where a method's frames are kept; by its place in the configuration, as its name may hold anything."""
+        return output / "frames" / f"{users}-{seed}-{list(self._methods).index(name)}.npz"
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(settings.keys() - SETTINGS.keys())
+    if unknown:
+        raise InputError(f"config must hold only {', '.join(SETTINGS)}, got {', '.join(map(str, unknown))}")
+    settings.setdefault("users", None)
+    for name, kind in SETTINGS.items():
+        if name == "users" and settings["users"] is None:
+            continue
+        if not isinstance(settings.get(name), kind) or isinstance(settings[name], bool):
+            raise InputError(f"{name} must be a {kind.__name__}, got {settings.get(name)!r}")
+    for name, least in {"users": 1, "seeds": 0}.items():
+        if name == "users" and settings["users"] is None:
+            continue
+        if not settings[name] or not all(type(number) is int and number >= least for number in settings[name]):
+            raise InputError(f"{name} must be integers from {least}, got {settings[name]}")
+    if settings["warmup"] < 0 or settings["frames"] < 1:
+        raise InputError(
+            f"warmup must be 0 or more and frames 1 or more, got {settings['warmup']} and {settings['frames']}"
+        )
+    if not settings["methods"]:
+        raise InputError("methods must hold one method or more, got none")
+    settings["methods"] = {str(name): method for name, method in settings["methods"].items()}
+    for name, method in settings["methods"].items():
+        if not isinstance(method, dict) or (method.keys() - {"environment"}) not in ({"agent"}, {"baseline"}):
+            raise InputError(
+                f"methods: {name} must be one of 'agent: settings' and 'baseline: path', got {method}"
+            )
+    return settings

@@ -1,0 +1,101 @@
+"""Whose code a configuration may name: this project's, and that of modules which the command line allows.
+
+A class path in a YAML file is a program to run. So it takes `--environment my_module.World` or `--allow my_module`
+to have one of `my_module` imported; anything else is refused by name before it is.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import set_parsing_settings
+from torch import nn
+
+import agent
+import env
+from agent.decisions.quantizer import QUANTIZERS
+from env import InputError
+
+OURS = ("agent", "env")
+KINDS = (nn.Module, env.PathLoss, env.Process, env.Weights, *QUANTIZERS.values(), agent.MostProbable)
+"""What of this project's a setting can be: networks, quantizers, random processes and their parts."""
+_users: set[str] = set()
+
+
+def _paths_of_kinds() -> list[str]:
+    """The import paths of this project's classes that settings take, public and where they are defined."""
+    paths = []
+    for package in (agent, env):
+        for name in package.__all__:
+            found = getattr(package, name)
+            if isinstance(found, type) and issubclass(found, KINDS):
+                paths += [f"{package.__name__}.{name}", f"{found.__module__}.{found.__qualname__}"]
+    return paths
+
+
+def allow(paths: Iterable[str]) -> None:
+    """Let configurations name what is in the modules of these paths; the working directory is searched too."""
+    for path in paths:
+        if not re.fullmatch(r"\w+(\.\w+)*", path):
+            raise InputError(f"allow must be the name of a module, got {path!r}")
+        _users.add(path.split(".")[0])
+    _users.difference_update(OURS)
+    if _users and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+    set_parsing_settings(
+        import_path_denylist=["*"],
+        import_path_allowlist=[*_paths_of_kinds(), *_users],
+        instantiate_subclass_spec_in_any=False,
+    )
+
+
+def is_users(module: str) -> bool:
+    """Whether a module is one that the user allowed."""
+    return module.split(".")[0] in _users
+
+
+def refusal(path: str) -> str:
+    """What is said of a path that is not allowed."""
+    root = path.split(".")[0]
+    if root in OURS:
+        return f"{path} is nothing that a setting takes"
+    return f"{path} is not one of this project's, and {root} is not allowed: add --allow {root} to trust its code"
+
+
+def load(path: str, needed: str, ours: str = "env") -> Any:
+    """The object at an import path, of this project's in `ours`.
+
+    Raises InputError, naming `needed`, for one that is not there or not allowed.
+    """
+    module, _, name = str(path).rpartition(".")
+    root = module.split(".")[0]
+    if not re.fullmatch(r"\w+(\.\w+)*", module):
+        raise InputError(f"{needed} must be an import path such as my_module.MyClass, got {path!r}")
+    if root not in _users and module != ours and not module.startswith(f"{ours}."):
+        raise InputError(f"{needed} must be allowed: {refusal(path)}")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if not module.startswith(str(error.name)):  # a module that it imports in turn
+            raise
+        raise InputError(f"{needed} must be an import path, got {path}: {error}") from error
+    except AttributeError as error:
+        if hasattr(sys.modules.get(module), "__file__"):
+            raise InputError(f"{needed} must be an import path, got {path}: {error}") from error
+        raise
+
+
+def early(arguments: Sequence[str]) -> list[str]:
+    """The modules that a command line allows: of `--allow`, and of `--environment`."""
+    allowed = []
+    for place, argument in enumerate(arguments):
+        name, given, value = argument.partition("=")
+        if name in ("--allow", "--environment"):
+            allowed += [value] if given else list(arguments[place + 1 : place + 2])
+    return allowed
+
+
+allow(())  # whoever reads settings trusts nothing else from here on

@@ -1,0 +1,310 @@
+"""Code of a user's own on the command line: every constructor, errors that show where they are, and trust."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WORLDS = """
+import numpy as np
+from dataclasses import dataclass
+from env import Categorical, Channel, Environment, InputError
+
+open("imported", "w").close()
+
+class Bare:
+    num_users = 3
+    def reset(self, seed=None):
+        self.rng = np.random.default_rng(seed)
+        self.step(None)
+    def observe(self):
+        return self.price
+    def evaluate(self, decisions):
+        return 10 + decisions @ self.price[:, 0]
+    def step(self, decision):
+        self.price = self.rng.normal(size=(self.num_users, 1))
+
+class OnlySelf(Bare):
+    def __init__(self):
+        self.reset()
+
+class Defaults(Bare):
+    def __init__(self, num_users=4, cap=2):
+        self.num_users = num_users
+        self.reset()
+
+class Keywords(Bare):
+    def __init__(self, *, num_users: int = 4):
+        self.num_users = num_users
+        self.reset()
+
+class Free(Bare):
+    def __init__(self, **settings):
+        self.num_users = settings.get("num_users") or 5
+        self.reset()
+
+@dataclass
+class Data(Bare):
+    num_users: int = 6
+
+class Inheriting(Environment):
+    def __init__(self):
+        self.num_users = 3
+        self.decisions = Categorical(3, 3)
+        super().__init__()
+    def begin_frame(self):
+        self.price = self.rng.normal(size=(3, 2))
+    def observe(self):
+        return self.price
+    def evaluate(self, decisions):
+        decisions = self.decisions.check("decisions", decisions)
+        return 20 + sum((decisions == s + 1) @ self.price[:, s] for s in range(2))
+    def frame_optimum(self):
+        return self.best_of_all(27)
+
+class PositionalOnly(Bare):
+    def __init__(self, num_users=4, /):
+        self.num_users = num_users
+        self.reset()
+
+class Still(Channel):
+    def sample(self, rng):
+        return 1e-6 * np.arange(1, self._size + 1)
+
+class HalfState(Bare):
+    def state_dict(self):
+        return {"price": self.price}
+
+class WrongShape(Bare):
+    def evaluate(self, decisions):
+        return decisions @ self.price[:2, 0]
+
+class RaisesOurs(Bare):
+    def observe(self):
+        raise InputError("mine")
+
+class RaisesIO(Bare):
+    def step(self, decision):
+        super().step(decision)
+        if decision is not None:
+            open("no such folder/file")
+
+class FailsToBeMade(Bare):
+    def __init__(self, num_users=3):
+        raise ValueError("half-made")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "world.py").write_text(WORLDS)
+    return tmp_path
+
+
+def run(name, *arguments, status=0, cwd=None, **environment):
+    command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
+    more = {**os.environ, **environment}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=more)
+    assert result.returncode == status, result.stderr
+    return result
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    "world", ["Bare", "OnlySelf", "Defaults", "Keywords", "Free", "Data", "PositionalOnly", "Inheriting"]
+)
+def test_every_constructor_goes(folder, world):
+    run("simulate.py", "--environment", f"world.{world}", "--frames", 12, "--output", "run", cwd=folder)
+    assert len(rows(folder / "run")) == 12
+    config = yaml.safe_load((folder / "run" / "config.yaml").read_text())
+    assert config["environment"] == f"world.{world}"
+    options = ("--environment", f"world.{world}", "--replicas", 2, "--frames", 12, "--output", "replicas")
+    run("simulate.py", *options, cwd=folder)
+    assert json.loads((folder / "replicas" / "summary.json").read_text())["replicas"] == 2
+
+
+@pytest.mark.parametrize("world", ["Defaults", "Keywords", "Free", "Data"])
+def test_constructors_arguments_are_options(folder, world):
+    options = ("--environment", f"world.{world}", "--env.num_users", 7, "--frames", 12)
+    run("simulate.py", *options, "--output", "run", cwd=folder)
+    assert json.loads((folder / "run" / "summary.json").read_text())["num_users"] == 7
+    assert yaml.safe_load((folder / "run" / "config.yaml").read_text())["env"]["num_users"] == 7
+    run("simulate.py", "--config", "run/config.yaml", "--allow", "world", "--output", "again", cwd=folder)
+    assert [row["value"] for row in rows(folder / "again")] == [row["value"] for row in rows(folder / "run")]
+
+
+def test_a_world_that_inherits_is_resumed(folder):
+    options = ("--environment", "world.Inheriting", "--agent.backend", "numpy")
+    run("simulate.py", *options, "--frames", 40, "--output", "whole", cwd=folder)
+    run("simulate.py", *options, "--frames", 25, "--output", "part", cwd=folder)
+    run("simulate.py", "--resume", "part", "--frames", 40, "--allow", "world", cwd=folder)
+    values = [[row["value"] for row in rows(folder / name)] for name in ("whole", "part")]
+    assert values[0] == values[1]
+    assert 0 < json.loads((folder / "part" / "summary.json").read_text())["normalized_rate"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("world", "last", "where"),
+    [
+        ("WrongShape", "ValueError: matmul", "in evaluate"),
+        ("RaisesOurs", "env.arrays.InputError: mine", "in observe"),
+        ("RaisesIO", "FileNotFoundError", "in step"),
+        ("FailsToBeMade", "ValueError: half-made", "in __init__"),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--replicas", "2")])
+def test_an_error_in_a_users_code_shows_where_it_is(folder, world, last, where, more):
+    options = ("--environment", f"world.{world}", "--frames", 12, "--output", "run", *more)
+    stderr = run("simulate.py", *options, status=1, cwd=folder).stderr
+    assert "Traceback" in stderr
+    assert 'world.py"' in stderr
+    assert where in stderr
+    assert stderr.splitlines()[-1].startswith(last)
+
+
+HOSTILE = {
+    "function of ours": "agent: {network: {class_path: agent.checkpoint.write, init_args: {path: x, content: 1}}}",
+    "network": "agent: {network: {class_path: os.system, init_args: {command: touch pwned}}}",
+    "short network": "agent: {network: subprocess.Popen}",
+    "quantizer": "agent: {quantizer: {class_path: subprocess.Popen, init_args: {args: [touch, pwned]}}}",
+    "channel": "env: {channel: {class_path: world.Bare}}",
+    "nested": "env: {channel: {class_path: env.Rayleigh, init_args: {path_loss: {class_path: world.Bare}}}}",
+    "environment": "environment: world.Bare",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_strangers_configuration_runs_nothing(folder, case):
+    (folder / "theirs.yaml").write_text(HOSTILE[case])
+    named = next(word for word in ("os", "subprocess", "world", "agent") if f" {word}." in HOSTILE[case])
+    result = run("simulate.py", "--config", "theirs.yaml", "--frames", 5, status=2, cwd=folder)
+    refused = (
+        "is nothing that a setting takes" if named == "agent" else f"{named} is not allowed: add --allow {named}"
+    )
+    assert refused in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["theirs.yaml", "world.py"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("agent: {network: agent.OffloadingAgent}", "agent.OffloadingAgent is nothing that a setting takes"),
+        ("agent: {network: {class_path: env.Rayleigh}}", "subclass of"),
+        ("env: {channel: env.ConstantArrivals}", "env.ConstantArrivals"),
+        ("env: {presence: {class_path: agent.SetNetwork}}", "presence"),
+        ("environment: env.baselines.exhaustive", "environment must be a class with reset"),
+        ("environment: env.os.system", "environment must be"),
+    ],
+)
+def test_a_class_of_another_kind_is_refused(folder, text, message):
+    (folder / "theirs.yaml").write_text(text)
+    result = run("simulate.py", "--config", "theirs.yaml", "--frames", 5, status=2, cwd=folder)
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_folder_of_a_run_is_not_trusted_either(folder):
+    run("simulate.py", "--environment", "world.Bare", "--frames", 5, "--output", "run", cwd=folder)
+    (folder / "imported").unlink()
+    assert "add --allow world" in run("simulate.py", "--resume", "run", status=2, cwd=folder).stderr
+    config = folder / "run" / "config.yaml"
+    text = config.read_text().replace(
+        "network: null", "network: {class_path: os.system, init_args: {command: ls}}"
+    )
+    config.write_text(text.replace("world.Bare", "env.WirelessPoweredMEC"))
+    assert "add --allow os" in run("simulate.py", "--resume", "run", status=2, cwd=folder).stderr
+    assert not (folder / "imported").exists()
+
+
+def test_what_is_allowed_is_imported(folder):
+    (folder / "mine.yaml").write_text("environment: world.Bare")
+    run("simulate.py", "--config", "mine.yaml", "--allow", "world", "--frames", 5, "--output", "run", cwd=folder)
+    assert (folder / "imported").exists()
+    result = run("simulate.py", "--config", "mine.yaml", "--allow", "a b", status=2, cwd=folder)
+    assert "allow must be the name of a module, got 'a b'" in result.stderr
+
+
+def test_yaml_is_read_as_it_looks(folder):
+    (folder / "café.yaml").write_text(
+        "# µ — whatever the locale\n"
+        "env: {num_users: 10, noise_power: 1e-10, presence: {class_path: env.PresenceSchedule, init_args: "
+        "{off: {2: [9]}}}}\n",
+        encoding="utf-8",
+    )
+    options = ("--config", "café.yaml", "--frames", 12, "--output", "run")
+    run("simulate.py", *options, cwd=folder, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LANG="C")
+    config = yaml.safe_load((folder / "run" / "config.yaml").read_text(encoding="utf-8"))
+    assert {int(frame): users for frame, users in config["env"]["presence"]["init_args"]["off"].items()} == {
+        2: [9]
+    }
+    assert config["env"]["noise_power"] == 1e-10
+    run("simulate.py", "--resume", "run", "--frames", 14, cwd=folder)
+    given = "{class_path: env.PresenceSchedule, init_args: {off: {3: [1]}}}"
+    run("simulate.py", "--env.presence", given, "--frames", 5, "--output", "other", cwd=folder)
+
+
+def test_words_that_look_like_booleans_are_words():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from common.settings import load_yaml
+    finally:
+        sys.path.remove(str(ROOT / "scripts"))
+    text = (
+        "{off: 1, on: 2, no: 3, yes: 4, y: 5, n: 6, Off: 7, NO: 8, true: 9, x: [yes, no], e: 1e-10, d: 2026-01-02}"
+    )
+    content = load_yaml(text)
+    assert list(content)[:8] == ["off", "on", "no", "yes", "y", "n", "Off", "NO"]
+    assert content[True] == 9
+    assert content["x"] == [True, False]
+    assert content["e"] == 1e-10
+    assert content["d"] == "2026-01-02"
+
+
+def test_runs_that_were_not_named_never_collide(folder):
+    command = [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--frames", "5", "--agent.backend", "numpy"]
+    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen([*command, "--seed", str(seed)], **options) for seed in (0, 0, 0, 1)]
+    for process in started:
+        assert process.wait() == 0, process.stderr.read()
+        process.stderr.close()
+    made = sorted(path.name for path in (folder / "runs").iterdir())
+    assert len(made) == 4
+    assert sum(name.startswith("run-seed0-") for name in made) == 3
+    assert sum(name.startswith("run-seed1-") for name in made) == 1
+
+
+def test_half_a_state_is_told_of_replicas_too(folder):
+    for more in ((), ("--replicas", 2)):
+        output = f"run{len(more)}"
+        options = ("--environment", "world.HalfState", "--frames", 5, "--output", output, *more)
+        run("simulate.py", *options, cwd=folder)
+        result = run("simulate.py", "--resume", output, "--allow", "world", status=2, cwd=folder)
+        assert result.stderr == "error: HalfState must have load_state_dict to resume\n"
+
+
+def test_a_data_set_of_a_channel_of_ones_own(folder):
+    options = ("--env.num_users", 3, "--env.channel", "world.Still", "--rows", 4, "--output", "data.npz")
+    run("make_dataset.py", *options, "--allow", "world", cwd=folder)
+    assert (folder / "data.npz").exists()
+    assert "no such trace file" in run("make_dataset.py", *options[:-1], "other.npz", status=2, cwd=folder).stderr
+
+
+def test_a_configured_network_of_choices(folder):
+    (folder / "net.yaml").write_text(
+        "agent: {network: {class_path: agent.FullyConnected, init_args: {hidden: [10]}}, training_interval: 2}"
+    )
+    options = ("--config", "net.yaml", "--environment", "world.Inheriting", "--frames", 9, "--output", "run")
+    run("simulate.py", *options, cwd=folder)
+    assert len(rows(folder / "run")) == 9
