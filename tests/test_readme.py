@@ -4,18 +4,35 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
+README = TEXTS[ROOT / "README.md"]
+EXAMPLES = [
+    pytest.param(code, id=f"{page.name}-{number}")
+    for page, text in TEXTS.items()
+    for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL), 1)
+]
+
+
+def links(page):
+    """The files that a page links to; addresses elsewhere and places within the page are left out."""
+    targets = re.findall(r"\]\((?!\w+:|#)([^)\s#]+)", TEXTS[page])
+    return [(page.parent / target).resolve() for target in targets]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Examples write files."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("code", EXAMPLES)
-def test_examples_run(code, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+def test_examples_run(code):
+    exec(compile(code, "example", "exec"), {"__name__": "example"})
 
 
 def test_the_first_example_learns(capsys):
-    exec(compile(EXAMPLES[0], "README.md", "exec"), {"__name__": "readme"})
+    exec(compile(EXAMPLES[0].values[0], "example", "exec"), {"__name__": "example"})
     first, last = map(float, capsys.readouterr().out.split())
     assert last > first
 
@@ -26,7 +43,23 @@ def test_ci_runs_the_test_command():
     assert command[0] in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_every_named_file_exists():
-    named = re.findall(r"`((?:agent|configs|docs|env|scripts)/[\w/.]+)`", README)
-    assert named
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_named_file_exists(page):
+    named = re.findall(r"`((?:agent|configs|docs|env|scripts)/[\w/.]+)`", TEXTS[page])
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page):
+    assert links(page)
+    assert [str(target) for target in links(page) if not target.is_file()] == []
+
+
+def test_readme_is_short_and_leads_to_every_page():
+    assert len(README.splitlines()) <= 170
+    assert set(PAGES[1:]) <= set(links(PAGES[0]))
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
+def test_every_page_leads_back_to_the_readme(page):
+    assert PAGES[0] in links(page)
