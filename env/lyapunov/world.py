@@ -38,7 +38,7 @@ from env.processes.trace import RecordedTrace
 from env.state import generator_state, restore_generator
 
 _MBIT = 1e6
-_ENERGY_WEIGHT = 10.0
+ENERGY_WEIGHT = 10.0
 """F: the published solver multiplies the energy queue by it."""
 _OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
 """Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
@@ -243,7 +243,7 @@ class LyapunovMEC(Environment):
         except ValueError as error:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
             raise InputError(f"leading dimensions must broadcast, got {shapes}") from error
-        problem = self._fold(gains, data_queue, energy_queue)
+        problem = self.fold(gains, data_queue, energy_queue)
         split = split_time(problem.answers, decisions)
         rate, energy = problem.service(decisions, split)
         return Allocation(problem.objective(decisions, split), rate, energy, split.transmit_time)
@@ -307,13 +307,13 @@ class LyapunovMEC(Environment):
         self.gains, self.data_queue, self.energy_queue = np.array(gains), data_queue, energy_queue
         for array in (self.gains, data_queue, energy_queue):
             array.setflags(write=False)  # evaluate and observe must not come to differ
-        self._problem = self._fold(self.gains, data_queue, energy_queue)
+        self._problem = self.fold(self.gains, data_queue, energy_queue)
         self._evaluated = None
 
-    def _fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "_Problem":
+    def fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "Problem":
         """The frames (..., N) with their physics folded in, ready for any decisions."""
         value = data_queue + self._rate_value  # a_i, of a Mbit
-        energy_price = _ENERGY_WEIGHT * energy_queue  # of a J
+        energy_price = ENERGY_WEIGHT * energy_queue  # of a J
         noise = self.noise_power / gains  # W, at the user
         largest_exponent = np.log1p(self.transmit_power / noise)
         if not (largest_exponent.max(initial=0) <= LARGEST_EXPONENT and largest_exponent.min(initial=1) > 0):
@@ -328,7 +328,7 @@ class LyapunovMEC(Environment):
         local_rate = frequency / self.cycles_per_mbit
         local_energy = self.energy_coefficient * frequency**3
         data_value, power_cost = value * self.rate_scale, energy_price * noise
-        return _Problem(
+        return Problem(
             local_rate,
             local_energy,
             value * local_rate - energy_price * local_energy,
@@ -340,7 +340,7 @@ class LyapunovMEC(Environment):
         )
 
 
-class _Problem(NamedTuple):
+class Problem(NamedTuple):
     """Frames (..., N) in the symbols of `env.lyapunov.allocation`."""
 
     local_rate: FloatArray

@@ -62,7 +62,9 @@ class MultiTaskMEC(Environment):
         local_delay: s a bit computed on the device.
         server_cycles: CPU cycles a bit on the server.
         server_frequency: of the server's CPU, Hz.
-        typical_size: s0, MB; an observation is ``2 (size / s0 - 1)``, between -1 and 1 for the default sizes.
+        typical_size: s0, MB.
+        observation_scale: c; an observation is ``c (size / s0 - 1)``, by default between -1 and 1 for the default
+            sizes; 200 as in the published code, which feeds ``10 size - 200``.
         seed: of the task sizes.
 
     Attributes:
@@ -90,6 +92,7 @@ class MultiTaskMEC(Environment):
         server_cycles: float = 1900.0,
         server_frequency: float = 10e9,
         typical_size: float = 20.0,
+        observation_scale: float = 2.0,
         seed: int = 0,
     ) -> None:
         self.num_devices = whole_number("num_devices", num_devices)
@@ -120,6 +123,7 @@ class MultiTaskMEC(Environment):
         sending = 1 / (positive_number("bandwidth", bandwidth) * shares)
         self._remote_delay = delay_weight * (sending + _BITS * server_delay)
         self._typical_size = positive_number("typical_size", typical_size)
+        self._observation_scale = positive_number("observation_scale", observation_scale)
         super().__init__(seed)
 
     def start(self) -> None:
@@ -132,7 +136,7 @@ class MultiTaskMEC(Environment):
 
     def observe(self) -> FloatArray:
         """What the agent sees of this frame, (N M, 1): each task's scaled size."""
-        return 2 * (self.sizes.reshape(-1, 1) / self._typical_size - 1)
+        return self._observation_scale * (self.sizes.reshape(-1, 1) / self._typical_size - 1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Negated costs of decisions (K, N M) in this frame, (K,).
@@ -140,7 +144,7 @@ class MultiTaskMEC(Environment):
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
         decisions = self.decisions.check("decisions", decisions)
-        return -self._cost(self.sizes, decisions.reshape(*decisions.shape[:-1], *self.sizes.shape))
+        return -self.cost_of(self.sizes, decisions.reshape(*decisions.shape[:-1], *self.sizes.shape))
 
     def cost(self, task_sizes: ArrayLike, decisions: ArrayLike) -> FloatArray:
         """Cost (...) of decisions (..., N, M) for tasks of `task_sizes` (..., N, M), MB.
@@ -158,7 +162,7 @@ class MultiTaskMEC(Environment):
                 f"task_sizes {sizes.shape} and decisions {decisions.shape} must have leading dimensions that "
                 "broadcast"
             ) from error
-        return self._cost(sizes, decisions)
+        return self.cost_of(sizes, decisions)
 
     def optimum(self, task_sizes: ArrayLike) -> TaskOptimum:
         """The decision of least cost for tasks of `task_sizes` (..., N, M), MB, exact for any number of users.
@@ -204,7 +208,8 @@ class MultiTaskMEC(Environment):
         self.sizes = np.array(sizes)
         self.sizes.setflags(write=False)  # evaluate and observe must not come to differ
 
-    def _cost(self, sizes: FloatArray, decisions: FloatArray) -> FloatArray:
+    def cost_of(self, sizes: FloatArray, decisions: FloatArray) -> FloatArray:
+        """`cost` of sizes and decisions that are not checked."""
         remote = (decisions * sizes).sum(-1)
         return self._user_costs(((1 - decisions) * sizes).sum(-1), remote, self._remote_delay).sum(-1)
 

@@ -73,7 +73,7 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
 
     def _weigh(self, weights: FloatArray) -> None:
         self.weights = weights
-        self._groups = WeightGroups(weights, self._physics.rate_scale, self._device)
+        self._groups = WeightGroups(weights, self.physics.rate_scale, self._device)
 
     def _check_bits(self, decision: Any) -> None:
         if self._device is None:
@@ -92,4 +92,4 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
     def _groups_of(self, weights: ArrayLike | None) -> WeightGroups:
         checked = self.weights if weights is None else positive("weights", weights)
         last_dimension("weights", checked, self.num_users)
-        return WeightGroups(checked, self._physics.rate_scale)
+        return WeightGroups(checked, self.physics.rate_scale)

@@ -142,7 +142,7 @@ class WirelessPoweredMEC(_OneOrMany):
         self._own_weights = self.weights
         self._gain_scale = positive_number("gain_scale", gain_scale)
 
-        self._physics = Physics.of(
+        self.physics = Physics.of(
             transmit_power=transmit_power,
             harvesting_efficiency=harvesting_efficiency,
             cycles_per_bit=cycles_per_bit,
@@ -275,8 +275,8 @@ class WirelessPoweredMEC(_OneOrMany):
                 f"gains {gains.shape}, decisions {decisions.shape} and weights {groups.weights.shape} "
                 "must have leading dimensions that broadcast"
             ) from error
-        self._physics.check(gains, groups.weights)
-        local, snr = self._physics.fold(gains, groups.weights)
+        self.physics.check(gains, groups.weights)
+        local, snr = self.physics.fold(gains, groups.weights)
         split = split_time(*groups.sums(local, snr, decisions), groups.slope)
         a = split.charging_time
         transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
@@ -327,12 +327,12 @@ class WirelessPoweredMEC(_OneOrMany):
         batch = gains.shape
         shape = (-1, self.num_users)
         row_weights = np.broadcast_to(weights, batch).reshape(shape)
-        self._physics.check(gains, weights)
-        local, snr = self._physics.fold(gains.reshape(shape), row_weights)
+        self.physics.check(gains, weights)
+        local, snr = self.physics.fold(gains.reshape(shape), row_weights)
         if not isinstance(active, bool):
             active = active.reshape(shape)
         local, snr = local * active, snr * active
-        slope = self._physics.rate_scale * row_weights
+        slope = self.physics.rate_scale * row_weights
         block = max(1, _SEARCH_BLOCK // self.num_users)
         parts = []
         for first in range(0, max(len(local), 1), block):
@@ -344,8 +344,8 @@ class WirelessPoweredMEC(_OneOrMany):
 
     def relaxed_decision(self) -> NDArray[np.int64]:
         """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
-        local, snr = self._physics.fold(self.gains.reshape(-1, self.num_users), self.weights)
-        slope = np.broadcast_to(self._physics.rate_scale * self.weights, local.shape)
+        local, snr = self.physics.fold(self.gains.reshape(-1, self.num_users), self.weights)
+        slope = np.broadcast_to(self.physics.rate_scale * self.weights, local.shape)
         active = self.active.reshape(local.shape)
         decision = rounded_relaxation(local * active, snr * active, slope)
         return decision.reshape(self.gains.shape).astype(np.int64)
@@ -426,13 +426,13 @@ class WirelessPoweredMEC(_OneOrMany):
 
     def _weigh(self, weights: FloatArray) -> None:
         self.weights = weights
-        self._groups = WeightGroups(weights, self._physics.rate_scale)
+        self._groups = WeightGroups(weights, self.physics.rate_scale)
 
     def _prepare(self) -> None:
         """What a frame needs, for all frames of the block at once: physics folded, observation scaled."""
-        self._physics.check(self._gains, self.weights)
+        self.physics.check(self._gains, self.weights)
         gains, active, weights = (self._placed(array) for array in (self._gains, self._active, self.weights))
-        local, snr = self._physics.fold(gains, weights)
+        local, snr = self.physics.fold(gains, weights)
         self._local, self._snr = local * active, snr * active
         self._columns = self._groups.columns(self._local, self._snr)
         self._seen = self._shown(gains, active, weights)
@@ -485,4 +485,4 @@ class WirelessPoweredMEC(_OneOrMany):
             return self._groups
         checked = positive("weights", weights)
         last_dimension("weights", checked, self.num_users)
-        return WeightGroups(checked, self._physics.rate_scale)
+        return WeightGroups(checked, self.physics.rate_scale)

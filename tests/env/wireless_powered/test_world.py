@@ -3,7 +3,6 @@ import pytest
 
 from agent.decisions.quantizer import OrderPreserving
 from env import GaussMarkov, WirelessPoweredMEC
-from env.compat import bisection, cd_method
 
 
 def test_evaluate_changes_nothing_and_step_moves_on():
@@ -174,8 +173,6 @@ GAINS = [1e-6, 2e-6, 3e-6]
             lambda env: env.load_state_dict(WirelessPoweredMEC(4).state_dict()),
             r"gains must have shape \(3,\), got \(4,\)",
         ),
-        (lambda env: bisection(GAINS, [0, 1]), "h and M must have one shape"),
-        (lambda env: cd_method([1e-6, -1.0]), "h must be positive"),
     ],
 )
 def test_bad_arguments_are_named_and_change_nothing(call, message):
@@ -197,26 +194,3 @@ def test_on_a_device_gains_are_allocated_for_all_the_same():
     there = WirelessPoweredMEC(4, replicas=2, device="cpu").allocate(gains, decisions)
     for ours, theirs in zip(there, WirelessPoweredMEC(4).allocate(gains, decisions), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_bisection_answers_as_published(published):
-    data = published("data_6")
-    for row in range(20):
-        decision = data["output_mode"][row]
-        rate, a, tau = bisection(data["input_h"][row], decision)
-        assert rate == pytest.approx(data["output_obj"][row, 0], rel=1e-9)
-        assert a == pytest.approx(data["output_a"][row, 0], abs=1e-8)
-        np.testing.assert_allclose(tau, data["output_tau"][row][decision == 1], atol=1e-8)
-    swapped = [1.5, 1, 1.5, 1, 1.5, 1]
-    expected = WirelessPoweredMEC(6, weights=swapped).allocate(data["input_h"][0], decision).rate
-    assert bisection(data["input_h"][0], decision, swapped)[0] == expected
-
-
-def test_coordinate_descent_ends_where_no_single_change_helps():
-    gains = WirelessPoweredMEC(8, seed=5).gains
-    rate, decision = cd_method(gains, seed=1)
-    assert rate == pytest.approx(bisection(gains, decision)[0], rel=1e-12)
-    for user in range(8):
-        other = decision.copy()
-        other[user] ^= 1
-        assert bisection(gains, other)[0] <= rate * (1 + 1e-12)
