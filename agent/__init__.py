@@ -2,7 +2,13 @@
 
 from agent.checks import InputError
 from agent.decisions.most_probable import MostProbable
-from agent.decisions.quantizer import KNearest, NoisyOrderPreserving, OrderPreserving, OrderPreservingAndNearest
+from agent.decisions.quantizer import (
+    KNearest,
+    NoisyOrderPreserving,
+    NoisyProbabilities,
+    OrderPreserving,
+    OrderPreservingAndNearest,
+)
 from agent.memory import ReplayMemory
 from agent.networks.convolutional import Convolutional
 from agent.networks.fully_connected import FullyConnected
@@ -16,6 +22,7 @@ __all__ = [
     "KNearest",
     "MostProbable",
     "NoisyOrderPreserving",
+    "NoisyProbabilities",
     "OffloadingAgent",
     "OrderPreserving",
     "OrderPreservingAndNearest",

@@ -16,6 +16,8 @@ class AdaptiveK:
         start: K of the first frames and its maximum.
         interval: frames between changes (Delta in the paper); None keeps K fixed.
         skip_last: leave the frame just before a change out, as the published code does.
+        lists: of how many lists of equal length the candidates consist, one after another; what counts is a place
+            in its own list, and K grows and shrinks by whole rows of them.
 
     Attributes:
         k: K of the next frame; of replicas, after the first change, an array (R,).
@@ -24,13 +26,14 @@ class AdaptiveK:
         InputError: when `start` or `interval` is below 1.
     """
 
-    def __init__(self, start: int, interval: int | None = 32, *, skip_last: bool = False) -> None:
+    def __init__(self, start: int, interval: int | None = 32, *, skip_last: bool = False, lists: int = 1) -> None:
         whole_number("num_candidates", start)
         if interval is not None:
             whole_number("adaptive_interval", interval)
         self.k: Any = start
         self.maximum = start
         self.interval = interval
+        self._lists = lists
         self._last = interval if interval is None or not skip_last else max(interval - 1, 1)
         self._frames = 0
         self._highest: Any = 0
@@ -39,16 +42,18 @@ class AdaptiveK:
         """Count a frame in which candidate `best` (from 0) was the best: a number, or (R,) for replicas."""
         if self.interval is None or self._last is None:
             return
+        if self._lists > 1:
+            best = best % max(self.k // self._lists, 1)
         if self._frames < self._last:
             self._highest = _larger(best, self._highest) if self._frames else best
         self._frames += 1
         if self._frames == self.interval:
-            self.k = -_larger(-(self._highest + 2), -self.maximum)
+            self.k = -_larger(-self._lists * (self._highest + 2), -self.maximum)
             self._frames = 0
 
-    def limit(self, maximum: int) -> None:
-        """Let K be at most `maximum` from now on."""
-        self.maximum = maximum
+    def limit(self, maximum: int, lists: int = 1) -> None:
+        """Let K be at most `maximum`, in so many lists, from now on."""
+        self.maximum, self._lists = maximum, lists
         self.k = -_larger(-self.k, -maximum)
 
     def state_dict(self) -> dict[str, Any]:

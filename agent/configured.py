@@ -12,6 +12,7 @@ from torch import nn
 from agent import checkpoint, generators
 from agent.adaptive_k import AdaptiveK
 from agent.checks import InputError
+from agent.decisions.quantizer import lists_of
 from agent.learners.rule import Learner
 from agent.memory import ReplayMemory
 from agent.settings import CHANGEABLE, AgentSettings
@@ -76,7 +77,7 @@ class Configured(ABC):
             most = free.proposer.max_candidates(free.num_users)
             settings["num_candidates"] = min(self.settings.most_candidates, most)
         self._settings = replace(self.settings, **settings)
-        self._adaptive_k.limit(self.settings.most_candidates)
+        self._adaptive_k.limit(self.settings.most_candidates, lists_of(self.settings.proposer))
         self.learner.follow(self.settings)
         self._settle()
 
@@ -147,8 +148,15 @@ class Configured(ABC):
 
 
 def _as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as saved, by version 0.1 without the number of choices."""
-    network = dict(settings["network"])
-    if network["class"] in ("FullyConnected", "Convolutional"):
-        network["settings"] = {"num_choices": 2, **network["settings"]}
-    return {"num_choices": 2, **settings, "network": network}
+    """Settings as saved, by an earlier version without those that have been added since."""
+    added: dict[str, dict[str, Any]] = {
+        "FullyConnected": {"num_choices": 2, "initialization": "uniform"},
+        "Convolutional": {"num_choices": 2},
+        "OrderPreserving": {"distinct": True},
+    }
+    parts = {
+        name: {**part, "settings": {**added.get(part["class"], {}), **part["settings"]}}
+        for name, part in settings.items()
+        if name in ("network", "quantizer")
+    }
+    return {"num_choices": 2, "learning_starts": 0, **settings, **parts}

@@ -17,7 +17,7 @@ from agent.arrays import Array
 from agent.checks import InputError, whole_number
 from agent.configured import Configured
 from agent.decisions.nested import Nested, pick, takes_nested
-from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer
+from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
 from agent.memory import ReplayMemory
@@ -93,7 +93,12 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         self._network = modules[0]
         self._any_size = parts.takes_any_size(modules[0])
         self._rng = np.random.default_rng(seeds.stream(made.seeds[0], seeds.LEARNING))
-        self._adaptive_k = AdaptiveK(made.most_candidates, made.adaptive_interval, skip_last=made.published)
+        self._adaptive_k = AdaptiveK(
+            made.most_candidates,
+            made.adaptive_interval,
+            skip_last=made.published,
+            lists=lists_of(made.proposer),
+        )
         self._last_learned = self.memory.counter
         self._learned = False
         self._settle()
@@ -188,17 +193,21 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return self._learn()
 
     def encode(self, observation: ArrayLike, decision: ArrayLike) -> None:
-        """Remember, and learn whenever the memory's counter is a multiple of `training_interval`."""
+        """Remember, and learn when the memory's counter is a multiple of `training_interval` and high enough."""
         self.remember(observation, decision)
-        if self.memory.counter % self._interval == 0:
+        if self._learns():
             self._learn()
 
     def _encode(self, observation: Array, decision: Array) -> None:
         """As `encode`, of what is known to fit."""
         self.memory.remember(observation, decision)
-        self._learned = self.memory.counter % self._interval == 0
+        self._learned = self._learns()
         if self._learned:
             self._learn()
+
+    def _learns(self) -> bool:
+        counter = self.memory.counter
+        return counter % self._interval == 0 and counter >= self._settings.learning_starts
 
     def _learn(self) -> float:
         settings, memory = self._settings, self.memory

@@ -11,7 +11,7 @@ from torch import nn
 from agent.checks import InputError
 from agent.decisions import Kind
 from agent.decisions.most_probable import MostProbable
-from agent.decisions.quantizer import QUANTIZERS, Quantizer
+from agent.decisions.quantizer import CLASSES, PUBLISHED_QUANTIZERS, QUANTIZERS, Quantizer
 from agent.learners.numpy_learner import PASSES, NumpyLearner
 from agent.learners.rule import Learner, LearningRule
 from agent.learners.stacked import StackedLearner
@@ -56,7 +56,7 @@ def rebuild_network(description: Mapping[str, Any]) -> nn.Module:
 
 def rebuild_quantizer(description: Mapping[str, Any]) -> Quantizer:
     """The quantizer that `describe` described; raises UnknownPartError for another project's."""
-    classes: dict[str, Any] = {kind.__name__: kind for kind in (*QUANTIZERS.values(), MostProbable)}
+    classes: dict[str, Any] = {kind.__name__: kind for kind in (*CLASSES, MostProbable)}
     if description["class"] not in classes:
         raise UnknownPartError("quantizer", description["class"])
     quantizer: Quantizer = classes[description["class"]](**description["settings"])
@@ -123,13 +123,16 @@ def _check_backend(network: nn.Module, backend: str) -> None:
         raise InputError(f"network must be {known} for the 'numpy' backend, got {type(network).__name__}")
 
 
-def make_quantizer(quantizer: str | Quantizer | None, kind: Kind) -> Quantizer:
+def make_quantizer(quantizer: str | Quantizer | None, kind: Kind, published: bool = False) -> Quantizer:
     """The quantizer of a short name, by default of the kind of decision, or the object itself.
+
+    Where `published`, short names mean what they do in the published code.
 
     Raises InputError when it is neither, or a short name of another kind.
     """
     name = kind.quantizer if quantizer is None else quantizer
-    known: dict[str, Any] = dict(QUANTIZERS) if kind.num_choices == 2 else {}
+    of_bits = PUBLISHED_QUANTIZERS if published else QUANTIZERS
+    known: dict[str, Any] = dict(of_bits) if kind.num_choices == 2 else {}
     known["MP"] = partial(MostProbable, kind.num_choices)
     if isinstance(name, str):
         if name not in known or (name == "MP" and kind.num_choices == 2):

@@ -4,6 +4,7 @@ from agent.decisions.most_probable import MostProbable
 from agent.decisions.quantizer import (
     KNearest,
     NoisyOrderPreserving,
+    NoisyProbabilities,
     OrderPreserving,
     OrderPreservingAndNearest,
     Quantizer,
@@ -13,6 +14,7 @@ __all__ = [
     "KNearest",
     "MostProbable",
     "NoisyOrderPreserving",
+    "NoisyProbabilities",
     "OrderPreserving",
     "OrderPreservingAndNearest",
     "Quantizer",

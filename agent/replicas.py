@@ -197,8 +197,9 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
 
     def _learn_when_due(self) -> None:
         self._learned = False
+        started = self.memory.counter >= self._settings.learning_starts
         for group in self._groups:
-            if self.memory.counter % group.interval == 0:
+            if started and self.memory.counter % group.interval == 0:
                 self._learned = True
                 self._learn(group)
 

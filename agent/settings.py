@@ -39,6 +39,7 @@ class AgentSettings(LearningRule):
         num_candidates: K at the start and its maximum; N by default (2 for a single user).
         adaptive_interval: frames between changes of K; None keeps it fixed.
         training_interval: frames between learning steps.
+        learning_starts: pairs in the memory before the first of them, the all-zero one of `published` included.
         batch_size: pairs in a minibatch, drawn with replacement.
         memory_size: pairs that the replay memory keeps.
         loss: 'cross_entropy' (mean over users and batch; DROO, eq. 10) or 'squared_error' of the relaxed one.
@@ -48,8 +49,11 @@ class AgentSettings(LearningRule):
         weight_decay: added to the gradient times the weights (L2), 0 or more.
         weight_averaging: decide by a running mean of the weights instead of the last ones: the share of the old
             mean that each step keeps (Polyak and Juditsky 1992), less in the first steps; 0 for the last ones.
-        published: take over what the published code does by accident or habit: Adam made anew at each step,
-            an all-zero pair at the start of the memory, the last frame left out when K adapts.
+        published: take over what the published code does by accident or habit: an all-zero pair at the start of
+            the memory, the last frame left out when K adapts. Of one network, as in DROO and LyDROO: Adam made
+            anew at each step; relaxed decisions in single precision, where saturated outputs are equal and learn
+            nothing; 'OP' and 'OPN' stand for the published ones, `OrderPreserving(distinct=False)` and
+            `NoisyProbabilities`. Of several networks, as in DDLO: none of these.
         seed: fixes weights, minibatches and quantizer noise.
 
     NumPy's scalars and arrays are taken wherever numbers and lists are.
@@ -69,6 +73,7 @@ class AgentSettings(LearningRule):
     num_candidates: int | None = None
     adaptive_interval: int | None = 32
     training_interval: int | Sequence[int] = 10
+    learning_starts: int = 0
     batch_size: int = 128
     memory_size: int = 1024
     seed: int | Sequence[int] = 0
@@ -85,9 +90,10 @@ class AgentSettings(LearningRule):
         super().__post_init__()
         for interval in self.each("training_interval"):
             whole_number("training_interval", interval)
+        whole_number("learning_starts", self.learning_starts, 0)
         if max(self.seeds) >= 2**63:
             raise InputError(f"seed must be below 2^63, got {max(self.seeds)}")
-        object.__setattr__(self, "quantizer", parts.make_quantizer(self.quantizer, self.kind))
+        object.__setattr__(self, "quantizer", parts.make_quantizer(self.quantizer, self.kind, self.renewed))
         most = self.proposer.max_candidates(self.num_users)
         start = min(max(self.num_users, 2), most) if self.num_candidates is None else self.num_candidates
         if whole_number("num_candidates", start) > most:
@@ -111,10 +117,15 @@ class AgentSettings(LearningRule):
         """Of each agent, here of the one, (1,)."""
         return tuple(whole_number("seed", seed, 0) for seed in self.each("seed"))
 
+    @property
+    def renewed(self) -> bool:
+        """Whether the optimizer is made anew at each step."""
+        return self.published and self.num_networks == 1
+
     @cached_property
     def kind(self) -> Kind:
         """The kind of decision."""
-        return kind_of(self.num_choices)
+        return kind_of(self.num_choices, self.renewed)
 
     @cached_property
     def proposer(self) -> Quantizer:

@@ -8,6 +8,6 @@ from agent.decisions.categorical import Categorical
 Kind: TypeAlias = Binary | Categorical
 
 
-def kind_of(num_choices: int) -> Kind:
-    """The kind of decision of users with so many choices: bits for two."""
-    return Binary() if num_choices == 2 else Categorical(num_choices)
+def kind_of(num_choices: int, published: bool = False) -> Kind:
+    """The kind of decision of users with so many choices: for two bits, `published` as the published code's."""
+    return Binary(published) if num_choices == 2 else Categorical(num_choices)

@@ -11,11 +11,22 @@ from torch import Tensor, nn
 from agent.arrays import Array, sigmoid
 from agent.checks import InputError
 
+_SMALLEST_OUTPUT = np.exp(-100)
+"""PyTorch's cross entropy of outputs takes no logarithm below -100."""
+_SMALLEST_SLOPE = 1e-12
+"""Nor does its gradient divide by less."""
+
 
 @dataclass(frozen=True)
 class Binary:
-    """What decisions of bits ask of networks and learning (DROO, section V)."""
+    """What decisions of bits ask of networks and learning (DROO, section V).
 
+    Args:
+        published: as in the published code relaxed decisions are in single precision, where saturated outputs are
+            equal, and the loss is that of these outputs: one that is saturated on the wrong side learns nothing.
+    """
+
+    published: bool = False
     num_choices: ClassVar[int] = 2
     quantizer: ClassVar[str] = "OP"
     """The one that proposes candidates where nothing else is said."""
@@ -26,6 +37,8 @@ class Binary:
 
     def relax(self, logits: Array) -> Array:
         """The relaxed decision (..., N), in (0, 1): the sigmoid of the logits (..., N), in double precision."""
+        if self.published:
+            return _single_sigmoid(logits)
         if isinstance(logits, np.ndarray):
             return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
         return torch.sigmoid(logits.double())
@@ -36,6 +49,8 @@ class Binary:
 
     def loss(self, logits: Tensor, decisions: Tensor, kind: str) -> Tensor:
         """The mean of a loss of logits (..., N) against decisions (..., N): DROO, eq. 10, or squared error."""
+        if kind == "cross_entropy" and self.published:
+            return nn.functional.binary_cross_entropy(torch.sigmoid(logits), decisions)
         if kind == "cross_entropy":
             return nn.functional.binary_cross_entropy_with_logits(logits, decisions)
         return nn.functional.mse_loss(torch.sigmoid(logits), decisions)
@@ -45,6 +60,14 @@ class Binary:
     ) -> tuple[Any, NDArray[np.floating]]:
         """That mean over (B, N), (...), of logits (..., B, N), and its derivative by the logits, (..., B, N)."""
         count = logits.shape[-1] * logits.shape[-2]
+        if kind == "cross_entropy" and self.published:
+            output = _single_sigmoid(logits)
+            opposite = 1 - output
+            logarithms = decisions * np.log(np.maximum(output, _SMALLEST_OUTPUT))
+            logarithms += (1 - decisions) * np.log(np.maximum(opposite, _SMALLEST_OUTPUT))
+            slope = output * opposite
+            error = (output - decisions) * slope / np.maximum(slope, _SMALLEST_SLOPE) / count
+            return -logarithms.mean((-1, -2)), error
         output = sigmoid(logits)
         if kind == "cross_entropy":
             softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
@@ -56,3 +79,10 @@ class Binary:
         """Raise InputError when a decision holds anything but 0 and 1."""
         if not ((decision == 0) | (decision == 1)).all():
             raise InputError(f"decision must hold only 0 and 1, got {decision.tolist()}")
+
+
+def _single_sigmoid(logits: Array) -> Array:
+    """The sigmoid in the precision of the logits, PyTorch's for arrays too: NumPy's own rounds otherwise."""
+    if isinstance(logits, np.ndarray):
+        return torch.sigmoid(torch.from_numpy(logits)).numpy()
+    return torch.sigmoid(logits)

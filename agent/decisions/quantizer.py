@@ -5,7 +5,9 @@ leading batch dimensions where a docstring says (..., N). Of choices: `agent.dec
 """
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -22,9 +24,11 @@ Random = Any
 class Quantizer(Protocol):
     """What the agent asks of a quantizer; any object with these two methods will do.
 
-    Two things it may have besides: `nested(relaxed, k)`, the same candidates for critics that take those (it is
-    then `Nesting`), and a true `prefix` when its first k of more candidates are its k candidates, without which
-    replicas cannot adapt K. For replicas it is called with relaxed decisions (R, N), on a device as tensors.
+    Three things it may have besides: `nested(relaxed, k)`, the same candidates for critics that take those (it is
+    then `Nesting`); a true `prefix` when its first k of more candidates are its k candidates, without which
+    replicas cannot adapt K; and `lists`, where its k candidates are so many lists of equal length one after
+    another, by the places in which K is to adapt. For replicas it is called with relaxed decisions (R, N), on a
+    device as tensors.
     """
 
     def max_candidates(self, num_users: int) -> int:
@@ -37,6 +41,11 @@ class Quantizer(Protocol):
 def is_prefix(quantizer: Quantizer) -> bool:
     """Whether its first k of more candidates are its k candidates."""
     return bool(getattr(quantizer, "prefix", False))
+
+
+def lists_of(quantizer: Quantizer) -> int:
+    """How many lists of equal length its candidates are."""
+    return int(getattr(quantizer, "lists", 1))
 
 
 @runtime_checkable
@@ -53,8 +62,14 @@ class OrderPreserving:
 
     Candidate j flips the j entries closest to 1/2 as far as they round to the same side as the j-th: the users
     above the threshold are always the first of one order.
+
+    Args:
+        distinct: where entries are equal, as saturated outputs of a network in single precision are, put them in
+            some order, so that all candidates differ (the default). False as in the published code: equal entries
+            change sides together, and candidates repeat.
     """
 
+    distinct: bool = True
     prefix: ClassVar[bool] = True
 
     def max_candidates(self, num_users: int) -> int:
@@ -69,11 +84,17 @@ class OrderPreserving:
         """The same candidates as thresholds on the relaxed decision."""
         xp = namespace(relaxed)
         order = (-relaxed).argsort(-1)
-        margin = take(relaxed, order) - 0.5
-        offloading = (margin > 0).sum(-1)[..., None]
-        nearest = abs(margin).argsort(-1)[..., : k - 1]
-        # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
-        counts = nearest + (nearest >= offloading)
+        if self.distinct:
+            margin = take(relaxed, order) - 0.5
+            offloading = (margin > 0).sum(-1)[..., None]
+            nearest = abs(margin).argsort(-1)[..., : k - 1]
+            # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
+            counts = nearest + (nearest >= offloading)
+        else:
+            offloading = (relaxed > 0.5).sum(-1)[..., None]
+            threshold = take(relaxed, abs(relaxed - 0.5).argsort(-1)[..., : k - 1])[..., None]
+            others = relaxed[..., None, :]
+            counts = xp.where(threshold > 0.5, others > threshold, others >= threshold).sum(-1)
         return Nested(order, xp.concatenate([offloading, counts], -1))
 
 
@@ -122,7 +143,8 @@ class NoisyOrderPreserving:
     """OPN: half of the candidates by OP, the rest by OP of a noisy relaxed decision (LyDROO, section IV-B).
 
     The noise is Gaussian with standard deviation `noise` on the logits, so that the noisy decision stays
-    within (0,1). Candidates of the two halves may coincide.
+    within (0,1). Candidates of the two halves may coincide. The published code does otherwise, and reaches less:
+    `NoisyProbabilities`.
 
     Raises:
         InputError: when `noise` is not positive.
@@ -140,12 +162,32 @@ class NoisyOrderPreserving:
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
-        order_preserving = OrderPreserving()
-        clean = order_preserving(relaxed, (k + 1) // 2)
-        if k == 1:
-            return clean
-        noisy = shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
-        return namespace(relaxed).concatenate([clean, order_preserving(noisy, k // 2)], -2)
+        return _halves(OrderPreserving(), relaxed, k, self._noisy, rng)
+
+    def _noisy(self, relaxed: Array, rng: Random) -> Array:
+        return shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
+
+
+@dataclass(frozen=True)
+class NoisyProbabilities:
+    """OPN as in the published LyDROO code: noise, N(0, 1), on the relaxed decision, and a sigmoid after it.
+
+    Half of the candidates are OP's of the relaxed decision, the rest OP's of the noisy one, which is nearly
+    random; equal entries change sides together. K adapts by the place of the best candidate in its own half.
+    """
+
+    lists: ClassVar[int] = 2
+
+    def max_candidates(self, num_users: int) -> int:
+        """2 (N + 1): as many of each half as OP has."""
+        return 2 * (num_users + 1)
+
+    def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
+        """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        return _halves(OrderPreserving(distinct=False), relaxed, k, self._noisy, rng)
+
+    def _noisy(self, relaxed: Array, rng: Random) -> Array:
+        return 1 / (1 + namespace(relaxed).exp(-(relaxed + rng.normal(size=relaxed.shape))))
 
 
 @dataclass(frozen=True)
@@ -173,6 +215,16 @@ class OrderPreservingAndNearest:
         return np.concatenate([kept, added[: k - len(kept)]]) if k > len(kept) else kept
 
 
+def _halves(
+    quantizer: OrderPreserving, relaxed: Array, k: int, noisy: Callable[[Array, Random], Array], rng: Random
+) -> Array:
+    """`k` candidates, the first half of the relaxed decisions (..., N), the second of noisy ones."""
+    clean = quantizer(relaxed, (k + 1) // 2)
+    if k == 1:
+        return clean
+    return namespace(relaxed).concatenate([clean, quantizer(noisy(relaxed, rng), k // 2)], -2)
+
+
 def shift_logits(relaxed: Array, shift: Array) -> Array:
     """Relaxed decisions (..., N) with `shift` (..., N) added to their logits; within [0, 1] as before."""
     inside = relaxed.clip(1e-300, 1 - 1e-16)
@@ -186,6 +238,13 @@ def _row_by_row(quantizer: Quantizer, relaxed: NDArray[np.floating], k: int) -> 
     return np.stack(rows).reshape(*relaxed.shape[:-1], k, -1)
 
 
+CLASSES: tuple[type, ...] = (
+    OrderPreserving,
+    KNearest,
+    NoisyOrderPreserving,
+    NoisyProbabilities,
+    OrderPreservingAndNearest,
+)
 QUANTIZERS: dict[str, type] = {
     "OP": OrderPreserving,
     "KNN": KNearest,
@@ -193,3 +252,9 @@ QUANTIZERS: dict[str, type] = {
     "OP+KNN": OrderPreservingAndNearest,
 }
 """Short names, the first three the papers'."""
+PUBLISHED_QUANTIZERS: dict[str, Callable[[], Quantizer]] = {
+    **QUANTIZERS,
+    "OP": partial(OrderPreserving, distinct=False),
+    "OPN": NoisyProbabilities,
+}
+"""What the names stand for in the published code."""

@@ -126,7 +126,7 @@ class NumpyLearner:
         steps += 1
         if rule.optimizer == "gradient_descent":
             weights -= state["rate"].astype(gradient.dtype) * gradient
-        elif rule.published:  # Adam's first step: both moments are the gradient's own
+        elif rule.renewed:  # Adam's first step: both moments are the gradient's own
             weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
         else:
             beta1, beta2 = rule.betas

@@ -31,6 +31,11 @@ class LearningRule:
     weight_averaging: float = 0.0
     published: bool = False
 
+    @property
+    def renewed(self) -> bool:
+        """Whether the optimizer is made anew at each step, as in the published code of one network."""
+        return self.published
+
     def __post_init__(self) -> None:
         if self.loss not in ("cross_entropy", "squared_error"):
             raise InputError(f"loss must be 'cross_entropy' or 'squared_error', got {self.loss!r}")

@@ -72,7 +72,7 @@ class StackedLearner:
         buffers = {name: buffer[rows] for name, buffer in self._buffers.items()}
         gradients, loss = self._gradient(weights, buffers, observations, decisions)
         rule = self.rule
-        if rule.published:
+        if rule.renewed:
             self._steps[rows] = 0
         self._steps[rows] += 1
         for name, gradient in gradients.items():
@@ -85,7 +85,7 @@ class StackedLearner:
                 self._move(name, rows, weight - rate.to(weight.dtype) * gradient, steps)
                 continue
             beta1, beta2 = rule.betas
-            old = 0.0 if rule.published else 1.0
+            old = 0.0 if rule.renewed else 1.0
             first = old * beta1 * self._first[name][rows] + (1 - beta1) * gradient
             second = old * beta2 * self._second[name][rows] + (1 - beta2) * gradient * gradient
             deviation = second.sqrt() / (1 - beta2**steps).sqrt().to(weight.dtype) + ADAM_EPSILON

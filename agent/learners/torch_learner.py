@@ -48,7 +48,7 @@ class TorchLearner:
         replicas: NDArray[np.intp] | None = None,
     ) -> float:
         """One step on observations (B, N, F) and decisions (B, N); returns the loss before it."""
-        if self.rule.published:
+        if self.rule.renewed:
             self._optimizer = self._new_optimizer()
         outer_state = torch.get_rng_state()
         if self._random_state is not None:

@@ -3,10 +3,11 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from agent.checks import InputError
 from agent.networks.interface import Activation, check_widths, make_activation, output_shape
 
 
@@ -19,9 +20,11 @@ class FullyConnected(nn.Module):
         hidden: width of each hidden layer; the published 120 and 80 by default.
         activation: of the hidden layers, 'relu' or 'sigmoid'.
         num_choices: C; for more than two, the logits are (..., N, C).
+        initialization: of the weights: 'uniform', PyTorch's of linear layers, or 'normal', in every layer with a
+            standard deviation of one over the number N F of inputs, and biases of 0: the published DDLO code's.
 
     Raises:
-        InputError: when a width is below 1 or the activation unknown.
+        InputError: when a width is below 1 or the activation or initialization unknown.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class FullyConnected(nn.Module):
         hidden: Sequence[int] = (120, 80),
         activation: Activation = "relu",
         num_choices: int = 2,
+        initialization: Literal["uniform", "normal"] = "uniform",
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {
@@ -39,6 +43,7 @@ class FullyConnected(nn.Module):
             "hidden": [int(width) for width in hidden],
             "activation": activation,
             "num_choices": num_choices,
+            "initialization": initialization,
         }
         check_widths(num_users=num_users, num_features=num_features)
         check_widths(**{f"hidden[{place}]": width for place, width in enumerate(hidden)})
@@ -46,6 +51,12 @@ class FullyConnected(nn.Module):
         self.activation = make_activation(activation)
         widths = [num_users * num_features, *hidden, math.prod(self.output)]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
+        if initialization not in ("uniform", "normal"):
+            raise InputError(f"initialization must be 'uniform' or 'normal', got {initialization!r}")
+        if initialization == "normal":
+            for layer in self.layers:
+                nn.init.normal_(layer.weight, std=1 / widths[0])  # type: ignore[arg-type]
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, observations: Tensor) -> Tensor:
         """Logits (..., N) or (..., N, C) of observations (..., N, F)."""

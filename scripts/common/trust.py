@@ -16,11 +16,18 @@ from torch import nn
 
 import agent
 import env
-from agent.decisions.quantizer import QUANTIZERS
+from agent.decisions.quantizer import CLASSES
 from env import InputError
 
 OURS = ("agent", "env")
-KINDS = (nn.Module, env.PathLoss, env.Process, env.Weights, *QUANTIZERS.values(), agent.MostProbable)
+KINDS = (
+    nn.Module,
+    env.PathLoss,
+    env.Process,
+    env.Weights,
+    *CLASSES,
+    agent.MostProbable,
+)
 """What of this project's a setting can be: networks, quantizers, random processes and their parts."""
 _users: set[str] = set()
 
