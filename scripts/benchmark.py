@@ -1,4 +1,4 @@
-"""Time a frame and of that its parts, against its network alone, a textbook implementation, and replicas of it.
+"""Time a frame and of that its parts, against its network alone, the published loop, and replicas of it.
 
 python scripts/benchmark.py
 python scripts/benchmark.py --parts network replicas --plots plots
@@ -23,8 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import explained
-from common.players import Frames, FramesWithoutNumba, NetworkAlone, Replicas, TextbookFrames, TimedFrames
-from textbook import MEMORY_SIZE
+from common.players import (
+    DropIn,
+    Frames,
+    FramesWithoutNumba,
+    NetworkAlone,
+    PublishedFrames,
+    Replicas,
+    TimedFrames,
+)
+from textbook import MEMORY_SIZE, Textbook
 
 import numpy as np
 import torch
@@ -100,27 +108,38 @@ def benchmark_network(arguments: argparse.Namespace) -> Row:
 
 
 def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
-    """The textbook loop over whole frames."""
-    print(f"\nthe textbook loop over a frame, microseconds, median of {arguments.repetitions}")
-    print(f"{'users':>6} {'frame':>9} {'textbook':>11} {'ratio':>9}")
+    """The textbook loop over whole frames, and over the same loop with `agent.compat` and `env.compat`."""
+    print(f"\nthe textbook loop over a frame and the drop-in, microseconds, median of {arguments.repetitions}")
+    print(f"{'users':>6} {'frame':>9} {'textbook':>11} {'ratio':>9} {'drop-in':>9} {'ratio':>9}")
     rows = []
     for num_users, textbook_frames in zip(arguments.textbook_users, arguments.textbook_frames, strict=True):
         whole = Frames(num_users, agent_settings(arguments))
-        textbook = TextbookFrames(num_users, arguments.training_interval)
-        textbook.learn_from(whole, arguments.frames)
-        textbook.play(1)
+        published = [
+            PublishedFrames(num_users, loop(num_users, training_interval=arguments.training_interval))
+            for loop in (Textbook, DropIn)
+        ]
+        for frames in published:
+            frames.learn_from(whole, arguments.frames)
+            frames.play(1)
+        textbook, drop_in = published
         times = []
         for _ in range(arguments.repetitions):
             fast = whole.play(arguments.frames) / arguments.frames
-            times.append((fast, textbook.play(textbook_frames) / textbook_frames))
-        frame, slow = np.array(times).T
+            in_between = drop_in.play(arguments.frames) / arguments.frames
+            times.append((fast, in_between, textbook.play(textbook_frames) / textbook_frames))
+        frame, compat, slow = np.array(times).T
         row = {
             "frame": 1e6 * float(np.median(frame)),
             "textbook": 1e6 * float(np.median(slow)),
             "ratio": float(np.median(slow / frame)),
+            "drop_in": 1e6 * float(np.median(compat)),
+            "ratio_drop_in": float(np.median(slow / compat)),
         }
         rows.append({"users": num_users, **row})
-        print(f"{num_users:>6} {row['frame']:>9.1f} {row['textbook']:>11.1f} {row['ratio']:>9.0f}")
+        print(
+            f"{num_users:>6} {row['frame']:>9.1f} {row['textbook']:>11.1f} {row['ratio']:>9.0f} "
+            f"{row['drop_in']:>9.1f} {row['ratio_drop_in']:>9.0f}"
+        )
     return rows
 
 
@@ -264,6 +283,7 @@ def plot(results: dict[str, Any], folder: Path) -> list[Path]:
         curves.setdefault("network alone, plain torch", {})[row["users"]] = row["network"]
     for row in results.get("textbook", []):
         curves.setdefault("frame of the textbook loop", {})[row["users"]] = row["textbook"]
+        curves.setdefault("frame of the drop-in", {})[row["users"]] = row["drop_in"]
     if curves:
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()

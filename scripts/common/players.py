@@ -1,4 +1,4 @@
-"""What the benchmark lets play: whole frames, their network alone, the textbook loop, and many runs at once.
+"""What the benchmark lets play: whole frames, their network alone, the published loop, and many runs at once.
 
 Each has `play(frames)`, the seconds that so many frames take.
 """
@@ -9,13 +9,29 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from textbook import MEMORY_SIZE, Memory, Textbook, learn, make_network, relax
+from textbook import (
+    BATCH_SIZE,
+    GAIN_SCALE,
+    HIDDEN,
+    LEARNING_RATE,
+    MEMORY_SIZE,
+    Decided,
+    FloatArray,
+    Memory,
+    Textbook,
+    learn,
+    make_network,
+    relax,
+)
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent import OffloadingAgent
+from agent.compat import MemoryDNN
 from agent.run.replicas import Group, advance, split
 from env import WirelessPoweredMEC
+from env.compat import bisection
 from env.wireless_powered.price_curve import PriceCurve
 
 
@@ -117,12 +133,32 @@ class NetworkAlone:
         return time.perf_counter() - start
 
 
-class TextbookFrames:
-    """Frames of the textbook loop; its gains are drawn before the clock runs."""
+class DropIn:
+    """The published script with its import lines changed: K = N candidates a frame, valued one at a time."""
 
     def __init__(self, num_users: int, training_interval: int) -> None:
+        widths = [num_users, *HIDDEN, num_users]
+        self.mem = MemoryDNN(widths, LEARNING_RATE, training_interval, BATCH_SIZE, MEMORY_SIZE)
+
+    def decide(self, gains: FloatArray) -> Decided:
+        """One frame: propose candidates for gains (N,), value each, learn from the best."""
+        candidates = self.mem.decode(GAIN_SCALE * gains, len(gains), "OP")
+        rates = [bisection(gains, candidate)[0] for candidate in candidates]
+        best = int(np.argmax(rates))
+        self.encode(gains, candidates[best])
+        return Decided(candidates[best], rates[best])
+
+    def encode(self, gains: FloatArray, decision: NDArray[np.int64]) -> None:
+        """Remember a decision for gains (N,), and learn when it is time."""
+        self.mem.encode(GAIN_SCALE * gains, decision)
+
+
+class PublishedFrames:
+    """Frames of the published loop, textbook or drop-in; gains are drawn before the clock runs."""
+
+    def __init__(self, num_users: int, loop: Textbook | DropIn) -> None:
         self.env = WirelessPoweredMEC(num_users)
-        self.textbook = Textbook(num_users, training_interval=training_interval)
+        self.loop = loop
 
     def learn_from(self, other: Frames, frames: int) -> None:
         """Warm up on the decisions of `other`: it then values candidates of a network that has learned as much."""
@@ -130,14 +166,14 @@ class TextbookFrames:
             gains = other.env.gains
             decision, _ = other.agent.decide(other.env.observe(), other.env.evaluate)
             other.env.step(decision)
-            self.textbook.encode(gains, decision)
+            self.loop.encode(gains, decision)
 
     def play(self, frames: int) -> float:
         """Seconds for `frames` frames."""
         seconds = 0.0
         for _ in range(frames):
             start = time.perf_counter()
-            decided = self.textbook.decide(self.env.gains)
+            decided = self.loop.decide(self.env.gains)
             seconds += time.perf_counter() - start
             self.env.step(decided.decision)
         return seconds
