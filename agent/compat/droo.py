@@ -152,11 +152,16 @@ class MemoryDNN:
 
     def _relaxed(self, h: ArrayLike) -> NDArray[np.floating]:
         """The model's output (N,) for one input."""
-        inputs = torch.as_tensor(vector_of("h", h, self.net[0])[None], dtype=dtype_of(self.model))
-        self.model.eval()
+        inputs = torch.as_tensor(self._input(h), dtype=dtype_of(self.model))
+        if any(module.training for module in self.model.modules()):  # quicker than to set them all
+            self.model.eval()
         with torch.inference_mode():
-            relaxed: NDArray[np.floating] = self.model(inputs)[0].numpy()
+            relaxed: NDArray[np.floating] = self.model(inputs).numpy()[0]
         return relaxed
+
+    def _input(self, h: ArrayLike) -> NDArray[np.float64]:
+        """An input as the model takes it, (1, net[0])."""
+        return vector_of("h", h, self.net[0])[None]
 
     def _drawn(self) -> NDArray[np.int64]:
         """Places of a minibatch in the memory, (batch_size,)."""

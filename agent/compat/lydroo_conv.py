@@ -11,9 +11,7 @@ from torch import nn
 
 from agent.checks import InputError
 from agent.compat import lydroo
-from agent.compat.droo import vector_of
 from agent.compat.tensorflow_adam import TensorFlowAdam
-from agent.networks.interface import dtype_of
 
 FEATURES = 3
 """Of each user: gain, data queue, energy queue."""
@@ -78,14 +76,9 @@ class MemoryDNN(lydroo.MemoryDNN):
         """`k` order-preserving candidates of a relaxed decision (N,), and `k` of it with noise, N(0, 1), added."""
         return self.knm(m, k) + self.knm(m + np.random.normal(0, 1, len(m)), k)
 
-    def _relaxed(self, h: ArrayLike) -> NDArray[np.floating]:
-        users = vector_of("h", h, self.net[0]).reshape(1, -1, FEATURES)
-        self.model.eval()
-        with torch.inference_mode():
-            relaxed: NDArray[np.floating] = self.model(torch.as_tensor(users, dtype=dtype_of(self.model)))[
-                0
-            ].numpy()
-        return relaxed
+    def _input(self, h: ArrayLike) -> NDArray[np.float64]:
+        """An input as the model takes it, (1, N, 3)."""
+        return super()._input(h).reshape(1, -1, FEATURES)
 
     def _loss(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Cross entropy; of the logits where the model shows them, as Keras does."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import InputError, real_numbers
+from env.arrays import FloatArray, InputError, not_negative, real_numbers
 from env.wireless_powered.one_decision import split_one
 from env.wireless_powered.physics import Physics
 from env.wireless_powered.world import WirelessPoweredMEC
@@ -28,30 +29,19 @@ def bisection(
     Raises:
         InputError: for a shape that does not fit, or gains or weights that are negative or not finite.
     """
-    decision, gains = real_numbers("M", M).tolist(), real_numbers("h", h).tolist()
-    if not isinstance(decision, list) or not isinstance(gains, list) or len(gains) < len(decision):
+    decision, gains = real_numbers("M", M), real_numbers("h", h)
+    num_users = decision.size
+    if decision.ndim != 1 or gains.ndim != 1 or len(gains) < num_users:
         raise InputError(f"h must hold a gain for each entry of M, got {h!r} for M = {M!r}")
-    each = _published_weights(len(decision)) if len(weights) == 0 else real_numbers("weights", weights).tolist()
-    if len(each) < len(decision):
-        raise InputError(f"weights must hold one for each entry of M, {len(decision)}, got {weights!r}")
-    physics = _published_physics()
-    local_scale, snr_scale = physics.local_scale, physics.snr_scale
-    local_rate = 0.0
-    groups: dict[float, float] = {}
-    offloading: list[tuple[float, float]] = []
-    for gain, choice, weight in zip(gains, decision, each):  # noqa: B905 (the longest ends are left over)
-        if not (0 <= gain < np.inf and 0 <= weight < np.inf):
-            raise InputError(f"h and weights must be 0 or more and finite, got a gain {gain} with weight {weight}")
-        if choice == 0:
-            local_rate += weight * local_scale * gain ** (1 / 3)
-        elif choice == 1:
-            ratio = snr_scale * gain * gain
-            offloading.append((ratio, weight))
-            if ratio and weight:
-                groups[weight] = groups.get(weight, 0.0) + ratio
-    split = split_one(local_rate, list(groups.values()), [physics.rate_scale * weight for weight in groups])
-    a, inverse_snr = split.charging_time, dict(zip(groups, split.inverse_snr, strict=True))
-    return split.rate, a, [ratio * inverse_snr.get(weight, 0.0) * a for ratio, weight in offloading]
+    given = None if len(weights) == 0 else real_numbers("weights", weights)
+    if given is not None and len(given) < num_users:
+        raise InputError(f"weights must hold one for each entry of M, {num_users}, got {weights!r}")
+    frame = _frame(gains[:num_users].tobytes(), None if given is None else given[:num_users].tobytes())
+    offloads = decision == 1
+    local_rate = float(frame.local_rate.dot(decision == 0))
+    rate, a, inverse_snr = split_one(local_rate, frame.snr.dot(offloads).tolist(), frame.groups.slope)
+    snr, group = frame.snr_of_user, frame.groups.of_user
+    return rate, a, [snr[user] * inverse_snr[group[user]] * a for user in offloads.nonzero()[0].tolist()]
 
 
 def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, NDArray[np.int64]]:
@@ -82,11 +72,47 @@ def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, NDArray[np.
         rate, decision = rates[best], neighbours[best]
 
 
-@cache
-def _published_physics() -> Physics:
-    return WirelessPoweredMEC(1).physics
+class _Groups(NamedTuple):
+    """Users of one weight; who counts for nothing belongs to the heaviest, but gets no time."""
+
+    slope: list[float]  # of each group, bit/s
+    of_user: list[int]
+    members: FloatArray  # (G, N), 1 for each user in the row of its group, unless its weight is 0
+    local_scale: FloatArray  # (N,), bit/s for a gain of 1
 
 
 @lru_cache(maxsize=64)
-def _published_weights(num_users: int) -> list[float]:
-    return [1.5 if user % 2 else 1.0 for user in range(num_users)]
+def _groups(num_users: int, weights_bytes: bytes | None) -> _Groups:
+    if weights_bytes is None:
+        weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)
+    else:
+        weights = not_negative("weights", np.frombuffer(weights_bytes))
+    physics = _published_physics()
+    distinct, group = np.unique(np.where(weights > 0, weights, weights.max(initial=0) or 1.0), return_inverse=True)
+    members = (group == np.arange(len(distinct))[:, None]) * (weights > 0.0)
+    return _Groups(
+        (physics.rate_scale * distinct).tolist(), group.tolist(), members, weights * physics.local_scale
+    )
+
+
+class _Frame(NamedTuple):
+    """What the decisions of a frame have in common."""
+
+    groups: _Groups
+    local_rate: FloatArray  # (N,), bit/s, of who computes
+    snr: FloatArray  # (G, N)
+    snr_of_user: list[float]
+
+
+@lru_cache(maxsize=4)
+def _frame(gains_bytes: bytes, weights_bytes: bytes | None) -> _Frame:
+    """The frame of gains (N,) and weights (N,), kept for its other decisions; None: the published weights."""
+    gains = not_negative("h", np.frombuffer(gains_bytes))
+    groups = _groups(len(gains), weights_bytes)
+    snr = groups.members * (_published_physics().snr_scale * gains**2)
+    return _Frame(groups, groups.local_scale * np.cbrt(gains), snr, snr.sum(0).tolist())
+
+
+@cache
+def _published_physics() -> Physics:
+    return WirelessPoweredMEC(1).physics

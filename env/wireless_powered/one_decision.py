@@ -22,39 +22,43 @@ class OneSplit(NamedTuple):
 
 
 def split_one(local_rate: float, snr: Sequence[float], slope: Sequence[float]) -> OneSplit:
-    """Solve the problem of `allocation.split_time` for one decision and groups in which somebody offloads.
+    """Solve the problem of `allocation.split_time` for one decision.
 
     Args:
         local_rate: S, bit/s, 0 or more.
-        snr: H of each group, positive.
+        snr: H of each group, 0 or more; of a group with 0, where nobody offloads, the solution's 1 / y is 0.
         slope: W of each group, bit/s, positive.
 
     Raises:
         ArithmeticError: as `split_time`.
     """
-    if not snr:
-        return OneSplit(local_rate, 1.0, [])
+    if not any(snr):
+        return OneSplit(local_rate, 1.0, [0.0] * len(snr))
+    if not all(snr):
+        rest = [group for group, worth in enumerate(snr) if worth]
+        split = split_one(local_rate, [snr[group] for group in rest], [slope[group] for group in rest])
+        of_rest = dict(zip(rest, split.inverse_snr, strict=True))
+        return split._replace(inverse_snr=[of_rest.get(group, 0.0) for group in range(len(snr))])
     reference = min(slope)
-    ratios = [reference / one for one in slope]
-    peaks = [one * worth for one, worth in zip(slope, snr, strict=True)]
-    t = _first_guess(local_rate, sum(snr), sum(peaks), reference)
+    groups = [(reference / of_group, h, of_group * h) for of_group, h in zip(slope, snr, strict=True)]
+    t = _first_guess(local_rate, sum(snr), sum(peak for _, _, peak in groups), reference)
     for _ in range(MAX_STEPS):
-        s = log1p(exp(t)) if t < 30 else t
-        share = -expm1(-s)
-        price = max(s - share, _TINY)
-        price_slope = share * share / price
+        s, inverse, reference_share, price = _of_reference(t)
+        price_slope = reference_share * reference_share / price
         inverse_a, fall, earned, loss = 1.0, 0.0, 0.0, 0.0
-        for ratio, worth, peak in zip(ratios, snr, peaks, strict=True):
-            group_s = s if ratio == 1 else _log_snr(price * ratio)
-            decay = exp(-group_s)
-            group_share = -expm1(-group_s)
-            y_slope = (group_s - group_share) / (group_share * group_share) * price_slope
-            demand = worth * decay / group_share
-            gain = peak * decay
+        for ratio, h, peak in groups:
+            if ratio == 1:
+                demand, slope_of_y, share = h * inverse, 1.0, reference_share
+                gain = peak * inverse * share
+            else:
+                s = _log_snr(price * ratio)
+                share, decay = -expm1(-s), exp(-s)
+                demand, gain = h * decay / share, peak * decay
+                slope_of_y = (s - share) / (share * share) * price_slope
             inverse_a += demand
             earned += gain
-            fall += demand * y_slope
-            loss += gain * group_share * y_slope
+            fall += demand * slope_of_y
+            loss += gain * share * slope_of_y
         local_gain = local_rate * inverse_a ** (2 / 3) / 3
         value = local_gain + earned
         value_slope = -(2 / 3) * local_gain / inverse_a * fall - loss
@@ -65,25 +69,38 @@ def split_one(local_rate: float, snr: Sequence[float], slope: Sequence[float]) -
     else:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
 
-    s = log1p(exp(t)) if t < 30 else t
-    price = max(s + expm1(-s), _TINY)
+    reference_s, reference_inverse, _, price = _of_reference(t)
     inverse_a, offloaded, inverse_snr = 1.0, 0.0, []
-    for ratio, worth, peak in zip(ratios, snr, peaks, strict=True):
-        group_s = s if ratio == 1 else _log_snr(price * ratio)
-        inverse = exp(-group_s) / -expm1(-group_s)
+    for ratio, h, peak in groups:
+        s, inverse = reference_s, reference_inverse
+        if ratio != 1:
+            s = _log_snr(price * ratio)
+            inverse = exp(-s) / -expm1(-s)
         inverse_snr.append(inverse)
-        inverse_a += worth * inverse
-        offloaded += peak * inverse * group_s
+        inverse_a += h * inverse
+        offloaded += peak * inverse * s
     a = 1 / inverse_a
     return OneSplit(local_rate * a ** (1 / 3) + offloaded * a, a, inverse_snr)
 
 
+def _of_reference(t: float) -> tuple[float, float, float, float]:
+    """Of y = exp(t): ln(1 + y), 1 / y, y / (1 + y), and their price over the slope, eq. (1) of `allocation`."""
+    if t > 30:
+        return t, exp(-t), 1.0, t - 1
+    y = exp(t) or _TINY
+    s, share = log1p(y), y / (1 + y)
+    if y > 1e-4:
+        return s, 1 / y, share, s - share
+    return s, 1 / y, share, y * y * (1 / 2 - y * (2 / 3 - y * 3 / 4)) or _TINY
+
+
 def _log_snr(price: float) -> float:
-    """`lambert_w.log_snr` of one number."""
+    """`lambert_w.log_snr` of one positive number."""
     s = price - expm1(-(sqrt(2 * price) + price / 3))
-    for _ in range(2):
-        s -= (s + expm1(-s) - price) / max(-expm1(-s), _TINY)
-    return s
+    growth = expm1(-s)
+    s += (s + growth - price) / growth
+    growth = expm1(-s)
+    return s + (s + growth - price) / growth
 
 
 def _first_guess(local_rate: float, total: float, peak: float, reference: float) -> float:
