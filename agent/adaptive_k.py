@@ -43,7 +43,7 @@ class AdaptiveK:
         if self.interval is None or self._last is None:
             return
         if self._lists > 1:
-            best = best % max(self.k // self._lists, 1)
+            best = best % -(-self.k // self._lists)
         if self._frames < self._last:
             self._highest = _larger(best, self._highest) if self._frames else best
         self._frames += 1

@@ -113,8 +113,11 @@ def test_a_wheel_holds_every_module(tmp_path):
 def old_checkpoint(agent):
     """What version 0.1 wrote of an agent."""
     state = agent.state_dict()
-    del state["settings"]["num_choices"], state["settings"]["network"]["settings"]["num_choices"]
-    state["settings"] |= {"replicas": None, "device": None}
+    settings = state["settings"]
+    network, quantizer = settings["network"]["settings"], settings["quantizer"]["settings"]
+    del settings["num_choices"], settings["learning_starts"], quantizer["distinct"]
+    del network["num_choices"], network["initialization"]
+    settings |= {"replicas": None, "device": None}
     return {"agent": state}
 
 

@@ -54,7 +54,7 @@ class Comparison:
         left_out = ["num_users"] if settings["users"] else []
         for name, method in settings["methods"].items():
             path = method.get("environment", settings["environment"])
-            maker = Maker(path, settings["env"], method.get("agent"), left_out)
+            maker = Maker(path, {**settings["env"], **method.get("env", {})}, method.get("agent"), left_out)
             self._methods[name] = maker
             if settings["users"] and not takes(maker.environment, "num_users"):
                 raise InputError(f"users must be null for {path}, which takes no num_users")
@@ -109,10 +109,10 @@ class Comparison:
         ]
         with tqdm(total=sum(len(names) for *_, names in todo), unit="method") as progress:
             for size, users, seed, names in todo:
-                best: dict[type, np.ndarray] = {}
+                best: dict[tuple[type, str], np.ndarray] = {}
                 for name in names:
                     world = self._world(name, size)
-                    kind = type(world.environment)
+                    kind = type(world.environment), str(self.settings["methods"][name].get("env"))
                     if kind not in best and not world.decisions_matter_later:
                         progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
                         best[kind] = optima(world, seed, self.settings["warmup"], self.settings["frames"])
@@ -236,8 +236,10 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         raise InputError("methods must hold one method or more, got none")
     settings["methods"] = {str(name): method for name, method in settings["methods"].items()}
     for name, method in settings["methods"].items():
-        if not isinstance(method, dict) or (method.keys() - {"environment"}) not in ({"agent"}, {"baseline"}):
+        if not isinstance(method, dict) or method.keys() - {"environment", "env"} not in ({"agent"}, {"baseline"}):
             raise InputError(
                 f"methods: {name} must be one of 'agent: settings' and 'baseline: path', got {method}"
             )
+        if not isinstance(method.get("env", {}), dict):
+            raise InputError(f"methods: {name}: env must be a dict, got {method['env']!r}")
     return settings

@@ -5,7 +5,16 @@ import pytest
 import torch
 from torch import nn
 
-from agent import Convolutional, FullyConnected, KNearest, NoisyOrderPreserving, OffloadingAgent, checkpoint
+from agent import (
+    Convolutional,
+    FullyConnected,
+    KNearest,
+    NoisyOrderPreserving,
+    NoisyProbabilities,
+    OffloadingAgent,
+    OrderPreserving,
+    checkpoint,
+)
 from agent.adaptive_k import AdaptiveK
 
 
@@ -107,6 +116,24 @@ def test_encode_learns_every_training_interval():
     assert learned == [0, 0, 1, 1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("published", [False, True])
+def test_learning_starts_when_the_memory_holds_enough(published):
+    agent = OffloadingAgent(6, training_interval=3, learning_starts=7, published=published)
+    learned = []
+    for _ in range(9):
+        agent.encode(Threshold().observe(), np.zeros(6))
+        learned.append(agent.learning_steps)
+    assert learned == ([0] * 7 + [1, 1] if published else [0] * 8 + [1])
+
+
+def test_replicas_start_to_learn_as_single_agents_do():
+    replicas = OffloadingAgent(6, replicas=2, training_interval=3, learning_starts=7)
+    for frame in range(9):
+        assert replicas.learning_steps == 0, frame
+        replicas.encode(np.stack([Threshold().observe()] * 2), np.zeros((2, 6)))
+    assert replicas.learning_steps == 1
+
+
 def test_accuracy_is_of_frames_not_yet_trained_on():
     agent = OffloadingAgent(6, training_interval=1000)
     world = Threshold()
@@ -142,6 +169,28 @@ def test_k_is_adapted_or_fixed_as_asked():
     fixed = OffloadingAgent(6, adaptive_interval=None, num_candidates=5)
     play(fixed, 100)
     assert fixed.num_candidates == 5
+
+
+@pytest.mark.parametrize("backend", ["torch", "numpy"])
+def test_published_names_of_quantizers_are_the_published_ones_of_one_network(backend):
+    quantizers = {
+        name: OffloadingAgent(6, quantizer=name, published=True, backend=backend).quantizer
+        for name in ("OP", "OPN", "KNN")
+    }
+    assert quantizers == {"OP": OrderPreserving(distinct=False), "OPN": NoisyProbabilities(), "KNN": KNearest()}
+    agent = OffloadingAgent(6, quantizer=OrderPreserving(), published=True, backend=backend)
+    assert agent.quantizer == OrderPreserving()
+    several = OffloadingAgent(6, published=True, num_networks=2, backend=backend)
+    assert several.quantizer == OrderPreserving()
+
+
+def test_weights_may_be_drawn_as_ddlo_does():
+    network = FullyConnected(80, hidden=[50, 200], initialization="normal")
+    for layer in network.layers:
+        assert float(layer.weight.detach().std()) == pytest.approx(1 / 80, rel=0.05)
+        assert not layer.bias.any()
+    with pytest.raises(ValueError, match="initialization must be 'uniform' or 'normal', got 'xavier'"):
+        FullyConnected(8, initialization="xavier")
 
 
 def test_published_setting_takes_over_the_quirks():

@@ -29,7 +29,9 @@ def side_by_side(replicas, channel=None, seed=0, device=None, frames=FRAMES, **s
 
 @pytest.mark.parametrize("device", [None, "cpu"])
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
-@pytest.mark.parametrize("settings", [{}, {"published": True}, {"quantizer": "OPN", "adaptive_interval": None}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"published": True}, {"quantizer": "OPN", "adaptive_interval": None}, {"learning_starts": 60}]
+)
 def test_a_replica_is_the_single_run_of_its_seed(backend, device, settings):
     if device is not None and backend == "numpy":
         pytest.skip("the NumPy backend has no device")

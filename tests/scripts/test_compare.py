@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima
+from agent.settings import AgentSettings
 from env import LyapunovMEC, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -313,6 +315,45 @@ def test_choices_are_compared(tmp_path):
     script("compare.py", "--config", "small.yaml", "--allow", "servers", "--output", "run", cwd=tmp_path)
     rate = {row["method"]: float(row["normalized rate"]) for row in rows(tmp_path / "run" / "table.csv")}
     assert rate["idle"] < rate["agent"] <= rate["exhaustive"] == 1
+
+
+def test_a_method_may_have_a_world_of_its_own(tmp_path):
+    best = {"baseline": "env.baselines.exhaustive"}
+    methods = {
+        "exhaustive": best,
+        "heavier": {**best, "env": {"weights": [5.0, 1.0, 1.0, 1.0]}},
+        "agent": {"env": {"observation": "gain"}, "agent": {"published": True}},
+    }
+    small(tmp_path, methods=methods)
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    rate = {row["method"]: float(row["normalized rate"]) for row in rows(tmp_path / "run" / "table.csv")}
+    assert rate["exhaustive"] == rate["heavier"] == 1
+    assert 0 < rate["agent"] <= 1
+    small(tmp_path, methods={"exhaustive": {**best, "env": "gain"}})
+    stderr = script("compare.py", "--config", "small.yaml", "--output", "other", status=2, cwd=tmp_path).stderr
+    assert "methods: exhaustive: env must be a dict, got 'gain'" in stderr
+
+
+@pytest.mark.parametrize(
+    ("comparison", "method", "name"),
+    [
+        ("compare", "DROO (published)", "wpmec_published"),
+        ("compare_lydroo", "LyDROO (published)", "lydroo"),
+        ("compare_ddlo", "DDLO (published)", "ddlo"),
+    ],
+)
+def test_published_methods_have_the_settings_of_the_published_configurations(comparison, method, name):
+    def read(name):
+        return yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+    compared, config = read(comparison)["methods"][method], read(name)
+    network = {"class_path": "agent.FullyConnected", "init_args": {"hidden": [120, 80], "activation": "relu"}}
+    defaults = {field.name: field.default for field in fields(AgentSettings)}
+    defaults |= {"network": network, "quantizer": "OP"}
+    ours, theirs = ({**defaults, **settings["agent"], "backend": "numpy"} for settings in (compared, config))
+    assert ours.pop("weight_decay") == float(theirs.pop("weight_decay"))
+    assert ours == theirs
+    assert compared["env"].items() <= config["env"].items()
 
 
 def test_a_strangers_baseline_is_not_run(tmp_path):

@@ -323,6 +323,15 @@ def test_bad_replicas_are_named(tmp_path, arguments, message):
     assert not (tmp_path / "run").exists()
 
 
+ADDED = {"num_choices", "learning_starts", "initialization", "distinct"}
+"""Settings that version 0.1 did not have."""
+
+
+def as_before(text):
+    """A configuration without the lines of those settings."""
+    return "".join(line for line in text.splitlines(True) if line.strip().split(":")[0] not in ADDED)
+
+
 @pytest.mark.parametrize("name", ["wpmec", "lydroo"])
 def test_a_run_of_version_0_1_goes_on(tmp_path, name):
     config = ("--config", ROOT / "configs" / f"{name}.yaml")
@@ -330,12 +339,14 @@ def test_a_run_of_version_0_1_goes_on(tmp_path, name):
     simulate(*config, "--frames", 30, "--output", tmp_path / "old")
     old = tmp_path / "old"
     text = (old / "config.yaml").read_text()
-    (old / "config.yaml").write_text("".join(line for line in text.splitlines(True) if "num_choices" not in line))
+    (old / "config.yaml").write_text(as_before(text))
     content = torch.load(old / "checkpoint.pt", weights_only=True)
     settings = content["agent"]["settings"]
-    del content["version"], settings["num_choices"], settings["network"]["settings"]["num_choices"]
-    lines = content["identity"].splitlines(True)
-    content["identity"] = "".join(line for line in lines if "num_choices" not in line)
+    del content["version"]
+    for part in (settings, settings["network"]["settings"], settings["quantizer"]["settings"]):
+        for name in ADDED & part.keys():
+            del part[name]
+    content["identity"] = as_before(content["identity"])
     content["environment"].pop("arrivals", None)
     torch.save(content, old / "checkpoint.pt")
     simulate("--resume", old, "--frames", 60)

@@ -12,7 +12,7 @@ from agent.run.record import rates_of
 from agent.run.replicas import Group, advance
 from agent.run.side_by_side import SideBySide
 
-KINDS = [Binary(), Categorical(3), Categorical(6)]
+KINDS = [Binary(), Binary(published=True), Categorical(3), Categorical(6)]
 
 
 def problem(kind, lead=(), seed=0):
@@ -60,8 +60,29 @@ def test_relaxed_decisions_are_probabilities_on_host_and_device(kind):
     np.testing.assert_array_equal(right, best == decisions)
 
 
+def test_published_outputs_that_are_saturated_on_the_wrong_side_learn_nothing():
+    logits = np.array([[200.0, 20.0, -200.0, 3.0]], dtype=np.float32)
+    decisions = np.array([[0.0, 0.0, 1.0, 0.0]], dtype=np.float32)
+    tensor = torch.tensor(logits, requires_grad=True)
+    published = Binary(published=True)
+    expected = published.loss(tensor, torch.tensor(decisions), "cross_entropy")
+    expected.backward()
+    ours, error = published.loss_and_error(logits, decisions, "cross_entropy")
+    assert float(ours) == pytest.approx(float(expected.detach()), rel=1e-6)
+    np.testing.assert_allclose(error, tensor.grad.numpy(), rtol=1e-6)
+    assert (error[0, :3] == 0).all()
+    assert (Binary().loss_and_error(logits, decisions, "cross_entropy")[1][0] != 0).all()
+
+
+def test_published_relaxed_decisions_are_equal_where_single_precision_makes_them_so():
+    logits = np.array([17.0, 18.0, 19.0], dtype=np.float32)
+    np.testing.assert_array_equal(Binary(published=True).relax(logits), [1, 1, 1])
+    assert len(set(Binary().relax(logits))) == 3
+
+
 def test_two_choices_are_bits():
     assert kind_of(2) == Binary()
+    assert kind_of(2, published=True) == Binary(published=True)
     assert kind_of(4) == Categorical(4)
 
 

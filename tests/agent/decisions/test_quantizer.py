@@ -2,10 +2,18 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import KNearest, NoisyOrderPreserving, OrderPreserving, OrderPreservingAndNearest
+from agent import (
+    KNearest,
+    NoisyOrderPreserving,
+    NoisyProbabilities,
+    OrderPreserving,
+    OrderPreservingAndNearest,
+)
+from agent.adaptive_k import AdaptiveK
 from agent.decisions.quantizer import shift_logits
 
 
@@ -35,12 +43,27 @@ def test_order_preserving_is_the_papers(relaxed):
     assert len({tuple(candidate) for candidate in candidates}) == k
 
 
-def test_order_preserving_takes_batches():
-    relaxed = np.random.default_rng(1).random((3, 2, 6))
-    batch = OrderPreserving()(relaxed, 5)
+@pytest.mark.parametrize("quantizer", [OrderPreserving(), OrderPreserving(distinct=False)])
+def test_order_preserving_takes_batches(quantizer):
+    relaxed = np.random.default_rng(1).random((3, 2, 6)).round(1)  # with equal entries
+    batch = quantizer(relaxed, 5)
     assert batch.shape == (3, 2, 5, 6)
     for index in np.ndindex(3, 2):
-        np.testing.assert_array_equal(batch[index], OrderPreserving()(relaxed[index], 5))
+        np.testing.assert_array_equal(batch[index], quantizer(relaxed[index], 5))
+    tensors = quantizer(torch.tensor(relaxed), 5)
+    assert [len(set(map(tuple, row.tolist()))) for row in tensors.reshape(6, 5, 6)] == [
+        len(set(map(tuple, row))) for row in batch.reshape(6, 5, 6)
+    ]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0]), min_size=1, max_size=8))
+def test_equal_entries_change_sides_together_or_one_by_one(entries):
+    relaxed, k = np.array(entries), len(entries) + 1
+    together = OrderPreserving(distinct=False)(relaxed, k)
+    np.testing.assert_array_equal(np.sort(together, 0), np.sort(textbook_order_preserving(relaxed, k), 0))
+    for value in set(entries):
+        assert (together[:, relaxed == value].std(1) == 0).all()
+    assert len({tuple(candidate) for candidate in OrderPreserving()(relaxed, k)}) == k
 
 
 @given(decisions, st.integers(1, 512))
@@ -87,8 +110,41 @@ def test_noise_is_added_to_the_logits():
     np.testing.assert_array_equal(candidates[4:], OrderPreserving()(shift_logits(relaxed, noise), 3))
 
 
+def test_published_noise_is_added_to_the_probabilities():
+    relaxed = np.array([0.1, 1.0, 1.0, 0.6])
+    candidates = NoisyProbabilities()(relaxed, 7, np.random.default_rng(0))
+    np.testing.assert_array_equal(candidates[:4], OrderPreserving(distinct=False)(relaxed, 4))
+    noisy = 1 / (1 + np.exp(-relaxed - np.random.default_rng(0).normal(size=4)))
+    np.testing.assert_array_equal(candidates[4:], OrderPreserving()(noisy, 3))
+
+
+@pytest.mark.parametrize("of_replicas", [False, True])
+def test_k_of_two_lists_adapts_by_the_place_in_the_best_ones_list(of_replicas):
+    adaptive = AdaptiveK(20, 2, lists=2)
+    if of_replicas:
+        adaptive.k = np.array([20, 20])
+    for best in (11, 3):  # the second of the noisy ones, the fourth of the others
+        adaptive.update(np.array([best, 3]) if of_replicas else best)
+    assert np.all(adaptive.k == 2 * (3 + 2))
+    adaptive.limit(7, lists=2)  # four and three
+    for best in (3, 4):
+        adaptive.update(np.array([best, best]) if of_replicas else best)
+    assert np.all(adaptive.k == 7)
+    for best in (0, 4):
+        adaptive.update(np.array([best, best]) if of_replicas else best)
+    assert np.all(adaptive.k == 4)
+
+
 @pytest.mark.parametrize(
-    "quantizer", [OrderPreserving(), KNearest(), NoisyOrderPreserving(), OrderPreservingAndNearest()]
+    "quantizer",
+    [
+        OrderPreserving(),
+        OrderPreserving(distinct=False),
+        KNearest(),
+        NoisyOrderPreserving(),
+        NoisyProbabilities(),
+        OrderPreservingAndNearest(),
+    ],
 )
 def test_certain_decisions_are_quantized_too(quantizer):
     relaxed = np.array([0.0, 1.0, 1.0, 0.5])
