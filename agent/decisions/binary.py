@@ -82,7 +82,7 @@ class Binary:
 
 
 def _single_sigmoid(logits: Array) -> Array:
-    """The sigmoid in the precision of the logits, PyTorch's for arrays too: NumPy's own rounds otherwise."""
+    """The sigmoid in the precision of the logits."""
     if isinstance(logits, np.ndarray):
-        return torch.sigmoid(torch.from_numpy(logits)).numpy()
+        return 1 / (1 + np.exp(-np.maximum(logits, -88)))
     return torch.sigmoid(logits)

@@ -91,11 +91,24 @@ class OrderPreserving:
             # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
             counts = nearest + (nearest >= offloading)
         else:
-            offloading = (relaxed > 0.5).sum(-1)[..., None]
-            threshold = take(relaxed, abs(relaxed - 0.5).argsort(-1)[..., : k - 1])[..., None]
-            others = relaxed[..., None, :]
-            counts = xp.where(threshold > 0.5, others > threshold, others >= threshold).sum(-1)
+            threshold = take(relaxed, abs(relaxed - 0.5).argsort(-1)[..., : k - 1])
+            offloading, counts = _above(relaxed, order, threshold)
         return Nested(order, xp.concatenate([offloading, counts], -1))
+
+
+def _above(relaxed: Array, order: Array, threshold: Array) -> tuple[Array, Array]:
+    """How many entries of relaxed decisions (..., N), falling in their order, lie above 1/2, and each threshold.
+
+    Those that equal a threshold are above it where it is at most 1/2. Returns counts (..., 1) and (..., k).
+    """
+    if isinstance(relaxed, np.ndarray) and relaxed.ndim == 1:  # in N log N steps instead of N k
+        rising = relaxed[order[::-1]]
+        below = rising.searchsorted(threshold, "left"), rising.searchsorted(threshold, "right")
+        half = rising.searchsorted(rising.dtype.type(0.5), "right")
+        return np.array([rising.size - half]), rising.size - np.where(threshold > 0.5, below[1], below[0])
+    others, threshold = relaxed[..., None, :], threshold[..., None]
+    counts = namespace(relaxed).where(threshold > 0.5, others > threshold, others >= threshold).sum(-1)
+    return (relaxed > 0.5).sum(-1)[..., None], counts
 
 
 @dataclass(frozen=True)
