@@ -6,9 +6,13 @@ decision is a few additions and a bisection of the table, without an array in be
 broadcast.
 """
 
+import os
+import tempfile
 from math import log, log1p, nan
+from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numba import config, guvectorize, njit
 
 from env.arrays import FloatArray
@@ -17,6 +21,9 @@ from env.wireless_powered.price_curve import NO_RATE, nested_sums, tabulate
 
 if config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ImportError("Numba is told not to compile")
+
+LOCK = Path(tempfile.gettempdir()) / f"mec-offloading-{getattr(os, 'getuid', int)()}.lock"
+"""One process at a time compiles: two would mix their files in Numba's cache, and all later ones crash."""
 
 
 class CompiledCurve:
@@ -90,24 +97,27 @@ def _log_excess(third, H, row):
     return log((third * inverse_a ** (2 / 3) + earned) / row[0])
 
 
-@guvectorize("f8,f8[:],f8[:,:],f8[:],f8[:]", "(),(g),(p,t),(g)->()", nopython=True, cache=True)
-def _rate(S, H, table, slope, rate):
-    rate[0] = _rate_of(S, H, table, slope)
+with FileLock(LOCK):
 
+    @guvectorize("f8,f8[:],f8[:,:],f8[:],f8[:]", "(),(g),(p,t),(g)->()", nopython=True, cache=True)
+    def _rate(S, H, table, slope, rate):
+        rate[0] = _rate_of(S, H, table, slope)
 
-@guvectorize("f8[:,:],i8[:],i8[:],f8[:,:],f8[:],f8[:]", "(n,c),(n),(k),(p,t),(g)->(k)", nopython=True, cache=True)
-def _nested_rate(columns, order, counts, table, slope, rate):
-    users = len(order)
-    rate[:] = nan
-    for place in order:  # machine code does not look where it reads; `nested_sums` raises the error
-        if place < 0 or place >= users:
-            return
-    for count in counts:
-        if count < 0 or count > users:
-            return
-    running = np.zeros((users + 1, columns.shape[1]))
-    for place in range(users):
-        running[place + 1] = running[place] + columns[order[place]]
-    for k in range(len(counts)):
-        sums = running[counts[k]]
-        rate[k] = _rate_of(running[-1, 0] - sums[0], sums[1:], table, slope)
+    @guvectorize(
+        "f8[:,:],i8[:],i8[:],f8[:,:],f8[:],f8[:]", "(n,c),(n),(k),(p,t),(g)->(k)", nopython=True, cache=True
+    )
+    def _nested_rate(columns, order, counts, table, slope, rate):
+        users = len(order)
+        rate[:] = nan
+        for place in order:  # machine code does not look where it reads; `nested_sums` raises the error
+            if place < 0 or place >= users:
+                return
+        for count in counts:
+            if count < 0 or count > users:
+                return
+        running = np.zeros((users + 1, columns.shape[1]))
+        for place in range(users):
+            running[place + 1] = running[place] + columns[order[place]]
+        for k in range(len(counts)):
+            sums = running[counts[k]]
+            rate[k] = _rate_of(running[-1, 0] - sums[0], sums[1:], table, slope)
