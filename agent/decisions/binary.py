@@ -84,5 +84,6 @@ class Binary:
 def _single_sigmoid(logits: Array) -> Array:
     """The sigmoid in the precision of the logits."""
     if isinstance(logits, np.ndarray):
-        return 1 / (1 + np.exp(-np.maximum(logits, -88)))
+        with np.errstate(over="ignore"):
+            return 1 / (1 + np.exp(-logits))
     return torch.sigmoid(logits)
