@@ -1,6 +1,7 @@
 """The world of the simulation: random processes and one folder a problem. It knows nothing of agents."""
 
 from env.arrays import InputError
+from env.checking import EnvironmentWarning, check_environment
 from env.decisions import Binary, Categorical
 from env.environment import Environment
 from env.lyapunov import LyapunovMEC, MyopicMEC
@@ -23,6 +24,7 @@ __all__ = [
     "Channel",
     "ConstantArrivals",
     "Environment",
+    "EnvironmentWarning",
     "ExponentialArrivals",
     "GaussMarkov",
     "InputError",
@@ -44,4 +46,5 @@ __all__ = [
     "WeightSchedule",
     "Weights",
     "WirelessPoweredMEC",
+    "check_environment",
 ]

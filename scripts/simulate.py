@@ -16,17 +16,27 @@ from pathlib import Path
 from common import trust
 from common.errors import explained
 from common.running import Replicated, Single, check_same_run, config_text, identity_of, new_folder, progress_of
-from common.settings import WORLD, add_agent, add_environment, load_environment, load_yaml, read_yaml
+from common.settings import (
+    WORLD,
+    add_agent,
+    add_environment,
+    load_environment,
+    load_yaml,
+    make_environment,
+    read_yaml,
+)
 
 from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
 from agent.run.folder import RunFolder
 from agent.run.plots import plot_run
-from env import InputError
+from env import InputError, check_environment
 
 BLOCK = 100
 """Frames between two writes of metrics."""
+CHECK_SECONDS = 0.5
+"""After which a world of the user's is not tried any further."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -74,6 +84,7 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
     )
     parser.add_argument("--resume", type=str | None, default=None, help="folder of a run to go on with")
     parser.add_argument("--checkpoint_every", type=int, default=1000, help="frames between checkpoints")
+    parser.add_argument("--check", type=bool, default=True, help="try a world of yours before the first frame")
     parser.add_argument("--optimum", type=bool, default=True, help="find each frame's optimum where possible")
     parser.add_argument(
         "--replicas",
@@ -109,6 +120,8 @@ def check(settings: Namespace) -> None:
 def run(settings: Namespace, parser: ArgumentParser) -> None:
     """One run, from its first or its next frame to the last: metrics, checkpoints, summary and plots."""
     environment = load_environment(settings.environment)
+    if settings.check and settings.resume is None and trust.is_users(environment.__module__):
+        check_environment(make_environment(parser, settings, environment), seconds=CHECK_SECONDS)
     made = (Single if settings.replicas is None else Replicated)(settings, parser, environment)
     config = config_text(settings, parser)
     identity = identity_of(config)
@@ -116,7 +129,13 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     if settings.resume is None:
         folder = new_folder(settings, list(made.world.frame_metrics()))
         folder.create(config)
-        folder.save(0, *made.states(), identity)
+        states = made.states()
+        folder.save(0, *states, identity)
+        if None in states:
+            name = settings.environment
+            print(
+                f"note: {name} has no state_dict and load_state_dict: this run cannot be resumed", file=sys.stderr
+            )
     else:
         folder = RunFolder(settings.resume, settings.replicas)
         folder.record(list(made.world.frame_metrics()))

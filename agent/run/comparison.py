@@ -9,11 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from agent.checks import InputError
 from agent.run.contract import Agent, Environment, World, world_of
 from agent.run.loop import play
-from agent.run.record import Columns, columns_of, normalized
+from agent.run.record import Columns, columns_of, exceeds, normalized
 from agent.seeds import BASELINE, stream
-
-ABOVE = 1e-9
-"""Relative excess over the optimum that rounding explains; anything beyond is an error somewhere."""
 
 
 class OptimumViolatedError(ArithmeticError):
@@ -119,5 +116,5 @@ def skip(environment: Environment, frames: int) -> None:
 
 
 def _refuse_excess(decision: NDArray[Any], value: float, optimum: float) -> None:
-    if value > optimum + ABOVE * abs(optimum):
+    if exceeds(value, optimum):
         raise OptimumViolatedError(decision, value, optimum)

@@ -1,5 +1,6 @@
 """What simulations ask of a world and an agent, and the door at which a plain object gets what it leaves out."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent.checks import InputError
 from agent.decisions.nested import takes_nested
+from agent.run.record import exceeds
 
 
 class Environment(Protocol):
@@ -56,6 +58,7 @@ class World:
 
     def __init__(self, environment: Any) -> None:
         self.environment = environment
+        self._suspected = False
         self.reset: Callable[..., Any] = environment.reset
         self.observe: Callable[[], Any] = environment.observe
         self.evaluate: Callable[[Any], Any] = environment.evaluate
@@ -98,6 +101,20 @@ class World:
     def num_choices(self) -> int:
         """C, of each user: of the environment's `decisions`; 2, bits, where it says nothing."""
         return 2 if self.decisions is None else int(self.decisions.num_choices)
+
+    def suspect_excess(self, first_frame: int, value: ArrayLike, optimum: ArrayLike) -> None:
+        """Warn, the first time, of a value above the optimum, in frames (frames, ...) from `first_frame` on."""
+        values, optima = np.atleast_1d(value), np.atleast_1d(optimum)
+        if self._suspected or not (above := exceeds(values, optima)).any():
+            return
+        self._suspected = True
+        name, place = type(self.environment).__name__, tuple(np.argwhere(above)[0])
+        warnings.warn(
+            f"the value {values[place]} is above the optimum {optima[place]} in frame {first_frame + place[0]}: "
+            f"evaluate, frame_optimum or value_is_cost of {name} is wrong; env.check_environment looks closer",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     def idle(self) -> NDArray[np.int64]:
         """The decision in which nobody offloads, (N,)."""

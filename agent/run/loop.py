@@ -34,11 +34,14 @@ def simulate(
 
     Raises:
         InputError: when `frames` or `first_frame` is not a whole number from 0.
+
+    Warns:
+        RuntimeWarning: once for an environment, when a value is above the optimum: one of the two is wrong.
     """
     whole_number("frames", frames, 0)
     whole_number("first_frame", first_frame, 0)
     world = world_of(environment)
-    return _rated(play(world, agent, frames, first_frame=first_frame, optimum=optimum), world.value_is_cost)
+    return _rated(world, play(world, agent, frames, first_frame=first_frame, optimum=optimum))
 
 
 def play(
@@ -91,7 +94,10 @@ class _Counting:
         return self._evaluate(decisions)
 
 
-def _rated(frames: Iterator[Frame], is_cost: bool) -> Iterator[Frame]:
+def _rated(world: World, frames: Iterator[Frame]) -> Iterator[Frame]:
     for frame in frames:
-        rate = np.nan if frame.optimum is None else float(normalized(frame.value, frame.optimum, is_cost))
+        rate = np.nan
+        if frame.optimum is not None:
+            rate = float(normalized(frame.value, frame.optimum, world.value_is_cost))
+            world.suspect_excess(frame.frame, frame.value, frame.optimum)
         yield frame._replace(normalized_rate=None if np.isnan(rate) else rate)

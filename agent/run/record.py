@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+ABOVE = 1e-9
+"""Relative excess over the optimum that rounding explains; anything beyond is an error somewhere."""
+
 Columns = dict[str, NDArray[np.float64]]
 """Figures by name, each (frames,), or (frames, R) of R replicas; nan where not known."""
 
@@ -49,6 +52,12 @@ def normalized(value: ArrayLike, optimum: ArrayLike, is_cost: bool = False) -> N
     """
     above, below = np.broadcast_arrays(optimum, value) if is_cost else np.broadcast_arrays(value, optimum)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+
+
+def exceeds(value: ArrayLike, optimum: ArrayLike) -> NDArray[np.bool_]:
+    """Where values (...) are above what is said to be the best, by more than rounding; not where it is unknown."""
+    best = np.asarray(optimum, dtype=np.float64)
+    return np.asarray(np.asarray(value) > best + ABOVE * abs(best))
 
 
 def columns_of(frames: Sequence[Frame]) -> Columns:

@@ -52,7 +52,9 @@ def _advance(group: Group, frames: int, optimum: bool, first_frame: int) -> Colu
     world = world_of(group.environment)
     known = None if optimum else _not_asked
     history = list(play(world, group.agent, frames, first_frame=first_frame, optimum=known))
-    return columns_of_replicas(history, group.replicas, world.value_is_cost)
+    columns = columns_of_replicas(history, group.replicas, world.value_is_cost)
+    world.suspect_excess(first_frame, columns["value"], columns["optimum"])
+    return columns
 
 
 def _not_asked() -> None:

@@ -22,7 +22,7 @@ from agent.run.replicas import Group, advance, split
 from agent.run.side_by_side import SideBySide
 from env import InputError
 
-FREE = {"frames", "checkpoint_every"}
+FREE = {"frames", "checkpoint_every", "check"}
 """Settings that may change when a run goes on."""
 
 

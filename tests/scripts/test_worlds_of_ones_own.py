@@ -82,6 +82,14 @@ class HalfState(Bare):
     def state_dict(self):
         return {"price": self.price}
 
+class Suspicious(Bare):
+    def frame_optimun(self):
+        return 1.0
+
+class LowOptimum(Bare):
+    def frame_optimum(self):
+        return 0.5 * float(self.evaluate(np.ones((1, self.num_users)))[0])
+
 class WrongShape(Bare):
     def evaluate(self, decisions):
         return decisions @ self.price[:2, 0]
@@ -289,9 +297,34 @@ def test_half_a_state_is_told_of_replicas_too(folder):
     for more in ((), ("--replicas", 2)):
         output = f"run{len(more)}"
         options = ("--environment", "world.HalfState", "--frames", 5, "--output", output, *more)
-        run("simulate.py", *options, cwd=folder)
+        refused = run("simulate.py", *options, status=2, cwd=folder).stderr
+        assert refused == "error: HalfState must have both state_dict and load_state_dict, or neither\n"
+        assert not (folder / output).exists()
+        run("simulate.py", *options, "--check", "false", cwd=folder)
         result = run("simulate.py", "--resume", output, "--allow", "world", status=2, cwd=folder)
         assert result.stderr == "error: HalfState must have load_state_dict to resume\n"
+
+
+def test_a_world_is_tried_before_its_first_frame(folder):
+    options = ("--frames", 5, "--output")
+    result = run("simulate.py", "--environment", "world.WrongShape", *options, "bad", status=1, cwd=folder)
+    assert "in evaluate" in result.stderr
+    warned = run("simulate.py", "--environment", "world.Suspicious", *options, "run", cwd=folder).stderr
+    assert "EnvironmentWarning: Suspicious.frame_optimun is not used; is it meant to be frame_optimum?" in warned
+    assert "note: world.Suspicious has no state_dict and load_state_dict: this run cannot be resumed" in warned
+    quiet = run("simulate.py", "--config", ROOT / "configs" / "wpmec.yaml", *options, "ours", cwd=folder).stderr
+    assert "Warning" not in quiet
+    assert "note:" not in quiet
+
+
+def test_a_value_above_the_optimum_is_told_once(folder):
+    for more in ((), ("--replicas", 2)):
+        options = ("--environment", "world.LowOptimum", "--frames", 250, "--output", f"run{len(more)}", *more)
+        refused = run("simulate.py", *options, status=2, cwd=folder).stderr
+        assert "frame_optimum must be the best value of a frame" in refused
+        warned = run("simulate.py", *options, "--check", "false", cwd=folder).stderr
+        assert warned.count("RuntimeWarning: the value ") == 1
+        assert "is above the optimum" in warned
 
 
 def test_a_data_set_of_a_channel_of_ones_own(folder):

@@ -92,3 +92,22 @@ def test_costs_and_metrics_are_recorded():
     history = list(simulate(Costs(), AllOffload(), 3))
     assert [frame.normalized_rate for frame in history] == [0.5] * 3
     assert [frame.metrics for frame in history] == [{"age": 1.0}, {"age": 2.0}, {"age": 3.0}]  # after the step
+
+
+@pytest.mark.parametrize("costs", [False, True])
+def test_a_value_above_the_optimum_is_warned_of_once(costs):
+    world = CountDown()
+    world.value_is_cost = costs
+    world.frame_optimum = lambda: 3.0 if world.frame < 4 else 2.5
+    with pytest.warns(
+        RuntimeWarning, match=r"the value 3.0 is above the optimum 2.5 in frame 4: .* of CountDown"
+    ) as caught:
+        history = list(simulate(world, AllOffload(), 8))
+    assert len(caught) == 1
+    assert len(history) == 8
+
+
+def test_rounding_and_an_unknown_optimum_are_no_excess():
+    world = CountDown()
+    world.frame_optimum = lambda: 3.0 * (1 - 1e-12) if world.frame % 2 else None
+    assert len(list(simulate(world, AllOffload(), 6))) == 6
