@@ -15,7 +15,16 @@ from pathlib import Path
 
 from common import trust
 from common.errors import explained
-from common.running import Replicated, Single, check_same_run, config_text, identity_of, new_folder, progress_of
+from common.running import (
+    Replicated,
+    Single,
+    check_same_run,
+    config_text,
+    identity_of,
+    new_folder,
+    progress_of,
+    told_of_interrupt,
+)
 from common.settings import (
     WORLD,
     add_agent,
@@ -118,7 +127,10 @@ def check(settings: Namespace) -> None:
 
 
 def run(settings: Namespace, parser: ArgumentParser) -> None:
-    """One run, from its first or its next frame to the last: metrics, checkpoints, summary and plots."""
+    """One run, from its first or its next frame to the last: metrics, checkpoints, summary and plots.
+
+    Ctrl-C ends it after the frame (of replicas, the block of frames) with all of these, and exit status 130.
+    """
     environment = load_environment(settings.environment)
     if settings.check and settings.resume is None and trust.is_users(environment.__module__):
         check_environment(make_environment(parser, settings, environment), seconds=CHECK_SECONDS)
@@ -152,18 +164,24 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
         folder.cut_metrics(done)
         folder.write_config(config)
 
-    with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5) as progress:
+    with (
+        told_of_interrupt() as stopped,
+        tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5) as progress,
+    ):
         while done < settings.frames:
             to_checkpoint = settings.checkpoint_every - done % settings.checkpoint_every
             count = min(BLOCK, settings.frames - done, to_checkpoint)
-            columns = made.advance(done, count, progress.update)
+            columns = made.advance(done, count, progress.update, stopped)
             folder.append(columns)
-            done += count
+            done += len(columns["frame"])
             if count == to_checkpoint or done == settings.frames:
                 folder.save(done, *made.states(), identity)
             else:
                 folder.flush()
             progress.set_postfix(progress_of(columns))
+            if stopped():
+                folder.save(done, *made.states(), identity)
+                break
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
     summary = folder.write_summary(seed=settings.seed, num_users=made.world.num_users, **replicas)
     labels = {name: name for name in made.world.frame_metrics()} | dict(made.world.metric_labels)
@@ -173,6 +191,10 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     for name, value in summary.items():
         print(f"{name}: {'not known' if value is None else value}")
     print(f"curves, metrics and checkpoint: {folder.path}")
+    if done < settings.frames:
+        allowed = "".join(f" --allow {module}" for module in trust.allowed())
+        print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a run is made of: its worlds and agents, one or many, its folder, and the configuration that it keeps."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -35,12 +36,16 @@ class Single:
         self._agent = make_agent_for(self.world, parser, settings, settings.seed)
         self._optimum = None if settings.optimum else _not_asked
 
-    def advance(self, done: int, count: int, tick: Callable[[int], Any]) -> Columns:
-        """The figures of the next `count` frames; calls `tick` after each."""
+    def advance(
+        self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool] = lambda: False
+    ) -> Columns:
+        """The figures of the next `count` frames, or of fewer when `stopped`; calls `tick` after each."""
         frames = []
         for frame in simulate(self.world, self._agent, count, first_frame=done, optimum=self._optimum):
             frames.append(frame)
             tick(1)
+            if stopped():
+                break
         return columns_of(frames)
 
     def states(self) -> tuple[Any, Any]:
@@ -70,8 +75,10 @@ class Replicated:
         self.world: World = self._groups[0].environment
         self._optimum = settings.optimum
 
-    def advance(self, done: int, count: int, tick: Callable[[int], Any]) -> Columns:
-        """The figures of the next `count` frames, of each replica; calls `tick` with their number."""
+    def advance(
+        self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool] = lambda: False
+    ) -> Columns:
+        """The figures of the next `count` frames, of each replica, all of them; calls `tick` with their number."""
         columns = advance(self._groups, count, self._optimum, done)
         tick(count)
         return columns
@@ -186,6 +193,26 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             leaves[f"{prefix}{name}"] = value
     return leaves
+
+
+@contextmanager
+def told_of_interrupt() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, which does not interrupt by itself any more; a second one does."""
+    pressed = False
+
+    def press(number: int, frame: Any) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as of a job in the background
+        signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _not_asked() -> None:

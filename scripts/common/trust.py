@@ -59,6 +59,11 @@ def allow(paths: Iterable[str]) -> None:
     )
 
 
+def allowed() -> list[str]:
+    """The modules of the user's that the command line allowed."""
+    return sorted(_users)
+
+
 def is_users(module: str) -> bool:
     """Whether a module is one that the user allowed."""
     return module.split(".")[0] in _users

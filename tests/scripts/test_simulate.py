@@ -352,3 +352,25 @@ def test_a_run_of_version_0_1_goes_on(tmp_path, name):
     simulate("--resume", old, "--frames", 60)
     assert rows(old) == rows(tmp_path / "whole")
     simulate("--resume", old)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("more", [(), ("--replicas", 2)])
+def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more):
+    output = tmp_path / "run"
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    process = subprocess.Popen(command(*quick(output, *more, frames=10**6)), **options)
+    while not (output / "metrics.csv").exists() or len((output / "metrics.csv").read_text().splitlines()) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 130
+    done = len(rows(output))
+    assert torch.load(output / "checkpoint.pt", weights_only=True)["frame"] == done > 0
+    assert f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {output}" in said
+    assert json.loads((output / "summary.json").read_text())["frames"] == done
+    assert (output / "rate.png").exists()
+    simulate("--resume", output, "--frames", done + 20)
+    simulate(*quick(tmp_path / "whole", *more, frames=done + 20))
+    assert rows(output) == rows(tmp_path / "whole")
