@@ -16,6 +16,8 @@ from agent.compat.droo import cost_figure, vector_of
 from agent.compat.tensorflow_adam import TensorFlowAdam
 from agent.networks.interface import dtype_of
 
+ADAM = (0.09, 0.999), 1e-8
+"""Betas, and epsilon hat."""
 WARM_UP = 512
 """`memory_counter` from which on it learns."""
 
@@ -56,7 +58,7 @@ class MemoryDNN(droo.MemoryDNN):
         self.net_num = whole_number("net_num", net_num)
         super().__init__(net, learning_rate, training_interval, batch_size, memory_size, output_graph)
         self.cost_his = [[] for _ in range(net_num)]
-        self._optimizers = [TensorFlowAdam((0.09, 0.999), 1e-8) for _ in range(net_num)]
+        self._optimizers: list[TensorFlowAdam] = []
 
     def _build_net(self) -> None:
         """Make `models`, each of linear layers with ReLU between them."""
@@ -77,11 +79,15 @@ class MemoryDNN(droo.MemoryDNN):
             self.learn()
 
     def learn(self) -> None:
-        """One step of each network on a minibatch of its own; the losses are appended to `cost_his`."""
+        """One step of each network on a minibatch of its own; the losses are appended to `cost_his`.
+
+        Raises FloatingPointError when a loss is not finite.
+        """
         drawn = [self._drawn() for _ in self.models]
-        for model, places, optimizer, costs in zip(
-            self.models, drawn, self._optimizers, self.cost_his, strict=True
-        ):
+        self.cost_his += [[] for _ in self.models[len(self.cost_his) :]]  # a subclass may have more
+        self._optimizers += [TensorFlowAdam(*ADAM) for _ in self.models[len(self._optimizers) :]]
+        each = zip(self.models, drawn, self._optimizers, self.cost_his, strict=False)
+        for model, places, optimizer, costs in each:
             rows = torch.as_tensor(self.memory[places], dtype=dtype_of(model))
             logits = model.train()(rows[:, : self.net[0]])
             loss = nn.functional.binary_cross_entropy_with_logits(logits, rows[:, self.net[0] :])
@@ -93,8 +99,7 @@ class MemoryDNN(droo.MemoryDNN):
         Raises InputError for another shape of `h`.
         """
         inputs = torch.as_tensor(vector_of("h", h, self.net[0])[None], dtype=dtype_of(self.models[0]))
-        with torch.inference_mode():
-            return [1 * (model.eval()(inputs)[0].numpy() > 0) for model in self.models]
+        return [1 * (model.eval()(inputs)[0].detach().numpy() > 0) for model in self.models]
 
     def plot_cost(self, path_name: str | Path | None = None) -> None:
         """Show the training losses over the learning steps, or save the picture as the file `path_name`."""

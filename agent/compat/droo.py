@@ -63,7 +63,8 @@ class MemoryDNN:
             raise InputError(f"net must hold two or more widths, got {net!r}")
         for layer, width in enumerate(net):
             whole_number(f"net[{layer}]", width)
-        whole_number("training_interval", training_interval)
+        if not training_interval > 0:
+            raise InputError(f"training_interval must be positive, got {training_interval!r}")
         whole_number("batch_size", batch_size)
         whole_number("memory_size", memory_size)
         self.net = net
@@ -126,7 +127,7 @@ class MemoryDNN:
 
         Raises InputError for another mode or another shape of `h`.
         """
-        if mode not in self.modes:
+        if not isinstance(mode, str) or mode not in self.modes:
             known = ", ".join(repr(one) for one in self.modes)
             raise InputError(f"mode must be one of {known}, got {mode!r}")
         return getattr(self, self.modes[mode])(self._relaxed(h), k)
@@ -152,12 +153,17 @@ class MemoryDNN:
 
     def _relaxed(self, h: ArrayLike) -> NDArray[np.floating]:
         """The model's output (N,) for one input."""
-        inputs = torch.as_tensor(self._input(h), dtype=dtype_of(self.model))
-        if any(module.training for module in self.model.modules()):  # quicker than to set them all
+        inputs = torch.as_tensor(self._input(h), dtype=self._precision())
+        is_module = isinstance(self.model, nn.Module)  # a fork's may be anything that can be called
+        if not is_module or any(
+            module.training for module in self.model.modules()
+        ):  # quicker than to set them all
             self.model.eval()
-        with torch.inference_mode():
-            relaxed: NDArray[np.floating] = self.model(inputs).numpy()[0]
+        relaxed: NDArray[np.floating] = self.model(inputs).detach().numpy()[0]  # a graph, as a model may keep some
         return relaxed
+
+    def _precision(self) -> torch.dtype:
+        return dtype_of(self.model) if hasattr(self.model, "parameters") else torch.float32
 
     def _input(self, h: ArrayLike) -> NDArray[np.float64]:
         """An input as the model takes it, (1, net[0])."""
@@ -169,17 +175,20 @@ class MemoryDNN:
 
     def _minibatch(self) -> tuple[Tensor, Tensor]:
         """Inputs (batch_size, net[0]) and targets (batch_size, net[-1])."""
-        rows = torch.as_tensor(self.memory[self._drawn()], dtype=dtype_of(self.model))
+        rows = torch.as_tensor(self.memory[self._drawn()], dtype=self._precision())
         return rows[:, : self.net[0]], rows[:, self.net[0] :]
 
 
 def vector_of(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     try:
         vector = np.ravel(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        vector = np.empty(0)
-    if vector.size != size or not np.isfinite(vector).all():
-        raise InputError(f"{name} must hold {size} finite numbers, got {value!r}")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must hold {size} finite numbers, got {value!r}") from error
+    if vector.size != size:
+        raise InputError(f"{name} must hold {size} finite numbers, got {vector.size}")
+    if not (finite := np.isfinite(vector)).all():
+        place = int(finite.argmin())
+        raise InputError(f"{name} must hold {size} finite numbers, got {vector[place]} at [{place}]")
     return vector
 
 

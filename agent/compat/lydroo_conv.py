@@ -61,7 +61,10 @@ class MemoryDNN(lydroo.MemoryDNN):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def learn(self) -> None:
-        """Once through a minibatch of the memory; the mean loss of its parts is appended to `cost_his`."""
+        """Once through a minibatch of the memory; the mean loss of its parts is appended to `cost_his`.
+
+        Raises FloatingPointError when the loss is not finite.
+        """
         inputs, targets = self._minibatch()
         inputs = inputs.reshape(len(inputs), -1, FEATURES)
         self.model.train()

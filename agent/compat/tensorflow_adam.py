@@ -25,8 +25,11 @@ class TensorFlowAdam:
     def step(self, model: nn.Module, learning_rate: float, loss: Any) -> float:
         """Move the model's weights against the gradient of `loss`, which is returned.
 
-        Weights other than those of the last step, as of a model in place of another, start without a past.
+        Weights other than those of the last step, as of a model in place of another, start without a past. Raises
+        FloatingPointError when the loss is not finite; nothing is then moved.
         """
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss.item()}: learning has diverged")
         weights = list(model.parameters())
         known = [] if self._adam is None else self._adam.param_groups[0]["params"]
         if self._adam is None or [id(weight) for weight in weights] != [id(weight) for weight in known]:

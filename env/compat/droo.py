@@ -28,20 +28,28 @@ def bisection(
 
     Raises:
         InputError: for a shape that does not fit, or gains or weights that are negative or not finite.
+        ArithmeticError: when no price of time is found, as happens for weights that lie ten decades apart.
     """
     decision, gains = real_numbers("M", M), real_numbers("h", h)
     num_users = decision.size
     if decision.ndim != 1 or gains.ndim != 1 or len(gains) < num_users:
-        raise InputError(f"h must hold a gain for each entry of M, got {h!r} for M = {M!r}")
-    given = None if len(weights) == 0 else real_numbers("weights", weights)
-    if given is not None and len(given) < num_users:
+        shapes = f"{gains.shape} and {decision.shape}"
+        raise InputError(f"h must hold a gain for each entry of M, both being vectors, got shapes {shapes}")
+    given = None if isinstance(weights, tuple) and not weights else real_numbers("weights", weights)
+    if given is not None and given.ndim == 1 and not given.size:
+        given = None
+    if given is not None and (given.ndim != 1 or len(given) < num_users):
         raise InputError(f"weights must hold one for each entry of M, {num_users}, got {weights!r}")
     frame = _frame(gains[:num_users].tobytes(), None if given is None else given[:num_users].tobytes())
     offloads = decision == 1
     local_rate = float(frame.local_rate.dot(decision == 0))
     rate, a, inverse_snr = split_one(local_rate, frame.snr.dot(offloads).tolist(), frame.groups.slope)
     snr, group = frame.snr_of_user, frame.groups.of_user
-    return rate, a, [snr[user] * inverse_snr[group[user]] * a for user in offloads.nonzero()[0].tolist()]
+    return (
+        np.float64(rate),
+        np.float64(a),
+        [snr[user] * inverse_snr[group[user]] * a for user in offloads.nonzero()[0].tolist()],
+    )
 
 
 def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, NDArray[np.int64]]:
@@ -57,7 +65,9 @@ def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, NDArray[np.
     Raises:
         InputError: as `bisection`.
     """
-    num_users = np.size(h)
+    num_users = real_numbers("h", h).size
+    if not num_users:
+        raise InputError("h must hold a gain or more, got none")
     if seed is None:
         decision = np.random.randint(2, size=num_users)
     else:

@@ -59,7 +59,7 @@ def Algo1_NUM(  # noqa: N802 (the published name)
     rate, energy = frame.service(offloads, split_time(frame.answers, offloads))
     rate, energy = np.where(present, rate, 0.0), np.where(present, energy, 0.0)
     objective = (data + rate_weight * weights) @ rate - ENERGY_WEIGHT * energy_queue @ energy
-    return float(objective), rate, energy
+    return np.float64(objective), rate, energy
 
 
 @lru_cache(maxsize=4)

@@ -132,3 +132,26 @@ def test_bad_settings_are_named():
         MemoryDNN([3, 3], 0)
     with pytest.raises(ValueError, match="h must hold 4 finite numbers"):
         MemoryDNN([4, 8, 4], 1).decode(np.ones(3))
+
+
+def test_a_subclass_may_have_another_number_of_networks():
+    class Pair(MemoryDNN):
+        def _build_net(self):
+            super()._build_net()
+            self.models = self.models[:2]
+
+    mem = Pair([4, 8, 8, 4], 3, batch_size=4)
+    mem.remember(np.ones(4), np.ones(4))
+    mem.learn()
+    assert [len(costs) for costs in mem.cost_his] == [1, 1, 0]
+    mem.models += [copy.deepcopy(mem.models[0]) for _ in range(3)]
+    mem.learn()
+    assert [len(costs) for costs in mem.cost_his] == [2, 2, 1, 1, 1]
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
+    mem = MemoryDNN([4, 8, 8, 4], 2, batch_size=8)
+    mem.remember(np.ones(4), np.ones(4))
+    mem.models[1][0].bias.data.fill_(np.nan)
+    with pytest.raises(FloatingPointError, match="the loss is nan: learning has diverged"):
+        mem.learn()

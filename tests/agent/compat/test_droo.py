@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from agent.compat import MemoryDNN, droo
 from env.compat import bisection
@@ -267,10 +268,13 @@ def test_a_loss_of_nothing_does_not_stop_the_program():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda mem: mem.encode(np.ones(3), [0, 1, 0, 1]), "h must hold 4 finite numbers, got array"),
-        (lambda mem: mem.encode([1, 2, np.nan, 3], [0, 1, 0, 1]), "h must hold 4 finite numbers"),
-        (lambda mem: mem.remember(np.ones(4), [0, 1]), r"m must hold 4 finite numbers, got \[0, 1\]"),
-        (lambda mem: mem.remember(np.ones(4), None), "m must hold 4 finite numbers, got None"),
+        (lambda mem: mem.encode(np.ones(3), [0, 1, 0, 1]), "h must hold 4 finite numbers, got 3"),
+        (
+            lambda mem: mem.encode([1, 2, np.nan, 3], [0, 1, 0, 1]),
+            r"h must hold 4 finite numbers, got nan at \[2\]",
+        ),
+        (lambda mem: mem.remember(np.ones(4), [0, 1]), "m must hold 4 finite numbers, got 2"),
+        (lambda mem: mem.remember(np.ones(4), None), "m must hold 4 finite numbers, got"),
         (lambda mem: mem.decode("gains"), "h must hold 4 finite numbers, got 'gains'"),
     ],
 )
@@ -392,3 +396,37 @@ def test_saturated_candidates_are_the_published_ones_on_a_released_trace(publish
         assert candidates == expected
         repeated += len(set(candidates)) < 7
     assert repeated > 100
+
+
+def test_a_model_may_keep_what_its_first_forward_pass_makes():
+    class Lazy(MemoryDNN):
+        def _build_net(self):
+            self.model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 4), nn.Sigmoid())
+
+    mem = Lazy([4, 8, 4], batch_size=4, training_interval=2)
+    for _ in range(6):
+        mem.encode(np.ones(4), mem.decode(np.ones(4))[0])
+    assert len(mem.cost_his) == 3
+
+
+def test_a_model_may_be_anything_that_can_be_called():
+    class Fixed:
+        def eval(self):
+            return self
+
+        def __call__(self, inputs):
+            return inputs.clamp(0, 1)
+
+    mem = MemoryDNN([3, 8, 3])
+    mem.model = Fixed()
+    np.testing.assert_array_equal(mem.decode([0.2, 0.9, 0.7])[0], [0, 1, 1])
+
+
+@pytest.mark.parametrize("interval", [2.0, float("inf"), True])
+def test_an_interval_may_be_any_positive_number(interval):
+    mem = MemoryDNN([3, 8, 3], batch_size=4, training_interval=interval)
+    for _ in range(4):
+        mem.encode(np.ones(3), np.ones(3))
+    assert len(mem.cost_his) == {2.0: 2, True: 4}.get(interval, 0)
+    with pytest.raises(ValueError, match="training_interval must be positive, got 0"):
+        MemoryDNN([3, 8, 3], training_interval=0)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +114,15 @@ def test_coordinate_descent_starts_from_numpys_global_random_state():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_results_are_numpy_numbers():
+    rate, a, _ = bisection(GAINS, np.array([1, 0, 1, 0]))
+    assert rate.round(-3) == pytest.approx(rate, rel=1e-2)
+    assert isinstance(a, np.float64)
+    assert isinstance(cd_method(GAINS, seed=0)[0], np.float64)
+
+
+def test_gains_may_be_a_tensor():
+    rate, decision = cd_method(torch.tensor(GAINS), seed=0)
+    assert (rate, *decision) == (cd_method(GAINS, seed=0)[0], *cd_method(GAINS, seed=0)[1])
