@@ -358,8 +358,12 @@ def test_a_run_of_version_0_1_goes_on(tmp_path, name):
 @pytest.mark.parametrize("more", [(), ("--replicas", 2)])
 def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more):
     output = tmp_path / "run"
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    process = subprocess.Popen(command(*quick(output, *more, frames=10**6)), **options)
+
+    def interruptible():  # also where the tests run in the background, whose children ignore SIGINT
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True, "preexec_fn": interruptible}
+    process = subprocess.Popen(command(*quick(output, *more, frames=20_000)), **options)
     while not (output / "metrics.csv").exists() or len((output / "metrics.csv").read_text().splitlines()) < 2:
         assert process.poll() is None
         time.sleep(0.05)
