@@ -154,12 +154,12 @@ class MemoryDNN:
     def _relaxed(self, h: ArrayLike) -> NDArray[np.floating]:
         """The model's output (N,) for one input."""
         inputs = torch.as_tensor(self._input(h), dtype=self._precision())
-        is_module = isinstance(self.model, nn.Module)  # a fork's may be anything that can be called
-        if not is_module or any(
-            module.training for module in self.model.modules()
-        ):  # quicker than to set them all
-            self.model.eval()
-        relaxed: NDArray[np.floating] = self.model(inputs).detach().numpy()[0]  # a graph, as a model may keep some
+        model = self.model  # a fork's may be anything that can be called
+        if not isinstance(model, nn.Module) or any(part.training for part in model.modules()):
+            model.eval()  # takes longer than to look whether it must be
+        relaxed: NDArray[np.floating] = (
+            model(inputs).detach().numpy()[0]
+        )  # with a graph, of which it may keep some
         return relaxed
 
     def _precision(self) -> torch.dtype:
@@ -180,6 +180,7 @@ class MemoryDNN:
 
 
 def vector_of(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
+    """`value` as a vector (size,); raises InputError for another size or for what is not finite."""
     try:
         vector = np.ravel(np.asarray(value, dtype=np.float64))
     except (TypeError, ValueError) as error:

@@ -36,9 +36,7 @@ class Single:
         self._agent = make_agent_for(self.world, parser, settings, settings.seed)
         self._optimum = None if settings.optimum else _not_asked
 
-    def advance(
-        self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool] = lambda: False
-    ) -> Columns:
+    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool]) -> Columns:
         """The figures of the next `count` frames, or of fewer when `stopped`; calls `tick` after each."""
         frames = []
         for frame in simulate(self.world, self._agent, count, first_frame=done, optimum=self._optimum):
@@ -75,9 +73,7 @@ class Replicated:
         self.world: World = self._groups[0].environment
         self._optimum = settings.optimum
 
-    def advance(
-        self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool] = lambda: False
-    ) -> Columns:
+    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool]) -> Columns:
         """The figures of the next `count` frames, of each replica, all of them; calls `tick` with their number."""
         columns = advance(self._groups, count, self._optimum, done)
         tick(count)
