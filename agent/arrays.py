@@ -37,6 +37,11 @@ def on_device(array: Any, device: str | None) -> Array:
     return tensor.to(device, non_blocking=True)
 
 
+def copy_of(array: Array) -> Array:
+    """The same numbers, kept apart."""
+    return array.copy() if isinstance(array, np.ndarray) else array.clone()
+
+
 def integers(array: Array) -> Array:
     """The array as 64-bit integers."""
     return array.astype(np.int64) if isinstance(array, np.ndarray) else array.long()

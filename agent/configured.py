@@ -13,9 +13,12 @@ from agent import checkpoint, generators
 from agent.adaptive_k import AdaptiveK
 from agent.checks import InputError
 from agent.decisions.quantizer import lists_of
+from agent.diagnostics import Diagnostics
 from agent.learners.rule import Learner
+from agent.local_search import LocalSearch
 from agent.memory import ReplayMemory
 from agent.settings import CHANGEABLE, AgentSettings
+from agent.standardization import Standardization
 
 
 class Setting:
@@ -42,6 +45,9 @@ class Configured(ABC):
     accuracy: Any
     best_candidate: Any
     _adaptive_k: AdaptiveK
+    _standardization: Standardization | None
+    _search: LocalSearch | None
+    _diagnostics: list[Diagnostics]
     _network: nn.Module
     _rng: Any
 
@@ -58,7 +64,7 @@ class Configured(ABC):
     @property
     def num_candidates(self) -> Any:
         """K of the next frame; of replicas (R,) once they differ."""
-        return self._adaptive_k.k
+        return self._adaptive_k.k + self.settings.searched
 
     def change(self, **settings: Any) -> None:
         """Set settings of an agent that is made: they take effect in the next frame, and are saved.
@@ -73,11 +79,11 @@ class Configured(ABC):
                 f"{', '.join(fixed)} cannot be set once an agent is made, only {', '.join(CHANGEABLE)}"
             )
         if "quantizer" in settings:  # as many candidates as it has
-            free = replace(self.settings, quantizer=settings["quantizer"], num_candidates=None)
+            free = replace(self.settings, quantizer=settings["quantizer"], num_candidates=None, local_search=0)
             most = free.proposer.max_candidates(free.num_users)
-            settings["num_candidates"] = min(self.settings.most_candidates, most)
+            settings["num_candidates"] = min(self.settings.proposed, most) + self.settings.searched
         self._settings = replace(self.settings, **settings)
-        self._adaptive_k.limit(self.settings.most_candidates, lists_of(self.settings.proposer))
+        self._adaptive_k.limit(self.settings.proposed, lists_of(self.settings.proposer))
         self.learner.follow(self.settings)
         self._settle()
 
@@ -96,6 +102,8 @@ class Configured(ABC):
             "learner": self.learner.state_dict(),
             "memory": self.memory.state_dict(),
             "adaptive_k": self._adaptive_k.state_dict(),
+            "standardization": None if self._standardization is None else self._standardization.state_dict(),
+            "diagnostics": [one.state_dict() for one in self._diagnostics],
             "rng": generators.save(self._rng),
             "learned_at": self._learned_at(),
             "learning_steps": self.learning_steps,
@@ -110,7 +118,7 @@ class Configured(ABC):
         Raises:
             InputError: when that agent had other settings, naming them.
         """
-        own, saved = self.settings.describe(self._network), _as_now(state["settings"])
+        own, saved = self.settings.describe(self._network), as_now(state["settings"])
         differing = sorted(name for name in own if own[name] != saved.get(name))
         if differing:
             pairs = ", ".join(f"{name} was {saved.get(name)}, is {own[name]}" for name in differing)
@@ -123,6 +131,10 @@ class Configured(ABC):
         self.memory = self._memory_for(state["memory"]["decisions"].shape[-1])
         self.memory.load_state_dict(state["memory"])
         self._adaptive_k.load_state_dict(state["adaptive_k"], self._placed)
+        if self._standardization is not None:
+            self._standardization.load_state_dict(state["standardization"])
+        for one, counted in zip(self._diagnostics, state.get("diagnostics", ()), strict=False):
+            one.load_state_dict(counted)
         generators.restore(self._rng, state["rng"])
         self._set_learned_at([int(counter) for counter in state["learned_at"]])
         self.learning_steps = int(state["learning_steps"])
@@ -147,7 +159,7 @@ class Configured(ABC):
         return value.numpy() if isinstance(value, torch.Tensor) else value
 
 
-def _as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
+def as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as saved, by an earlier version without those that have been added since."""
     added: dict[str, dict[str, Any]] = {
         "FullyConnected": {"num_choices": 2, "initialization": "uniform"},
@@ -159,4 +171,5 @@ def _as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, part in settings.items()
         if name in ("network", "quantizer")
     }
-    return {"num_choices": 2, "learning_starts": 0, **settings, **parts}
+    before = {"num_choices": 2, "learning_starts": 0, "local_search": 0, "standardize": False, "probe_interval": 0}
+    return {**before, **settings, **parts}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent.arrays import Array, integers, namespace, on_device, rows
+from agent.arrays import Array, copy_of, integers, namespace, on_device, rows
 from agent.checks import InputError, whole_number
 
 
@@ -22,9 +22,12 @@ class ReplayMemory:
         blank_row: start with one all-zero pair, as the published code does.
         replicas: R memories side by side, all arrays then with R as first dimension; None for one.
         device: None for NumPy arrays, else the torch device that holds them.
+        double: keep observations in double precision.
 
     Attributes:
-        counter: pairs ever stored, the blank one included.
+        counter: frames ever counted, the blank pair included; of one without a feasible decision nothing is
+            stored.
+        stored: pairs ever stored; of replicas that differ in it (R,).
 
     Raises:
         InputError: when `capacity` is below 1.
@@ -39,6 +42,7 @@ class ReplayMemory:
         blank_row: bool = False,
         replicas: int | None = None,
         device: str | None = None,
+        double: bool = False,
     ) -> None:
         self.capacity = whole_number("capacity", capacity)
         whole_number("num_users", num_users)
@@ -46,21 +50,31 @@ class ReplayMemory:
         lead = () if replicas is None else (whole_number("replicas", replicas),)
         shape = (*lead, capacity, num_users, num_features)
         if device is None:
-            self.observations: Array = np.zeros(shape, dtype=np.float32)
+            self.observations: Array = np.zeros(shape, dtype=np.float64 if double else np.float32)
             self.decisions: Array = np.zeros(shape[:-1], dtype=np.float32)
         else:
-            self.observations = torch.zeros(shape, dtype=torch.float32, device=device)
+            self.observations = torch.zeros(shape, dtype=torch.float64 if double else torch.float32, device=device)
             self.decisions = torch.zeros(shape[:-1], dtype=torch.float32, device=device)
         self._lead = lead
         self._replicas = on_device(np.arange(*lead), device) if lead else None
         self.counter = int(blank_row)
+        self.stored: Array = int(blank_row)
 
     def __len__(self) -> int:
-        return min(self.counter, self.capacity)
+        """Pairs in the memory; of replicas that differ in it, in the fullest."""
+        most = self.stored if isinstance(self.stored, int) else int(self.stored.max())
+        return min(most, self.capacity)
 
-    def remember(self, observation: Array, decision: Array) -> None:
-        """Store one pair: observation (..., N, F) and decision (..., N)."""
-        place, num_users = self.counter % self.capacity, np.shape(decision)[-1]
+    def remember(self, observation: Array, decision: Array, where: Array = True) -> None:
+        """Store one pair: observation (..., N, F) and decision (..., N); of replicas those `where` (R,) is true.
+
+        On a device, which is not asked, the others store the pair before it once more.
+        """
+        self.counter += 1
+        if where is not True or not isinstance(self.stored, int):
+            self._remember_some(observation, decision, where)
+            return
+        place, num_users = self.stored % self.capacity, np.shape(decision)[-1]
         if num_users == self.decisions.shape[-1]:
             self.observations[..., place, :, :] = observation
             self.decisions[..., place, :] = decision
@@ -70,7 +84,24 @@ class ReplayMemory:
             self.decisions[..., place, :] = 0
             self.observations[..., place, :num_users, :] = observation
             self.decisions[..., place, :num_users] = decision
-        self.counter += 1
+        self.stored += 1
+
+    def _remember_some(self, observation: Array, decision: Array, where: Array) -> None:
+        if not self._lead:
+            return
+        if not isinstance(self.decisions, np.ndarray):
+            last, place = (self.stored - 1) % self.capacity, self.stored % self.capacity
+            old = self.observations[:, last], self.decisions[:, last]
+            self.observations[:, place] = torch.where(where[:, None, None], observation, old[0])
+            self.decisions[:, place] = torch.where(where[:, None], decision, old[1])
+            self.stored += 1
+            return
+        where, stored = np.broadcast_to(where, self._lead), np.broadcast_to(self.stored, self._lead)
+        replicas = np.flatnonzero(where)
+        places = stored[replicas] % self.capacity
+        self.observations[replicas, places] = observation[replicas]
+        self.decisions[replicas, places] = decision[replicas]
+        self.stored = stored + where
 
     def make_room(self, num_users: int) -> None:
         """Let frames of up to `num_users` users fit."""
@@ -94,7 +125,7 @@ class ReplayMemory:
             raise InputError("the replay memory is empty: remember a pair before sampling")
         replicas = self._replicas if replicas is None else replicas
         lead = () if replicas is None else (len(replicas),)
-        places = integers(rng.random((*lead, batch_size)) * len(self))
+        places = integers(rng.random((*lead, batch_size)) * self._sizes(replicas))
         if replicas is not None:
             places = places + self.capacity * replicas[:, None]
         num_users, num_features = self.observations.shape[-2:]
@@ -103,23 +134,37 @@ class ReplayMemory:
 
     def recent(self, count: int) -> tuple[Array, Array]:
         """The last `count` pairs that are still stored, oldest first: (..., count, N, F) and (..., count, N)."""
-        first, device = self.counter - min(count, len(self)), self.observations.device
-        places = namespace(self.observations).arange(first, self.counter, device=device) % self.capacity
+        xp, device = namespace(self.observations), self.observations.device
+        count = min(count, len(self))
+        if not isinstance(self.stored, int):
+            places = (self.stored[:, None] - count + xp.arange(count, device=device)) % self.capacity
+            replicas = xp.arange(len(self.stored), device=device)[:, None]
+            return self.observations[replicas, places], self.decisions[replicas, places]
+        places = xp.arange(self.stored - count, self.stored, device=device) % self.capacity
         return self.observations[..., places, :, :], self.decisions[..., places, :]
 
     def state_dict(self) -> dict[str, Any]:
         """The stored pairs and the counter."""
         used = len(self)
         return {
-            "observations": _copy(self.observations[..., :used, :, :]),
-            "decisions": _copy(self.decisions[..., :used, :]),
+            "observations": copy_of(self.observations[..., :used, :, :]),
+            "decisions": copy_of(self.decisions[..., :used, :]),
             "counter": self.counter,
+            "stored": self.stored,
         }
+
+    def _sizes(self, replicas: Array | None) -> Array:
+        """Pairs that each of the replicas at these places may draw from, (...)."""
+        if isinstance(self.stored, int):
+            return len(self)
+        return self.stored[replicas].clip(1, self.capacity)[:, None]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` of a memory of the same sizes returned; raises InputError for another's."""
         counter = int(state["counter"])
-        used = min(counter, self.capacity)
+        stored = state.get("stored", counter)
+        most = stored if isinstance(stored, int) else int(stored.max())
+        used = min(most, self.capacity)
         for own, name in ((self.observations, "observations"), (self.decisions, "decisions")):
             saved, at = state[name], len(self._lead)
             expected = (*own.shape[:at], used, *own.shape[at + 1 :])
@@ -128,6 +173,7 @@ class ReplayMemory:
         self.observations[..., :used, :, :] = state["observations"]
         self.decisions[..., :used, :] = state["decisions"]
         self.counter = counter
+        self.stored = stored if isinstance(stored, int) else np.asarray(stored)
 
 
 def _widened(array: Array, more: int, axis: int) -> Array:
@@ -137,7 +183,3 @@ def _widened(array: Array, more: int, axis: int) -> Array:
     if isinstance(array, np.ndarray):
         return np.concatenate([array, np.zeros(shape, array.dtype)], axis)
     return torch.cat([array, array.new_zeros(shape)], axis)
-
-
-def _copy(array: Array) -> Array:
-    return array.copy() if isinstance(array, np.ndarray) else array.clone()

@@ -15,16 +15,19 @@ from agent import checkpoint, parts, seeds
 from agent.adaptive_k import AdaptiveK
 from agent.arrays import Array
 from agent.checks import InputError, whole_number
-from agent.configured import Configured
+from agent.configured import Configured, as_now
 from agent.decisions.nested import Nested, pick, takes_nested
 from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of
+from agent.diagnostics import RECENT, Diagnostics
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
+from agent.local_search import Found, LocalSearch
 from agent.memory import ReplayMemory
 from agent.networks.interface import first_weights
 from agent.networks.set_network import SetNetwork
 from agent.parts import NetworkFactory
 from agent.settings import AgentSettings
+from agent.standardization import Standardization
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -85,7 +88,10 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             for module, seed in zip(modules, of_networks, strict=True)
         ]
         self.learner: Learner = learners[0] if made.num_networks == 1 else Ensemble(learners)
-        self.memory = ReplayMemory(made.memory_size, made.num_users, made.num_features, blank_row=made.published)
+        self._standardization = (
+            Standardization(made.num_users, made.num_features) if made.standardizes(modules[0]) else None
+        )
+        self.memory = self._new_memory(made.num_users)
         self.learning_steps = 0
         self.loss: float | None = None
         self.accuracy: float | None = None
@@ -94,32 +100,39 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         self._any_size = parts.takes_any_size(modules[0])
         self._rng = np.random.default_rng(seeds.stream(made.seeds[0], seeds.LEARNING))
         self._adaptive_k = AdaptiveK(
-            made.most_candidates,
+            made.proposed,
             made.adaptive_interval,
             skip_last=made.published,
             lists=lists_of(made.proposer),
         )
+        adaptive = made.adaptive_interval is not None
+        self._diagnostics = [Diagnostics(made.num_choices, made.probe_interval or 0, adaptive, made.seeds[0])]
         self._last_learned = self.memory.counter
         self._learned = False
         self._settle()
 
+    def _new_search(self) -> LocalSearch | None:
+        made = self._settings
+        return LocalSearch(made.num_choices, made.proposer, made.searched) if made.searched else None
+
     def _settle(self) -> None:
         proposer = self._settings.proposer
+        self._search = self._new_search()
         alone = self._settings.num_networks == 1
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
         self._interval = int(self._settings.each("training_interval")[0])
 
     def decide(self, observation: ArrayLike, evaluate: Callable[[Any], ArrayLike]) -> tuple[NDArray[Any], float]:
-        """One frame: propose candidates, value them, learn from the best, adapt K.
+        """One frame: propose candidates, value them, search around the best, learn it, adapt K.
 
         Args:
             observation: (N, F).
-            evaluate: maps candidates (K, N) to their values (K,), larger is better. Where it has an attribute
-                `takes_nested`, it is given `agent.decisions.nested.Nested` candidates where the quantizer proposes
-                such.
+            evaluate: maps candidates (K, N) to their values (K,), larger is better, -inf for what must not be
+                done. Where it has an attribute `takes_nested`, it is given `agent.decisions.nested.Nested`
+                candidates where the quantizer proposes such.
 
         Returns:
-            The best candidate (N,) and its value.
+            The best candidate (N,) and its value. Where all are worth -inf, the first; nothing is then learned.
 
         Raises:
             InputError: when `observation` has another shape or is not finite, or `evaluate` returns another
@@ -133,18 +146,32 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         else:
             candidates = self._propose(relaxed, self._k(checked))
             candidates.setflags(write=False)  # what was valued is what is carried out and learned
-        values = np.asarray(evaluate(candidates), dtype=np.float64)
-        if values.shape != (len(candidates),):
-            raise InputError(f"evaluate must return shape ({len(candidates)},), got {values.shape}")
+        values = _values(evaluate, candidates)
         best = int(values.argmax())  # the first nan where there is one
-        value = float(values[best])
-        if value != value:
-            raise InputError(f"evaluate must return numbers, got nan for candidate {best}")
+        value = _number(float(values[best]), best)
         decision = pick(candidates, best)
-        self._encode(checked, decision)
-        self.best_candidate = best
         self._adaptive_k.update(best // self._settings.num_networks)
+        if self._search is not None:
+            found = Found(decision[None], np.array([value]), np.array([best]))
+            around = relaxed if self._settings.num_networks == 1 else relaxed.mean(0)
+            valued = _one_more_dimension(candidates)
+            found = self._search(around[None], valued, found, _of_one(evaluate), [self._rng], self.memory.counter)
+            decision, value, best = found.decision[0], float(found.value[0]), int(found.place[0])
+            _number(value, best)
+        self._watch(relaxed, decision, value, evaluate)
+        self._encode(checked, decision, value > -np.inf)
+        self.best_candidate = best
         return (decision if isinstance(candidates, Nested) else decision.copy()), value
+
+    def _watch(self, relaxed: Array, decision: Array, value: float, evaluate: Callable[[Any], ArrayLike]) -> None:
+        (diagnostics,) = self._diagnostics
+        diagnostics.decided(value > -np.inf)
+        if diagnostics.due():
+            alone = relaxed if self._settings.num_networks == 1 else relaxed[0]
+            best = float(np.nanmax(_values(evaluate, diagnostics.probes(decision))))
+            recent = self.learner.predict(self._seen(self.memory.recent(RECENT)[0]))
+            rounded = self._settings.kind.round(recent if self._settings.num_networks == 1 else recent[0])
+            diagnostics.probed(best, value, self._adaptive_k.k, alone, rounded)
 
     def frame_figures(self) -> dict[str, Any]:
         """Of the last `decide`, by the names of a run's columns; loss and accuracy None unless it learned."""
@@ -152,6 +179,8 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             "best_candidate": self.best_candidate,
             "loss": self.loss if self._learned else None,
             "accuracy": self.accuracy if self._learned else None,
+            "probe_gain": self._diagnostics[0].gain,
+            "saturated": self._diagnostics[0].saturated,
         }
 
     def relax(self, observation: ArrayLike) -> NDArray[np.float64]:
@@ -162,15 +191,17 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return self._relaxed(self._checked(observation))
 
     def decode(self, observation: ArrayLike, k: int | None = None) -> NDArray[np.int64]:
-        """K candidates (K, N) for an observation (N, F), likeliest first; K adapts unless `k` is given.
+        """The quantizer's K candidates (K, N) for an observation (N, F), likeliest first.
 
-        Of M networks there are M K candidates: the first of each, then the second of each, and so on; some may
-        coincide. Raises InputError when `k` is out of the quantizer's range, or as `decide`.
+        K adapts unless `k` is given; `decide` has fewer proposed where it searches around them. Of M networks
+        there are M K candidates: the first of each, then the second of each, and so on; some may coincide. Raises
+        InputError when `k` is out of the quantizer's range, or as `decide`.
         """
         checked = self._checked(observation)
+        most = self._settings.proposer.max_candidates(len(checked))
         if k is None:
-            k = self._k(checked)
-        elif whole_number("k", k) > (most := self._settings.proposer.max_candidates(len(checked))):
+            k = min(self._k(checked) + self._settings.searched, most)
+        elif whole_number("k", k) > most:
             raise InputError(f"k must be 1 to {most} for {len(checked)} users, got {k}")
         return self._propose(self._relaxed(checked), k)
 
@@ -183,7 +214,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if given.shape != checked.shape[:-1]:
             raise InputError(f"decision must have shape {checked.shape[:-1]}, got {given.shape}")
         self._settings.kind.check(given)
-        self.memory.remember(checked, given)
+        self._remember(checked, given)
 
     def learn(self) -> float:
         """Train on one minibatch of the memory; returns its loss before the step.
@@ -198,12 +229,21 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if self._learns():
             self._learn()
 
-    def _encode(self, observation: Array, decision: Array) -> None:
-        """As `encode`, of what is known to fit."""
-        self.memory.remember(observation, decision)
-        self._learned = self._learns()
+    def _encode(self, observation: Array, decision: Array, feasible: bool) -> None:
+        """As `encode`, of what is known to fit; what is not feasible is not remembered."""
+        self._remember(observation, decision, feasible)
+        self._learned = self._learns() and len(self.memory) > 0
         if self._learned:
             self._learn()
+
+    def _remember(self, observation: Array, decision: Array, feasible: bool = True) -> None:
+        if self._standardization is not None:
+            self._standardization.update(observation)
+        self.memory.remember(observation, decision, feasible)
+
+    def _seen(self, observations: Array) -> Array:
+        """Observations (..., N, F) as the network sees them."""
+        return observations if self._standardization is None else self._standardization(observations)
 
     def _learns(self) -> bool:
         counter = self.memory.counter
@@ -214,12 +254,13 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         untrained = memory.counter - self._last_learned
         if untrained:
             observations, decisions = memory.recent(untrained)
-            right = settings.kind.right(self.learner.predict(observations), decisions)
+            right = settings.kind.right(self.learner.predict(self._seen(observations)), decisions)
             self.accuracy = float(np.mean(right.mean((-1, -2))))
         self._last_learned = memory.counter
         observations, decisions = memory.sample(settings.num_networks * settings.batch_size, self._rng)
-        self.loss = loss = float(self.learner.learn(observations, decisions))
+        self.loss = loss = float(self.learner.learn(self._seen(observations), decisions))
         self.learning_steps += 1
+        self._diagnostics[0].learned(loss)
         if not np.isfinite(loss):
             rate = settings.learning_rate
             raise FloatingPointError(f"learning diverged, the loss is {loss}: learning_rate is {rate}")
@@ -251,7 +292,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         try:
             if num_users is not None:
                 state = _resized(state, whole_number("num_users", num_users))
-            settings = dict(state["settings"])
+            settings = as_now(state["settings"])
             saved_network, saved_quantizer = settings.pop("network"), settings.pop("quantizer")
             if network is None:
                 network = parts.rebuild_network(saved_network)
@@ -294,15 +335,21 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         defaults: dict[str, Any] = {
             "backend": "numpy",
             "num_candidates": min(5, most),
+            "adaptive_interval": 32,
             "batch_size": 64,
             "learning_rate": 0.003,
+            "weight_decay": 0.0,
             "weight_averaging": 0.95,
         }
         return cls(num_users, 3, network=network, **{**defaults, **settings})
 
     def _memory_for(self, num_users: int) -> ReplayMemory:
-        made = self._settings
-        return ReplayMemory(made.memory_size, num_users, made.num_features) if self._any_size else self.memory
+        return self._new_memory(num_users) if self._any_size else self.memory
+
+    def _new_memory(self, num_users: int) -> ReplayMemory:
+        made, double = self._settings, self._standardization is not None
+        blank = made.published
+        return ReplayMemory(made.memory_size, num_users, made.num_features, blank_row=blank, double=double)
 
     def _learned_at(self) -> list[int]:
         return [self._last_learned]
@@ -322,14 +369,14 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         each = np.stack([propose(one, k, self._rng) for one in relaxed], axis=1)
         return each.reshape(-1, each.shape[-1])
 
-    def _relaxed(self, observation: NDArray[np.float32]) -> NDArray[np.float64]:
-        logits = self.learner.predict(observation[None])
+    def _relaxed(self, observation: Array) -> NDArray[np.float64]:
+        logits = self.learner.predict(self._seen(observation[None]))
         one = logits[0] if self._settings.num_networks == 1 else logits[:, 0]
         relaxed: NDArray[np.float64] = self._settings.kind.relax(one)
         return relaxed
 
-    def _checked(self, observation: ArrayLike) -> NDArray[np.float32]:
-        array = np.asarray(observation, dtype=np.float32)
+    def _checked(self, observation: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(observation, dtype=np.float32 if self._standardization is None else np.float64)
         settings = self._settings
         num_users = len(array) if self._any_size and array.ndim == 2 and array.size else settings.num_users
         if array.shape != (num_users, settings.num_features):
@@ -340,6 +387,36 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return array
 
 
+def _values(evaluate: Callable[[Any], ArrayLike], candidates: Any) -> NDArray[np.float64]:
+    values = np.asarray(evaluate(candidates), dtype=np.float64)
+    if values.shape != (len(candidates),):
+        raise InputError(f"evaluate must return shape ({len(candidates)},), got {values.shape}")
+    return values
+
+
+def _number(value: float, candidate: int) -> float:
+    if value != value:
+        raise InputError(f"evaluate must return numbers, got nan for candidate {candidate}")
+    return value
+
+
+def _of_one(evaluate: Callable[[Any], ArrayLike]) -> Callable[[Array], Array]:
+    """As a critic of replicas, of which there is one."""
+
+    def evaluated(candidates: Array) -> Array:
+        values = _values(evaluate, candidates[0])
+        _number(float(values[values.argmax()]), int(values.argmax()))
+        return values[None]
+
+    return evaluated
+
+
+def _one_more_dimension(candidates: Any) -> Any:
+    if isinstance(candidates, Nested):
+        return Nested(candidates.order[None], candidates.counts[None])
+    return candidates[None]
+
+
 def _resized(state: Mapping[str, Any], num_users: int) -> dict[str, Any]:
     """The state of an agent with a network for any number of users, for another number."""
     settings = dict(state["settings"])
@@ -348,6 +425,9 @@ def _resized(state: Mapping[str, Any], num_users: int) -> dict[str, Any]:
         raise InputError(f"num_users must be {settings['num_users']}, as saved: the network is {network['class']}")
     settings["network"] = {**network, "settings": {**network["settings"], "num_users": num_users}}
     most = parts.rebuild_quantizer(settings["quantizer"]).max_candidates(num_users)
-    settings["num_users"], settings["num_candidates"] = num_users, min(settings["num_candidates"], most)
-    k = min(int(state["adaptive_k"]["k"]), settings["num_candidates"])
+    searched = settings.get("local_search", 0)
+    proposed = min(settings["num_candidates"] - searched, most)
+    total = min(proposed + searched, settings.get("num_choices", 2) ** num_users)
+    settings |= {"num_users": num_users, "num_candidates": total, "local_search": total - proposed}
+    k = min(int(state["adaptive_k"]["k"]), proposed)
     return {**state, "settings": settings, "adaptive_k": {**state["adaptive_k"], "k": k}}

@@ -14,9 +14,12 @@ from agent.checks import InputError, whole_number
 from agent.configured import Configured
 from agent.decisions.nested import Nested, pick, takes_nested
 from agent.decisions.quantizer import Nesting
+from agent.diagnostics import PROBES, RECENT, Diagnostics
 from agent.generators import Generators
+from agent.local_search import Found, LocalSearch
 from agent.memory import ReplayMemory
 from agent.settings import ReplicaSettings
+from agent.standardization import Standardization
 
 
 @dataclass
@@ -34,9 +37,9 @@ class _Group:
 class AgentReplicas(Configured, settings=ReplicaSettings):
     """R agents, each with weights, memory, random numbers and K of its own, which decide in R worlds at once.
 
-    Replica r is the `OffloadingAgent` of seed ``seed + r``, whatever runs beside it: to the last bit with the
-    'numpy' backend, up to float32 rounding with 'torch' (which Adam made anew at each step, `published`, lets
-    grow).
+    Replica r is the `OffloadingAgent` of seed ``seed + r`` and the same settings (of which the quantizer is by
+    default 'OP' on a device), whatever runs beside it: to the last bit with the 'numpy' backend, up to float32
+    rounding with 'torch' (which Adam made anew at each step, `published`, lets grow).
 
     Args:
         num_users: N.
@@ -63,6 +66,12 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         self._device = made.device
         self._lead = (made.replicas,)
         self.learner = parts.make_stacked_learner(modules, made.backend, made, made.kind, made.device)
+        standardizes = made.standardizes(modules[0])
+        self._standardization = (
+            Standardization(made.num_users, made.num_features, replicas=made.replicas, device=made.device)
+            if standardizes
+            else None
+        )
         self.memory = ReplayMemory(
             made.memory_size,
             made.num_users,
@@ -70,10 +79,16 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             blank_row=made.published,
             replicas=made.replicas,
             device=made.device,
+            double=standardizes,
         )
         rngs = [np.random.default_rng(seeds.stream(seed, seeds.LEARNING)) for seed in made.seeds]
         self._rng = Generators(rngs, made.device)
-        self._adaptive_k = AdaptiveK(made.most_candidates, made.adaptive_interval, skip_last=made.published)
+        self._rngs = rngs
+        adaptive, said = made.adaptive_interval is not None, set[str]()
+        self._diagnostics = [
+            Diagnostics(made.num_choices, made.probe_interval or 0, adaptive, seed, said) for seed in made.seeds
+        ]
+        self._adaptive_k = AdaptiveK(made.proposed, made.adaptive_interval, skip_last=made.published)
         self._groups: list[_Group] = []
         self._intervals = np.zeros(0)
         self.learning_steps = 0
@@ -85,7 +100,10 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         self._settle()
 
     def _settle(self) -> None:
-        proposer = self._settings.proposer
+        made, proposer = self._settings, self._settings.proposer
+        self._search = (
+            LocalSearch(made.num_choices, proposer, made.searched, self._device) if made.searched else None
+        )
         self._nesting: Nesting | None = proposer if isinstance(proposer, Nesting) else None
         intervals = np.asarray(self._settings.each("training_interval"))
         if np.array_equal(intervals, self._intervals):
@@ -102,7 +120,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             self._groups.append(group)
 
     def decide(self, observation: Array, evaluate: Callable[[Any], Any]) -> tuple[Array, Array]:
-        """One frame: propose candidates, value them, learn from the best, adapt K.
+        """One frame: propose candidates, value them, search around the best, learn it, adapt K.
 
         Args:
             observation: (R, N, F).
@@ -110,7 +128,8 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
                 `OffloadingAgent`, it may take `Nested` candidates.
 
         Returns:
-            The best candidates (R, N) and their values (R,).
+            The best candidates (R, N) and their values (R,). Where all are worth -inf, the first; nothing is then
+            learned (on a device: the pair before it once more).
 
         Raises:
             InputError: when `observation` has another shape or is not finite, or `evaluate` returns another
@@ -128,12 +147,35 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
                 candidates.setflags(write=False)  # what was valued is what is carried out and learned
         best, value = self._best_of_each(evaluate(candidates), most)
         decision = pick(candidates, best)
-        self._encode(checked, decision)
-        self.best_candidate = best
-        self._evaluated = self._adaptive_k.k
+        self._evaluated = self.num_candidates
         self._adaptive_k.update(best)
+        if self._search is not None:
+            found = Found(decision, value, best)
+            decision, value, best = self._search(
+                relaxed, candidates, found, evaluate, self._rngs, self.memory.counter
+            )
+        if self._device is None:
+            self._watch(relaxed, decision, value, evaluate)
+        feasible = value > -np.inf
+        self._encode(checked, decision, True if self._device is None and feasible.all() else feasible)
+        self.best_candidate = best
         own = isinstance(candidates, Nested) or self._device is not None
         return (decision if own else decision.copy()), value
+
+    def _watch(self, relaxed: Array, decision: Array, value: Array, evaluate: Callable[[Any], Any]) -> None:
+        feasible = (value > -np.inf).tolist()
+        for one, good in zip(self._diagnostics, feasible, strict=True):
+            one.decided(good)
+        due = [one.due() for one in self._diagnostics]
+        if not due[0]:
+            return
+        pairs = zip(self._diagnostics, decision, strict=True)
+        best = np.nanmax(evaluate(np.stack([one.probes(own) for one, own in pairs])), -1)
+        k = np.broadcast_to(self._adaptive_k.k, self._lead)
+        recent = self._settings.kind.round(self.learner.predict(self._seen(self.memory.recent(RECENT)[0])))
+        for place, one in enumerate(self._diagnostics):
+            one.probed(float(best[place]), float(value[place]), int(k[place]), relaxed[place], recent[place])
+        self._evaluated = self._evaluated + PROBES
 
     def frame_figures(self) -> dict[str, Any]:
         """Of the last `decide`, by the names of a run's columns, (R,) each.
@@ -145,20 +187,31 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             "best_candidate": self.best_candidate,
             "loss": self.loss if self._learned else None,
             "accuracy": self.accuracy if self._learned else None,
+            "probe_gain": self._noticed("gain"),
+            "saturated": self._noticed("saturated"),
         }
+
+    def _noticed(self, name: str) -> Any:
+        """A figure of each replica's last probe, (R,); None in frames without one."""
+        if getattr(self._diagnostics[0], name) is None:
+            return None
+        return np.array([getattr(one, name) for one in self._diagnostics])
 
     def relax(self, observation: Array) -> Array:
         """The networks' relaxed decisions, (R, N) of bits, (R, N, C) of choices, for observations (R, N, F)."""
         return self._relaxed(self._checked(observation))
 
     def decode(self, observation: Array, k: int | None = None) -> Array:
-        """K candidates (R, K, N) for observations (R, N, F), likeliest first; the largest K of any replica.
+        """The quantizer's K candidates (R, K, N) for observations (R, N, F), likeliest first.
+
+        K is the largest of any replica.
 
         Raises InputError when `k` is out of the quantizer's range, or as `decide`.
         """
         checked, num_users = self._checked(observation), self._settings.num_users
         if k is None:
-            k = self._most_candidates()
+            most = self._settings.proposer.max_candidates(num_users)
+            k = min(self._most_candidates() + self._settings.searched, most)
         elif whole_number("k", k) > (most := self._settings.proposer.max_candidates(num_users)):
             raise InputError(f"k must be 1 to {most} for {num_users} users, got {k}")
         return self._settings.proposer(self._relaxed(checked), k, self._rng)
@@ -174,7 +227,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             raise InputError(f"decision must have shape {tuple(checked.shape[:-1])}, got {tuple(given.shape)}")
         if self._device is None:
             self._settings.kind.check(given)
-        self.memory.remember(checked, given)
+        self._remember(checked, given)
 
     def learn(self) -> Array:
         """Train each on one minibatch of its memory; returns the losses before the step, (R,).
@@ -191,9 +244,18 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         self.remember(observation, decision)
         self._learn_when_due()
 
-    def _encode(self, observation: Array, decision: Array) -> None:
-        self.memory.remember(observation, decision)
+    def _encode(self, observation: Array, decision: Array, where: Any) -> None:
+        self._remember(observation, decision, where)
         self._learn_when_due()
+
+    def _remember(self, observation: Array, decision: Array, where: Any = True) -> None:
+        if self._standardization is not None:
+            self._standardization.update(observation)
+        self.memory.remember(observation, decision, where)
+
+    def _seen(self, observations: Array, replicas: Array | None = None) -> Array:
+        """Observations (R, B, N, F), of the replicas at these places, as the networks see them."""
+        return observations if self._standardization is None else self._standardization(observations, replicas)
 
     def _learn_when_due(self) -> None:
         self._learned = False
@@ -204,18 +266,34 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
                 self._learn(group)
 
     def _learn(self, group: _Group) -> None:
-        replicas = group.replicas
+        replicas = self._with_pairs(group.replicas)
+        if replicas is not None and not len(replicas):
+            return
         untrained = self.memory.counter - group.learned_at
         if untrained:
             observations, decisions = self.memory.recent(untrained)
-            right = self._settings.kind.right(self.learner.predict(observations), decisions)
+            right = self._settings.kind.right(self.learner.predict(self._seen(observations)), decisions)
             right = right if isinstance(right, np.ndarray) else right.double()
             self.accuracy = self._renewed(self.accuracy, right.mean((-1, -2)), replicas)
         group.learned_at = self.memory.counter
-        observations, decisions = self.memory.sample(self._settings.batch_size, group.rng, replicas)
-        loss = self.learner.learn(observations, decisions, replicas)
+        rng = group.rng if replicas is group.replicas else self._rng.part(replicas)
+        observations, decisions = self.memory.sample(self._settings.batch_size, rng, replicas)
+        loss = self.learner.learn(self._seen(observations, replicas), decisions, replicas)
         self.loss = self._renewed(self.loss, loss, replicas)
         self.learning_steps += 1
+        if self._device is None:
+            places = range(len(self._diagnostics)) if replicas is None else replicas
+            for place, one in zip(places, loss.tolist(), strict=True):
+                self._diagnostics[place].learned(one)
+
+    def _with_pairs(self, replicas: Array | None) -> Array | None:
+        """The replicas at these places, those left out (on the host) whose memory is still empty."""
+        stored = self.memory.stored
+        if isinstance(stored, int):
+            return replicas
+        places = np.arange(len(stored)) if replicas is None else replicas
+        kept = places[stored[places] > 0]
+        return replicas if len(kept) == len(places) else kept
 
     def _renewed(self, all_: Any, some: Any, replicas: Array | None) -> Any:
         """The figures (R,) of all replicas, with those of some of them renewed."""
@@ -259,11 +337,15 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         return best, take(values, best[:, None])[:, 0]
 
     def _relaxed(self, observation: Array) -> Array:
-        return self._settings.kind.relax(self.learner.predict(observation[:, None])[:, 0])
+        return self._settings.kind.relax(self.learner.predict(self._seen(observation[:, None]))[:, 0])
 
     def _checked(self, observation: Any) -> Any:
         on_host = self._device is None
-        array = np.asarray(observation, dtype=np.float32) if on_host else observation.float()
+        double = self._standardization is not None
+        if on_host:
+            array: Any = np.asarray(observation, dtype=np.float64 if double else np.float32)
+        else:
+            array = observation.double() if double else observation.float()
         shape = (*self._lead, self._settings.num_users, self._settings.num_features)
         if tuple(array.shape) != shape:
             raise InputError(f"observation must have shape {shape}, one row a user, got {tuple(array.shape)}")

@@ -1,7 +1,7 @@
 """The streams of random numbers that one seed gives: one list, so that no two purposes share a stream.
 
-The first weights come from the seed itself. Worlds draw from the seed itself and from keys from 4 on
-(`env/seeds.py`), so that an agent and a world of one seed are independent.
+The first weights come from the seed itself. Worlds draw from the seed itself and from keys from 4 to
+99 (`env/seeds.py`), so that an agent and a world of one seed are independent.
 """
 
 import numpy as np
@@ -12,6 +12,9 @@ BASELINE = 2
 """Of methods that decide at random."""
 NETWORKS = 3
 """First weights of the second and every further network of several."""
+
+PROBES = 100
+"""What an agent values beside its candidates, to notice what goes wrong."""
 
 
 def stream(seed: int, key: int) -> np.random.SeedSequence:

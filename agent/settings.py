@@ -14,6 +14,11 @@ from agent.decisions.quantizer import Quantizer, is_prefix
 from agent.learners.rule import LearningRule
 from agent.parts import NetworkFactory
 
+BUDGET = 32
+"""Critic calls a frame where nothing else is said."""
+SEARCHED = 3 / 8
+"""The part of them that local search finds; both were chosen on `env.problems.TUNED`."""
+PROBE_INTERVAL = 100
 CHANGEABLE = ("learning_rate", "betas", "weight_decay", "training_interval", "batch_size", "quantizer")
 """What may be set on an agent that is made: it takes effect in the next frame, and is saved."""
 
@@ -35,18 +40,31 @@ class AgentSettings(LearningRule):
         backend: 'torch', or 'numpy' for the learner written out in `agent.learners.numpy_learner` (the fully
             connected and the set network only; the fastest on a CPU).
         quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' for bits, 'MP' (the K most probable) for choices, or an object like
-            those in `agent.decisions.quantizer`; by default 'OP', for choices 'MP'.
-        num_candidates: K at the start and its maximum; N by default (2 for a single user).
-        adaptive_interval: frames between changes of K; None keeps it fixed.
+            those in `agent.decisions.quantizer`; by default 'OP+KNN', without local search and on a device 'OP',
+            for choices 'MP'.
+        num_candidates: K, the decisions that are valued in a frame: the critic calls. By default 32 (or all there
+            are) with local search, without it N (2 for a single user).
+        local_search: how many of the K are neighbours of the best one that the quantizer has proposed
+            (`agent.local_search`); by default three eighths (more where the quantizer has fewer), none with
+            `published`, where K adapts, and of several networks.
+        adaptive_interval: frames between changes of K, as far as the quantizer proposes them; None, the default,
+            keeps it fixed (DROO has 32).
         training_interval: frames between learning steps.
         learning_starts: pairs in the memory before the first of them, the all-zero one of `published` included.
         batch_size: pairs in a minibatch, drawn with replacement.
         memory_size: pairs that the replay memory keeps.
+        standardize: let the network see observations with the mean and deviation of each entry taken out
+            (`agent.standardization`); by default so, but with `published` and for networks for any number of
+            users, whose features mean something to them.
+        probe_interval: frames between probes, eight more decisions that are valued, not carried out, to notice an
+            agent that does not learn (`agent.diagnostics`); 0 for none; by default 100, none with `published` and
+            on a device.
         loss: 'cross_entropy' (mean over users and batch; DROO, eq. 10) or 'squared_error' of the relaxed one.
         optimizer: 'adam' (Kingma and Ba 2015, Algorithm 1) or 'gradient_descent'.
-        learning_rate: step size, positive and at most 1,000.
+        learning_rate: step size, positive and at most 1,000; 0.005 by default, with `published` 0.01.
         betas: Adam's decay rates of the two moments, each in [0, 1).
-        weight_decay: added to the gradient times the weights (L2), 0 or more.
+        weight_decay: added to the gradient times the weights (L2), 0 or more; 0.001 by default, with `published`
+            0.
         weight_averaging: decide by a running mean of the weights instead of the last ones: the share of the old
             mean that each step keeps (Polyak and Juditsky 1992), less in the first steps; 0 for the last ones.
         published: take over what the published code does by accident or habit: an all-zero pair at the start of
@@ -71,11 +89,14 @@ class AgentSettings(LearningRule):
     backend: Literal["torch", "numpy"] = "torch"
     quantizer: Literal["OP", "KNN", "OPN", "OP+KNN", "MP"] | Quantizer | None = None
     num_candidates: int | None = None
-    adaptive_interval: int | None = 32
+    local_search: int | None = None
+    adaptive_interval: int | None = None
     training_interval: int | Sequence[int] = 10
     learning_starts: int = 0
     batch_size: int = 128
     memory_size: int = 1024
+    standardize: bool | None = None
+    probe_interval: int | None = None
     seed: int | Sequence[int] = 0
 
     def __post_init__(self) -> None:
@@ -93,17 +114,52 @@ class AgentSettings(LearningRule):
         whole_number("learning_starts", self.learning_starts, 0)
         if max(self.seeds) >= 2**63:
             raise InputError(f"seed must be below 2^63, got {max(self.seeds)}")
-        object.__setattr__(self, "quantizer", parts.make_quantizer(self.quantizer, self.kind, self.renewed))
-        most = self.proposer.max_candidates(self.num_users)
-        start = min(max(self.num_users, 2), most) if self.num_candidates is None else self.num_candidates
-        if whole_number("num_candidates", start) > most:
-            name = type(self.quantizer).__name__
-            raise InputError(
-                f"num_candidates must be 1 to {most} for {name} and {self.num_users} users, got {start}"
-            )
-        object.__setattr__(self, "num_candidates", start)
+        quantizer = self.quantizer
+        if quantizer is None and self.num_choices == 2:
+            quantizer = "OP+KNN" if self._searches() else "OP"
+        object.__setattr__(self, "quantizer", parts.make_quantizer(quantizer, self.kind, self.renewed))
         if self.adaptive_interval is not None:
             whole_number("adaptive_interval", self.adaptive_interval)
+        self._share_candidates()
+        if self.standardize is not None and not isinstance(self.standardize, bool):
+            raise InputError(f"standardize must be true, false or left out, got {self.standardize!r}")
+        if self.probe_interval is None:
+            object.__setattr__(self, "probe_interval", 0 if self.published else PROBE_INTERVAL)
+        whole_number("probe_interval", self.probe_interval, 0)
+
+    def _searches(self) -> bool:
+        """Whether an agent of which nothing else is said searches around its candidates."""
+        return not self.published and self.adaptive_interval is None and self.num_networks == 1
+
+    def _share_candidates(self) -> None:
+        """Settle K and how many of the K are found by local search, the rest being the quantizer's."""
+        most, total = self.proposer.max_candidates(self.num_users), self.num_candidates
+        searches = self._searches()
+        if total is not None:
+            whole_number("num_candidates", total)
+        searched = self.local_search
+        if searched is not None:
+            whole_number("local_search", searched, 0)
+            searches = searched > 0
+        if total is None:
+            total = min(max(self.num_users, 2), most)
+            if searches:
+                total = min(BUDGET, self.num_choices**self.num_users)
+            if searched is not None:
+                total = max(total, searched + 1)
+        if searched is None:
+            searched = max(int(total * SEARCHED), total - most) if searches else 0
+        if searched >= total:
+            raise InputError(f"local_search must be below num_candidates, {total}, got {searched}")
+        by, there_are = type(self.quantizer).__name__, self.num_choices**self.num_users
+        if searched and most + searched < there_are:
+            by += f", {searched} by local search,"
+        if total > (most := min(most + searched, there_are)):
+            raise InputError(
+                f"num_candidates must be 1 to {most} for {by} and {self.num_users} users, got {total}"
+            )
+        object.__setattr__(self, "num_candidates", total)
+        object.__setattr__(self, "local_search", searched)
 
     def each(self, name: str) -> tuple[Any, ...]:
         """What a setting is for each agent: here for the one, (1,); raises InputError where it is a list."""
@@ -135,10 +191,23 @@ class AgentSettings(LearningRule):
         return self.quantizer
 
     @cached_property
-    def most_candidates(self) -> int:
-        """K at the start and its maximum."""
+    def searched(self) -> int:
+        """How many of the K candidates local search finds."""
+        assert self.local_search is not None
+        return self.local_search
+
+    @cached_property
+    def proposed(self) -> int:
+        """How many of the K candidates the quantizer proposes, at the start and at most."""
         assert self.num_candidates is not None
-        return self.num_candidates
+        return self.num_candidates - self.searched
+
+    def standardizes(self, network: nn.Module) -> bool:
+        """Whether the network sees standardised observations; raises InputError where it must not."""
+        any_size = parts.takes_any_size(network)
+        if self.standardize and any_size:
+            raise InputError(f"standardize must be false for {type(network).__name__}, a network for any N")
+        return not (self.published or any_size) if self.standardize is None else self.standardize
 
     def describe(self, network: nn.Module) -> dict[str, Any]:
         """All of them as plain values, the network by its class and settings."""
@@ -167,11 +236,18 @@ class ReplicaSettings(AgentSettings):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "replicas", whole_number("replicas", self.replicas))
+        if self.device is not None:  # which is not asked, and lists no nearest decisions
+            if self.probe_interval is None:
+                object.__setattr__(self, "probe_interval", 0)
+            if self.quantizer is None and self.num_choices == 2:
+                object.__setattr__(self, "quantizer", "OP")
         super().__post_init__()
         if self.num_networks > 1:
             raise InputError(f"num_networks must be 1 for replicas, got {self.num_networks}")
         if self.device is not None and self.backend != "torch":
             raise InputError(f"device must be None without replicas and the 'torch' backend, got {self.device!r}")
+        if self.device is not None and self.probe_interval:
+            raise InputError(f"probe_interval must be 0 on a device, got {self.probe_interval}")
         if self.device is not None and self.num_choices > 2:
             raise InputError(
                 f"device must be None for choices, whose candidates are found on the host, got {self.device!r}"

@@ -18,7 +18,14 @@ from env.environment import Environment
 METHODS = ("reset", "observe", "evaluate", "step")
 OPTIONAL = (
     *("frame_optimum", "frame_metrics", "state_dict", "load_state_dict", "best_of_all", "decisions"),
-    *("value_is_cost", "decisions_matter_later", "metric_labels", "metric_limits", "takes_nested"),
+    *(
+        "value_is_cost",
+        "decisions_matter_later",
+        "feasible_only",
+        "metric_labels",
+        "metric_limits",
+        "takes_nested",
+    ),
     *("start", "begin_frame", "carry_out", "advance"),
 )
 """What a world may have besides; a name that is all but one of these is probably meant to be it."""
@@ -28,8 +35,6 @@ LISTED = 2**10
 """Up to so many decisions, all are tried in the first frames, to know the optimum."""
 ROUNDING = 1e-9
 """Relative difference that rounding explains."""
-USUAL = 1e-3, 1e3
-"""Sizes of a feature between which an agent's network learns without help."""
 
 
 class EnvironmentWarning(UserWarning):
@@ -268,9 +273,13 @@ def _check_observed(observations: FloatArray, name: str) -> None:
     if np.array_equal(observations, np.broadcast_to(observations[0], observations.shape)):
         _warn(f"{name}.observe returned the same numbers in all frames: there is nothing to learn from")
         return
-    for feature, size in enumerate(np.abs(observations).max((0, 1))):
-        if size and not USUAL[0] <= size <= USUAL[1]:
-            _warn(f"{name}.observe: feature {feature} goes up to {size:.3g}; scale it to about 1")
+    sizes, changes = np.abs(observations).max((0, 1)), np.ptp(observations, (0, 1))
+    for feature, (size, change) in enumerate(zip(sizes, changes, strict=True)):
+        if 0 < change <= ROUNDING * size:
+            _warn(
+                f"{name}.observe: feature {feature} changes by {change:.3g} only, at a size of {size:.3g}: what "
+                "is in it is nearly lost in rounding; subtract a constant from it"
+            )
 
 
 def _check_signs(env: Any, name: str, values: FloatArray) -> None:

@@ -41,6 +41,8 @@ class Environment(Stateful):
     """Whether values and optima are negated costs."""
     decisions_matter_later: ClassVar[bool] = False
     """Whether a decision changes the frames after it."""
+    feasible_only: ClassVar[bool] = False
+    """Whether a decision worth -inf cannot be carried out: a simulation then ends with an error."""
     metric_labels: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """For plots: a name with its unit for 'value' and each metric of `frame_metrics`."""
     metric_limits: Mapping[str, float] = MappingProxyType({})

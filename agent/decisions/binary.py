@@ -43,9 +43,13 @@ class Binary:
             return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
         return torch.sigmoid(logits.double())
 
+    def round(self, logits: Array) -> Array:
+        """The likeliest decisions of logits (..., N)."""
+        return logits > 0
+
     def right(self, logits: Array, decisions: Array) -> Array:
         """Where the rounded output of logits (..., N) is the decision (..., N)."""
-        return (logits > 0) == (decisions > 0.5)
+        return self.round(logits) == (decisions > 0.5)
 
     def loss(self, logits: Tensor, decisions: Tensor, kind: str) -> Tensor:
         """The mean of a loss of logits (..., N) against decisions (..., N): DROO, eq. 10, or squared error."""

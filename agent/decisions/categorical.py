@@ -36,9 +36,13 @@ class Categorical:
             return powers / powers.sum(-1, keepdims=True)
         return torch.softmax(logits.double(), -1)
 
+    def round(self, logits: Array) -> Array:
+        """The likeliest decisions (..., N) of logits (..., N, C)."""
+        return logits.argmax(-1)
+
     def right(self, logits: Array, decisions: Array) -> Array:
         """Where the likeliest choice of logits (..., N, C) is the decision (..., N)."""
-        return logits.argmax(-1) == decisions
+        return self.round(logits) == decisions
 
     def loss(self, logits: Tensor, decisions: Tensor, kind: str) -> Tensor:
         """The mean of a loss of logits (..., N, C) against decisions (..., N).

@@ -49,7 +49,7 @@ class NumpyLearner:
             np.concatenate([weight.detach().numpy().ravel() for weight in one.parameters()]) for one in networks
         ]
         weights = np.array(vectors, dtype=dtype)
-        rates = np.full((len(networks), 1), np.reshape(rule.learning_rate, (-1, 1)), dtype=np.float64)
+        rates = np.full((len(networks), 1), np.asarray(rule.learning_rate).reshape(-1, 1), dtype=np.float64)
         if isinstance(network, nn.Module):
             weights, rates = weights[0], rates[0]
         self._state = {

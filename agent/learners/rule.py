@@ -11,6 +11,9 @@ from agent.arrays import Array
 from agent.checks import InputError
 
 ADAM_EPSILON = 1e-8
+LEARNING_RATE = 0.005
+WEIGHT_DECAY = 1e-3
+"""Both chosen on small problems; decay keeps outputs from saturating on what they propose themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +28,9 @@ class LearningRule:
 
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     optimizer: Literal["adam", "gradient_descent"] = "adam"
-    learning_rate: float | Sequence[float] = 0.01
+    learning_rate: float | Sequence[float] | None = None
     betas: Sequence[float] = (0.9, 0.999)
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
     weight_averaging: float = 0.0
     published: bool = False
 
@@ -41,6 +44,10 @@ class LearningRule:
             raise InputError(f"loss must be 'cross_entropy' or 'squared_error', got {self.loss!r}")
         if self.optimizer not in ("adam", "gradient_descent"):
             raise InputError(f"optimizer must be 'adam' or 'gradient_descent', got {self.optimizer!r}")
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", 0.01 if self.published else LEARNING_RATE)
+        if self.weight_decay is None:
+            object.__setattr__(self, "weight_decay", 0.0 if self.published else WEIGHT_DECAY)
         object.__setattr__(self, "betas", tuple(np.ravel(self.betas).tolist()))
         rates: Any = self.learning_rate
         rates = rates if isinstance(rates, list | tuple) else [rates]
@@ -54,7 +61,8 @@ class LearningRule:
             raise InputError(
                 f"weight_averaging must be 0 with the published optimizer, got {self.weight_averaging}"
             )
-        if not _number(self.weight_decay) or not 0 <= self.weight_decay <= 1000:
+        decay: Any = self.weight_decay
+        if not _number(decay) or not 0 <= decay <= 1000:
             raise InputError(f"weight_decay must be 0 to 1000, got {self.weight_decay!r}")
 
 

@@ -107,7 +107,8 @@ class TorchLearner:
     def _new_optimizer(self) -> torch.optim.Optimizer:
         rule = self.rule
         weights, rate = self.network.parameters(), float(np.asarray(rule.learning_rate))
+        decay = float(np.asarray(rule.weight_decay))
         if rule.optimizer == "adam":
             beta1, beta2 = rule.betas
-            return torch.optim.Adam(weights, lr=rate, betas=(beta1, beta2), weight_decay=rule.weight_decay)
-        return torch.optim.SGD(weights, lr=rate, weight_decay=rule.weight_decay)
+            return torch.optim.Adam(weights, lr=rate, betas=(beta1, beta2), weight_decay=decay)
+        return torch.optim.SGD(weights, lr=rate, weight_decay=decay)

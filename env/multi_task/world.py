@@ -8,7 +8,7 @@ one after the other, and of sending and computing the offloaded ones. Energies i
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -75,6 +75,7 @@ class MultiTaskMEC(Environment):
     """
 
     value_is_cost = True
+    metric_labels: ClassVar[Mapping[str, str]] = {"value": "Value (negated cost)"}
 
     def __init__(
         self,

@@ -108,7 +108,8 @@ class RecordedTrace(Replay, Channel):
 def read_variables(path: Path) -> dict[str, Any]:
     """The variables of a `.mat` or `.npz` file; nothing in it is executed."""
     if not path.is_file():
-        raise FileNotFoundError(f"no such trace file: {path}")
+        hint = "" if path.suffix in {".mat", ".npz"} else " (a class of channels must inherit env.Channel)"
+        raise FileNotFoundError(f"no such trace file: {path}{hint}")
     if path.suffix not in {".mat", ".npz"}:
         raise InputError(f"a trace must be a .mat or .npz file, got {path}")
     try:

@@ -96,6 +96,8 @@ class WirelessPoweredMEC(_OneOrMany):
     _lead: tuple[int, ...] = ()
     """Dimensions before those of a frame."""
 
+    metric_labels: ClassVar[Mapping[str, str]] = {"value": "Computation rate (bit/s)"}
+
     def __init__(
         self,
         num_users: int | None = None,

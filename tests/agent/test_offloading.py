@@ -135,7 +135,7 @@ def test_replicas_start_to_learn_as_single_agents_do():
 
 
 def test_accuracy_is_of_frames_not_yet_trained_on():
-    agent = OffloadingAgent(6, training_interval=1000)
+    agent = OffloadingAgent(6, training_interval=1000, standardize=False)
     world = Threshold()
     right = []
     for _ in range(8):
@@ -285,8 +285,17 @@ def test_a_bad_checkpoint_is_refused_and_never_executed(tmp_path, capsys):
 
 def test_a_checkpoint_of_other_settings_is_refused():
     state = OffloadingAgent(6, learning_rate=0.5).state_dict()
-    with pytest.raises(ValueError, match="another configuration: learning_rate was 0.5, is 0.01"):
+    with pytest.raises(ValueError, match="another configuration: learning_rate was 0.5, is 0.005"):
         OffloadingAgent(6).load_state_dict(state)
+
+
+class AnyNumber(FullyConnected):
+    """Says that it takes any number of users."""
+
+    any_size = True
+
+    def __init__(self):
+        super().__init__(6)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +303,22 @@ def test_a_checkpoint_of_other_settings_is_refused():
     [
         ({"num_users": 0}, "num_users must be a whole number, 1 or more, got 0"),
         ({"num_candidates": 0}, "num_candidates must be a whole number"),
-        ({"num_candidates": 8}, "num_candidates must be 1 to 7 for OrderPreserving and 6 users, got 8"),
+        (
+            {"num_candidates": 8, "local_search": 0, "quantizer": "OP"},
+            "num_candidates must be 1 to 7 for OrderPreserving and 6 users, got 8",
+        ),
+        (
+            {"num_candidates": 20, "local_search": 10, "quantizer": "OP"},
+            "num_candidates must be 1 to 17 for OrderPreserving, 10 by local search, and 6 users, got 20",
+        ),
+        ({"num_candidates": 4, "local_search": 4}, "local_search must be below num_candidates, 4, got 4"),
+        ({"local_search": -1}, "local_search must be a whole number, 0 or more, got -1"),
+        ({"standardize": 1}, "standardize must be true, false or left out, got 1"),
+        (
+            {"standardize": True, "network": AnyNumber()},
+            "standardize must be false for AnyNumber",
+        ),
+        ({"probe_interval": -1}, "probe_interval must be a whole number, 0 or more, got -1"),
         (
             {"num_candidates": 65, "quantizer": KNearest()},
             "num_candidates must be 1 to 64 for KNearest and 6 users",
@@ -339,11 +363,11 @@ OBSERVATION = np.zeros((6, 1))
     [
         (lambda agent: agent.decode(np.zeros(6)), r"observation must have shape \(6, 1\), .* got \(6,\)"),
         (lambda agent: agent.decode(OBSERVATION + np.nan), "observation must be finite"),
-        (lambda agent: agent.decode(OBSERVATION, k=8), "k must be 1 to 7 for 6 users, got 8"),
+        (lambda agent: agent.decode(OBSERVATION, k=65), "k must be 1 to 64 for 6 users, got 65"),
         (lambda agent: agent.decode(OBSERVATION, k=0), "k must be a whole number, 1 or more, got 0"),
         (lambda agent: agent.remember(OBSERVATION, np.full(6, 0.5)), "decision must hold only 0 and 1"),
         (lambda agent: agent.encode(OBSERVATION, np.zeros(5)), r"decision must have shape \(6,\)"),
-        (lambda agent: agent.decide(OBSERVATION, lambda x: [1.0]), r"evaluate must return shape \(6,\)"),
+        (lambda agent: agent.decide(OBSERVATION, lambda x: [1.0]), r"evaluate must return shape \(20,\)"),
         (lambda agent: agent.decide(OBSERVATION, lambda x: np.full(len(x), np.nan)), "evaluate .* got nan"),
         (lambda agent: agent.learn(), "the replay memory is empty"),
     ],

@@ -88,9 +88,9 @@ def test_replicas_take_changes_too(backend):
 
 
 def test_a_smaller_quantizer_has_fewer_candidates():
-    agent = OffloadingAgent(USERS, quantizer="KNN", num_candidates=32, adaptive_interval=None)
+    agent = OffloadingAgent(USERS, quantizer="KNN", num_candidates=32, local_search=10)
     agent.quantizer = "OP"
-    assert agent.num_candidates == USERS + 1
+    assert agent.num_candidates == USERS + 1 + 10
     assert agent.decode(np.zeros((USERS, 1))).shape == (USERS + 1, USERS)
 
 

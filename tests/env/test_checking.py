@@ -284,7 +284,7 @@ class NoCosts(Prices):
 
 class Large(Prices):
     def observe(self):
-        return np.hstack([super().observe(), 1e6 * super().observe()])
+        return np.hstack([super().observe(), 1e10 + super().observe()])
 
 
 class Constant(Prices):
@@ -312,7 +312,7 @@ class Impossible(Prices):
         (HighOptimum, "frame_optimum is .*, but of all decisions the best is worth"),
         (Costs, "negative values only: where they are negated costs, set value_is_cost = True"),
         (NoCosts, "value_is_cost is True, but evaluate returned"),
-        (Large, "feature 1 goes up to .*; scale it to about 1"),
+        (Large, "feature 1 changes by .* only, at a size of 1e.10: what is in it is nearly lost in rounding"),
         (Constant, "observe returned the same numbers in all frames"),
         (Impossible, "returned -inf for all 160 decisions that were tried"),
     ],

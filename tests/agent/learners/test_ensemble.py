@@ -25,7 +25,7 @@ def play(agent, frames, seed=0):
 @pytest.mark.parametrize("backend", ["torch", "numpy"])
 def test_each_network_proposes_as_it_does_alone(backend):
     agent = ensemble(backend=backend)
-    alone = [OffloadingAgent(6, backend=backend, seed=seed) for seed in of_networks(0, 3)]
+    alone = [OffloadingAgent(6, backend=backend, seed=seed, quantizer="OP") for seed in of_networks(0, 3)]
     np.testing.assert_allclose(agent.relax(OBSERVATION), [one.relax(OBSERVATION) for one in alone], rtol=1e-6)
     assert len({tuple(row) for row in agent.relax(OBSERVATION)}) == 3
     candidates = agent.decode(OBSERVATION)
@@ -40,7 +40,7 @@ def test_each_network_learns_from_its_own_minibatch_of_the_one_memory():
             self.batch = observations
             return 1.0
 
-    agent = ensemble(batch_size=50, training_interval=1000)
+    agent = ensemble(batch_size=50, training_interval=1000, standardize=False)
     play(agent, 40)
     agent.learner.learners = [Recorded() for _ in range(3)]
     agent.learner.predict = lambda observations: np.zeros(observations.shape[:-1])

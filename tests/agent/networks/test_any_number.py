@@ -21,6 +21,7 @@ def play(agent, num_users, frames, seed=0, **settings):
 
 def agent_of(num_users, **settings):
     defaults = {"backend": "numpy", "batch_size": 16, "learning_rate": 0.05, "weight_averaging": 0.95}
+    defaults |= {"adaptive_interval": 32, "weight_decay": 0.0}
     return OffloadingAgent(num_users, 3, network=SetNetwork, **{**defaults, **settings})
 
 
@@ -73,6 +74,17 @@ def test_a_saved_agent_goes_on_with_another_number(tmp_path, num_users):
     other.save(tmp_path / "other.pt")
     again = OffloadingAgent.load(tmp_path / "other.pt")
     np.testing.assert_array_equal(play(again, num_users, 20), play(other, num_users, 20))
+
+
+@pytest.mark.parametrize("num_users", [1, 3, 25])
+def test_so_does_one_with_the_defaults(tmp_path, num_users):
+    agent = OffloadingAgent(10, 3, network=SetNetwork, backend="numpy")
+    assert play(agent, 10, 100).mean() > 0.99
+    assert play(agent, num_users, 30).mean() > 0.99
+    agent.save(tmp_path / "agent.pt")
+    other = OffloadingAgent.load(tmp_path / "agent.pt", num_users=num_users)
+    assert play(other, num_users, 60).mean() > 0.99
+    assert other.num_candidates == min(32, 2**num_users)
 
 
 def test_a_network_for_one_number_stays_with_it(tmp_path):
