@@ -143,6 +143,28 @@ def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
+    """Frames of an agent that nothing was said to, and with the NumPy backend, over the published settings'."""
+    print(f"\nthe defaults beside the published settings, microseconds a frame, median of {arguments.repetitions}")
+    print(f"{'':>6} {'published':>20} {'defaults':>20} {'ratio':>20}")
+    print(f"{'users':>6} " + f"{'torch':>10} {'numpy':>9} " * 3)
+    rows = []
+    for num_users in arguments.users:
+        published = {**agent_settings(arguments), "adaptive_interval": 32}
+        players = [
+            Frames(num_users, {**settings, "backend": backend})
+            for settings in (published, {})
+            for backend in ("torch", "numpy")
+        ]
+        times = take_turns(players, arguments.frames, arguments.repetitions)
+        names = ("published_torch", "published_numpy", "defaults_torch", "defaults_numpy")
+        row = dict(zip(names, (1e6 * np.median(times, axis=0)).tolist(), strict=True))
+        row["ratio_torch"], row["ratio_numpy"] = np.median(times[:, 2:] / times[:, :2], axis=0).tolist()
+        rows.append({"users": num_users, **row})
+        print(f"{num_users:>6} " + " ".join(f"{value:>9.1f}" for value in row.values()))
+    return rows
+
+
 def take_turns(players: Sequence[Any], frames: int, repetitions: int) -> np.ndarray:
     """Seconds a frame, (repetitions, players), after a warm-up of as many frames."""
     for player in players:
@@ -341,6 +363,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "parts": benchmark_parts,
     "network": benchmark_network,
     "textbook": benchmark_textbook,
+    "defaults": benchmark_defaults,
     "replicas": benchmark_replicas,
     "device": benchmark_device,
     "optimum": benchmark_optimum,

@@ -22,6 +22,7 @@ from common.running import (
     config_text,
     identity_of,
     new_folder,
+    of_this_version,
     progress_of,
     told_of_interrupt,
 )
@@ -39,7 +40,7 @@ from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
 from agent.run.folder import RunFolder
-from agent.run.plots import plot_run
+from agent.run.plots import plot_run, value_label
 from env import InputError, check_environment
 
 BLOCK = 100
@@ -70,6 +71,8 @@ def parse(arguments: list[str]) -> tuple[Namespace, ArgumentParser]:
         RunFolder(known.resume).read_config()
         known.config = str(Path(known.resume) / "config.yaml")
     configured = read_yaml(known.config) if known.config else {}
+    if known.resume is not None:
+        configured = of_this_version(configured)
     environment = load_environment(known.environment or configured.get("environment"))
     given = [*(configured.get("env") or {}), *re.findall(r"^--env\.(\w+)", "\n".join(rest), re.MULTILINE)]
     parser = make_parser(environment, given)
@@ -152,7 +155,8 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
         folder = RunFolder(settings.resume, settings.replicas)
         folder.record(list(made.world.frame_metrics()))
         saved = folder.read_config()
-        check_same_run(config, config_text(parser.parse_object(load_yaml(saved)), parser), folder.path)
+        before = parser.parse_object(of_this_version(load_yaml(saved)))
+        check_same_run(config, config_text(before, parser), folder.path)
         state = folder.read_checkpoint(identity, identity_of(saved))
         if state is not None:
             done = state["frame"]
@@ -166,7 +170,7 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
 
     with (
         told_of_interrupt() as stopped,
-        tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5) as progress,
+        tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5, smoothing=0) as progress,
     ):
         while done < settings.frames:
             to_checkpoint = settings.checkpoint_every - done % settings.checkpoint_every
@@ -183,10 +187,24 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
                 folder.save(done, *made.states(), identity)
                 break
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
-    summary = folder.write_summary(seed=settings.seed, num_users=made.world.num_users, **replicas)
     labels = {name: name for name in made.world.frame_metrics()} | dict(made.world.metric_labels)
+    label = value_label(labels, normalized=False).replace("\n", " ")
+    speed = progress.format_dict
+    summary = folder.write_summary(
+        seed=settings.seed,
+        num_users=made.world.num_users,
+        **replicas,
+        unit=f"value: {label}",
+        frames_per_second=(speed["n"] - speed["initial"]) / speed["elapsed"] if speed["elapsed"] else None,
+    )
+    title = f"{environment.__name__}, {made.world.num_users} users"
     plot_run(
-        folder.read_metrics(), folder.path, each=folder.read_each(), labels=labels, limits=made.world.metric_limits
+        folder.read_metrics(),
+        folder.path,
+        each=folder.read_each(),
+        labels=labels,
+        limits=made.world.metric_limits,
+        title=title,
     )
     for name, value in summary.items():
         print(f"{name}: {'not known' if value is None else value}")

@@ -94,15 +94,15 @@ def measure(environment: Environment, agent: Agent, frames: int, best: Sequence[
         agent: asked once a frame.
         frames: how many.
         best: the optimum of each frame, (frames,), as from `optima`; None where decisions matter later, each frame
-            being held against the best that could be done after the method's own earlier decisions.
+            being held against the best that could be done after the method's own earlier decisions, or where it is
+            not known: normalised rates are then nan.
 
     Raises:
         OptimumViolatedError: when a value is above the optimum by more than rounding; the environment is then
             still at that frame.
-        InputError: where the environment does not know an optimum.
     """
     world, known = world_of(environment), iter(() if best is None else best)
-    ask = (lambda: optimum_of(world)) if best is None else (lambda: float(next(known)))
+    ask = world.frame_optimum if best is None else (lambda: float(next(known)))
     columns = columns_of(list(play(world, agent, frames, optimum=ask, check=_refuse_excess)))
     columns["normalized_rate"] = normalized(columns["value"], columns["optimum"], world.value_is_cost)
     return columns

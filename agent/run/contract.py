@@ -13,6 +13,10 @@ from agent.decisions.nested import takes_nested
 from agent.run.record import exceeds
 
 
+class InfeasibleError(ArithmeticError):
+    """An agent found no feasible decision in a world that carries out no other."""
+
+
 class Environment(Protocol):
     """All that agents and simulations need of a world; any object with these five members will do.
 
@@ -74,6 +78,8 @@ class World:
         """Whether values and optima are negated costs."""
         self.decisions_matter_later: bool = self._own("decisions_matter_later", False)
         """Whether a decision changes the frames after it."""
+        self.feasible_only: bool = self._own("feasible_only", False)
+        """Whether a decision worth -inf cannot be carried out: a simulation then ends with an error."""
         self.metric_labels: Mapping[str, str] = self._own("metric_labels", MappingProxyType({}))
         """For plots, a name with its unit for 'value' and each of `frame_metrics`."""
         self.metric_limits: Mapping[str, float] = self._own("metric_limits", MappingProxyType({}))
@@ -115,6 +121,16 @@ class World:
             RuntimeWarning,
             stacklevel=2,
         )
+
+    def refuse_infeasible(self, frame: int, value: Any) -> None:
+        """Raise InfeasibleError where a value is -inf and the world carries out feasible decisions only."""
+        least = value if isinstance(value, float) else float(value.min())
+        if self.feasible_only and least == -np.inf:
+            name = type(self.environment).__name__
+            raise InfeasibleError(
+                f"no decision worth more than -inf was found in frame {frame}, and {name} carries out no other "
+                "(feasible_only): a larger num_candidates searches more, a finite penalty shows the way"
+            )
 
     def idle(self) -> NDArray[np.int64]:
         """The decision in which nobody offloads, (N,)."""

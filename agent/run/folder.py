@@ -20,7 +20,12 @@ CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint
 REPLICAS = "replicas.csv"
 BAND = ("low", "high")
 """95% confidence band of the mean over replicas."""
-_SUMMARIZED = ("frames", "seed", "num_users", "replicas", "frames_per_second")
+_SUMMARIZED = (
+    *("frames", "seed", "num_users", "replicas", "unit", "averaged_frames"),
+    *("infeasible_frames", "frames_per_second", "decisions_per_second"),
+)
+ADDED = ("probe_gain", "saturated")
+"""Columns that version 0.1 did not write."""
 _WHOLE = ("frame", "candidates", "best_candidate")
 """Columns of whole numbers in the rows of one run, written as such."""
 
@@ -150,6 +155,7 @@ class RunFolder:
             lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
             if len(lines) <= frames or not lines[frames].endswith("\n"):
                 raise InputError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
+            lines = _with_columns(lines, header)
             if lines[0] != ",".join(header) + "\n":
                 raise InputError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
             kept[name] = "".join(lines[: frames + 1])
@@ -171,7 +177,8 @@ class RunFolder:
         return np.loadtxt(self.path / REPLICAS, delimiter=",", skiprows=1, ndmin=2)
 
     def write_summary(self, **more: Any) -> dict[str, Any]:
-        """Write `summary.json`: means over the last 20% of the frames and `more`; returns its content."""
+        """Write `summary.json`: `more`, and means over the last 20% of the frames, of values over those that had a
+        feasible decision; returns its content."""
         metrics = self.read_metrics()
         frames = len(metrics["frame"])
         tail = slice(frames - max(1, frames // 5) if frames else 0, frames)
@@ -184,13 +191,15 @@ class RunFolder:
         summary = {
             "frames": frames,
             **more,
+            "averaged_frames": f"{tail.start} to {tail.stop - 1}" if frames else None,
+            "infeasible_frames": int((metrics["value"] == -np.inf).sum()),
             "normalized_rate": _mean(metrics["normalized_rate"][tail]),
             "value": _mean(metrics["value"][tail]),
             "candidates": _mean(metrics["candidates"][tail]),
             "loss": _mean(metrics["loss"][tail]),
             "accuracy": _mean(metrics["accuracy"][tail]),
             **{name: _mean(metrics[name][tail]) for name in self._metrics},
-            "frames_per_second": frames / seconds if seconds else None,
+            "decisions_per_second": frames / seconds if seconds else None,
         }
         self._replace(SUMMARY, json.dumps(summary, indent=2) + "\n")
         return summary
@@ -205,8 +214,19 @@ class RunFolder:
         temporary.replace(self.path / name)
 
 
+def _with_columns(lines: list[str], header: Sequence[str]) -> list[str]:
+    """The lines of a table, with the columns, empty, that an earlier version did not write."""
+    before = lines[0].rstrip("\n").split(",")
+    if before != [name for name in header if name not in ADDED]:
+        return lines
+    places = [before.index(name) if name in before else None for name in header]
+    rows = [line.rstrip("\n").split(",") for line in lines[1:]]
+    filled = [",".join("" if place is None else row[place] for place in places) + "\n" for row in rows]
+    return [",".join(header) + "\n", *filled]
+
+
 def _mean(values: Iterable[float]) -> float | None:
-    known = [value for value in values if not np.isnan(value)]
+    known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else None
 
 

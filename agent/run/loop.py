@@ -34,6 +34,8 @@ def simulate(
 
     Raises:
         InputError: when `frames` or `first_frame` is not a whole number from 0.
+        InfeasibleError: when an agent finds no feasible decision in a world that carries out no other
+            (`feasible_only`); it is then still at that frame.
 
     Warns:
         RuntimeWarning: once for an environment, when a value is above the optimum: one of the two is wrong.
@@ -66,6 +68,8 @@ def play(
         start = time.perf_counter()
         decision, value = agent.decide(world.observe(), evaluate)
         seconds = time.perf_counter() - start
+        if world.feasible_only:
+            world.refuse_infeasible(frame, value)
         if check is not None:
             check(decision, value, best)
         world.step(decision)

@@ -1,5 +1,6 @@
 """The curves of a run, from its metrics, with matplotlib (the `sim` extra)."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ def plot_run(
     each: NDArray[np.float64] | None = None,
     labels: Mapping[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
+    title: str = "",
 ) -> list[Path]:
     """Save `rate.png`, `loss.png`, `candidates.png` and `time.png` into `folder`; returns their paths.
 
@@ -35,6 +37,7 @@ def plot_run(
         each: of a run of R replicas, whose means `metrics` holds, the rate (frames, R) of each.
         labels: of the environment's metrics, and of 'value', with their units.
         limits: of some of the environment's metrics, drawn as lines.
+        title: above each curve, such as the environment's name.
 
     Raises:
         ImportError: without matplotlib, naming the extra.
@@ -52,8 +55,10 @@ def plot_run(
             plot_rate_of_replicas(axes, metrics, window, each)
         else:
             draw(axes, metrics, window)
-        if draw is plot_rate and "value" in labels and not _known(metrics):
-            axes.set_ylabel(labels["value"])
+        if draw is plot_rate:
+            axes.set_ylabel(value_label(labels, normalized=_known(metrics)))
+        if title:
+            axes.set_title(title)
         paths.append(folder / f"{name}.png")
         figure.savefig(paths[-1], dpi=120)
     panels = {name: label for name, label in labels.items() if name != "value"}
@@ -61,6 +66,15 @@ def plot_run(
         paths.append(folder / "metrics.png")
         plot_metrics(metrics, paths[-1], window, panels, limits or {})
     return paths
+
+
+def value_label(labels: Mapping[str, str], normalized: bool) -> str:
+    """What an axis of values bears: the environment's own label; of normalised ones without its unit."""
+    label = labels.get("value", "Value of the decision")
+    if not normalized:
+        return label
+    name = label.split(" (")[0].replace("\n", " ")
+    return f"Normalized {name[:1].lower()}{name[1:]} (the best decision: 1)"
 
 
 def plot_metrics(
@@ -96,7 +110,7 @@ def plot_seeds(rates: Mapping[str, NDArray[np.float64]], path: Path, window: int
         axes.plot(frames, gap.mean(0), label=f"{name} (mean of {len(group)} seeds)")
         axes.fill_between(frames, gap.min(0), gap.max(0), alpha=0.2, linewidth=0)
     axes.set_yscale("log")
-    axes.set_ylabel(f"1 - normalized computation rate\n(mean of {window} frames)")
+    axes.set_ylabel(f"1 - normalized rate\n(mean of {window} frames)")
     axes.legend()
     figure.savefig(path, dpi=120)
 
@@ -106,7 +120,6 @@ def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
     known = _known(metrics)
     values = metrics["normalized_rate"] if known else metrics["value"]
     _rolling(axes, metrics["frame"], values, window)
-    axes.set_ylabel("Normalized rate (the best decision: 1)" if known else "Value of the decision (rate: bit/s)")
     if known:
         axes.set_ylim(top=1.002)
     axes.legend(loc="lower right")
@@ -114,7 +127,6 @@ def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
 
 def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDArray[np.float64]) -> None:
     """The rolling mean of the rate, over replicas its mean and 95% confidence band."""
-    known = _known(metrics)
     rolled = np.array([_moving(rate, window, np.nanmean) for rate in each.T]).T
     low, high = confidence_band(rolled)
     count = each.shape[1]
@@ -123,7 +135,6 @@ def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDA
     axes.plot(
         metrics["frame"], rolled.mean(1), linewidth=1.2, label=f"mean of {count} replicas and {window} frames"
     )
-    axes.set_ylabel("Normalized rate (the best decision: 1)" if known else "Value of the decision (rate: bit/s)")
     axes.legend(loc="lower right")
 
 
@@ -210,8 +221,10 @@ def _moving(
     """`reduce` (one that passes over nan) of the last `window` values at each place, of fewer at the start."""
     if not len(values):
         return values
-    padded = np.concatenate([np.full(window - 1, np.nan), values])
-    return reduce(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)
+    padded = np.concatenate([np.full(window - 1, np.nan), np.where(np.isinf(values), np.nan, values)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is nan
+        return reduce(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)
 
 
 def plot_panels(
@@ -260,8 +273,8 @@ def plot_points(
     figure.savefig(path, dpi=120)
 
 
-def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Path) -> None:
-    """Save box plots of normalised rates, {users: {method: (frames,)}}, one panel for each number of users.
+def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Path, label: str) -> None:
+    """Save box plots of figures with a label, {users: {method: (frames,)}}, one panel for each number of users.
 
     Boxes hold the middle half of the frames, whiskers the 5th to the 95th percentile, triangles are means.
     """
@@ -278,6 +291,6 @@ def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Pat
             flierprops={"marker": ".", "markersize": 2, "markeredgecolor": "0.6"},
         )
         axes.set_title(f"{users} users")
-        axes.set_xlabel("Normalized computation rate")
+        axes.set_xlabel(label)
         axes.grid(alpha=0.3, axis="x")
     figure.savefig(path, dpi=120)

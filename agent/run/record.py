@@ -37,6 +37,10 @@ class Frame(NamedTuple):
     """Wall time of `decide`: network, quantizer, critic and learning."""
     accuracy: Any
     """Held-out accuracy, in frames in which the agent learned."""
+    probe_gain: Any = None
+    """Of a frame with probes, by how much the best of them was better than the decision, relative to it."""
+    saturated: Any = None
+    """Likewise the share of the network's outputs that are saturated."""
     metrics: Mapping[str, Any] = MappingProxyType({})
     """What the environment's `frame_metrics` says after the step."""
 
@@ -48,16 +52,20 @@ FIXED: tuple[str, ...] = tuple(name for name in Frame._fields if name != "metric
 def normalized(value: ArrayLike, optimum: ArrayLike, is_cost: bool = False) -> NDArray[np.float64]:
     """How near values (...) are to the best ones (...), 1 at the optimum: value / optimum.
 
-    Of negated costs (`is_cost`) it is optimum / value, the least cost over the cost; nan where that divides by 0.
+    Of negated costs (`is_cost`) it is optimum / value, the least cost over the cost. 0 for a decision that is not
+    feasible, worth -inf; nan where that divides by 0, or no decision is feasible.
     """
     above, below = np.broadcast_arrays(optimum, value) if is_cost else np.broadcast_arrays(value, optimum)
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)
+    rate = np.full(above.shape, np.nan)
+    np.divide(above, below, out=rate, where=(below != 0) & np.isfinite(above) & np.isfinite(below))
+    rate[(np.asarray(value) == -np.inf) & np.isfinite(optimum)] = 0.0
+    return rate
 
 
 def exceeds(value: ArrayLike, optimum: ArrayLike) -> NDArray[np.bool_]:
     """Where values (...) are above what is said to be the best, by more than rounding; not where it is unknown."""
     best = np.asarray(optimum, dtype=np.float64)
-    return np.asarray(np.asarray(value) > best + ABOVE * abs(best))
+    return np.asarray(np.asarray(value) > best + np.where(np.isfinite(best), ABOVE * abs(best), 0.0))
 
 
 def columns_of(frames: Sequence[Frame]) -> Columns:

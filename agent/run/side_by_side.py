@@ -25,6 +25,7 @@ class SideBySide:
         first = self._worlds[0]
         self.num_users, self.decisions = first.num_users, first.decisions
         self.value_is_cost, self.decisions_matter_later = first.value_is_cost, first.decisions_matter_later
+        self.feasible_only = first.feasible_only
         self.metric_labels, self.metric_limits = first.metric_labels, first.metric_limits
 
     def reset(self, seed: Any = None) -> None:

@@ -11,10 +11,10 @@ from common.settings import Maker, dump_yaml, load_yaml, takes
 import numpy as np
 from tqdm import tqdm
 
-from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, optimum_of, skip
+from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, skip
 from agent.run.contract import Agent, World
 from agent.run.folder import RunFolder
-from agent.run.plots import plot_boxes
+from agent.run.plots import plot_boxes, value_label
 from agent.run.record import Columns
 from env import InputError
 
@@ -29,8 +29,16 @@ SETTINGS = {
 }
 INSTANCE = ("gains", "weights", "data_queue", "energy_queue", "sizes")
 """What is saved of a frame whose optimum was exceeded, where the environment has it."""
-COLUMNS = ("users", "seed", "method", "normalized_rate", "percentile_5", "minimum", "critic_calls", "milliseconds")
-KEPT = {"normalized_rate": "normalized_rate", "evaluations": "candidates", "seconds": "decide_seconds"}
+COLUMNS = (
+    *("users", "seed", "method", "normalized_rate", "percentile_5", "minimum", "critic_calls", "milliseconds"),
+    "value",
+)
+KEPT = {
+    "normalized_rate": "normalized_rate",
+    "value": "value",
+    "evaluations": "candidates",
+    "seconds": "decide_seconds",
+}
 """What the files of the frames hold, and the columns of the record that it is."""
 METRIC = "metric:"
 """Before the names of an environment's own metrics, in those files."""
@@ -51,6 +59,7 @@ class Comparison:
         self.sizes: list[int | None] = settings["users"] or [None]
         self._methods: dict[str, Maker] = {}
         self._baselines: dict[str, Any] = {}
+        self._known = True  # whether all methods can be held against an optimum
         left_out = ["num_users"] if settings["users"] else []
         for name, method in settings["methods"].items():
             path = method.get("environment", settings["environment"])
@@ -59,8 +68,7 @@ class Comparison:
             if settings["users"] and not takes(maker.environment, "num_users"):
                 raise InputError(f"users must be null for {path}, which takes no num_users")
             worlds = [self._world(name, size) for size in self.sizes]
-            for world in worlds:
-                optimum_of(world)
+            self._known &= all(world.frame_optimum() is not None for world in worlds)
             if "baseline" in method:
                 self._baselines[name] = self._baseline(name, str(method["baseline"]), worlds[0])
             else:  # where the limits of K are narrowest
@@ -113,53 +121,53 @@ class Comparison:
                 for name in names:
                     world = self._world(name, size)
                     kind = type(world.environment), str(self.settings["methods"][name].get("env"))
-                    if kind not in best and not world.decisions_matter_later:
+                    if self._known and kind not in best and not world.decisions_matter_later:
                         progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
                         best[kind] = optima(world, seed, self.settings["warmup"], self.settings["frames"])
                     progress.set_postfix_str(f"{users} users, seed {seed}: {name}")
                     row = self._row(world, name, seed, best.get(kind), output)
                     with (output / "rows.csv").open("a", newline="", encoding="utf-8") as file:
                         csv.writer(file, lineterminator="\n").writerow(row)
-                    progress.write(f"{users:>5} users  seed {seed}  {name:<26} {row[3]:.6f}  {row[7]:.3f} ms")
+                    figure = f"{row[3]:.6f}" if self._known else f"{row[8]:.6g}"
+                    progress.write(f"{users:>5} users  seed {seed}  {name:<26} {figure}  {row[7]:.3f} ms")
                     progress.update()
 
     def report(self, output: Path) -> None:
-        """`table.md`, `table.csv` and `boxes.png` over all seeds."""
-        rows: list[tuple[str, ...]] = []
+        """`table.md`, `table.csv` and `boxes.png` over all seeds.
+
+        Where an optimum is not known, values stand beside those of the best method, paired: by how much a method
+        is worse on the frames of the same seed. Where decisions matter later, the worlds' own metrics come first.
+        """
+        worlds = {name: self._world(name, self.sizes[0]) for name in self._methods}
+        rows: list[dict[str, str]] = []
         boxes: dict[int, dict[str, np.ndarray]] = {}
-        metrics: list[str] = []
         for users in self.users:
-            for name in self._methods:
-                parts = [self._read(output, users, seed, name) for seed in self.settings["seeds"]]
-                rate = np.concatenate([part["normalized_rate"] for part in parts])
-                means = [part["normalized_rate"].mean() for part in parts]
-                calls = np.mean([part["evaluations"].mean() for part in parts])
-                seconds = np.median(np.concatenate([part["seconds"] for part in parts]))
-                spread = f"{np.std(means, ddof=1):.6f}" if len(means) > 1 else ""
-                least = (f"{np.percentile(rate, 5):.6f}", f"{rate.min():.6f}")
-                cost = (f"{calls:.1f}", f"{1e3 * seconds:.3f}")
-                metrics = [key for key in parts[0] if key.startswith(METRIC)]
-                more = (f"{np.mean([part[key] for part in parts]):.4g}" for key in metrics)
-                rows.append((str(users), name, f"{rate.mean():.6f}", spread, *least, *cost, *more))
-                boxes.setdefault(users, {})[name] = rate
-        head = (
-            *(
-                "users",
-                "method",
-                "normalized rate",
-                "± over seeds",
-                "5th percentile",
-                "minimum",
-                "critic calls",
-                "ms",
-            ),
-            *(key.removeprefix(METRIC).replace("_", " ") for key in metrics),
-        )
-        table = "\n".join(f"| {' | '.join(line)} |" for line in [head, ("---",) * len(head), *rows]) + "\n"
+            parts = {
+                name: [self._read(output, users, seed, name) for seed in self.settings["seeds"]]
+                for name in self._methods
+            }
+            figure = "normalized_rate" if self._known else "value"
+            boxes[users] = {name: np.concatenate([part[figure] for part in of]) for name, of in parts.items()}
+            quality = _normalized(parts) if self._known else _values(parts)
+            for name, of_seeds in parts.items():
+                calls = np.mean([part["evaluations"].mean() for part in of_seeds])
+                seconds = np.median(np.concatenate([part["seconds"] for part in of_seeds]))
+                metrics = {
+                    key.removeprefix(METRIC).replace("_", " "): _spread([part[key].mean() for part in of_seeds], 4)
+                    for key in of_seeds[0]
+                    if key.startswith(METRIC)
+                }
+                first = metrics if worlds[name].decisions_matter_later else {}
+                cost = {"critic calls": f"{calls:.1f}", "ms": f"{1e3 * seconds:.3f}"}
+                rows.append({"users": str(users), "method": name, **first, **quality[name], **cost, **metrics})
+        head = list(dict.fromkeys(key for row in rows for key in row))
+        lines = [head, ["---"] * len(head), *([row.get(key, "") for key in head] for row in rows)]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
         (output / "table.md").write_text(table, encoding="utf-8")
         with (output / "table.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([head, *rows])
-        plot_boxes(boxes, output / "boxes.png")
+            csv.writer(file, lineterminator="\n").writerows([head, *lines[2:]])
+        labels = next(iter(worlds.values())).metric_labels
+        plot_boxes(boxes, output / "boxes.png", value_label(labels, normalized=self._known))
         print(table + f"table, box plot and frames: {output}")
 
     def _world(self, method: str, size: int | None) -> World:
@@ -196,7 +204,7 @@ class Comparison:
         rate = measured["normalized_rate"]
         return (
             world.num_users, seed, name, rate.mean(), np.percentile(rate, 5), rate.min(),
-            measured["candidates"].mean(), 1e3 * np.median(measured["decide_seconds"]),
+            measured["candidates"].mean(), 1e3 * np.median(measured["decide_seconds"]), measured["value"].mean(),
         )  # fmt: skip
 
     def _write(self, output: Path, world: World, seed: int, name: str, measured: Columns) -> None:
@@ -211,6 +219,42 @@ class Comparison:
     def _file(self, output: Path, users: int, seed: int, name: str) -> Path:
         """Where a method's frames are kept; by its place in the configuration, as its name may hold anything."""
         return output / "frames" / f"{users}-{seed}-{list(self._methods).index(name)}.npz"
+
+
+def _normalized(parts: dict[str, list[dict[str, np.ndarray]]]) -> dict[str, dict[str, str]]:
+    """Of each method, from its frames of each seed: how near it came to the optimum, on average and at worst."""
+    columns = {}
+    for name, of_seeds in parts.items():
+        rate = np.concatenate([part["normalized_rate"] for part in of_seeds])
+        means = [part["normalized_rate"].mean() for part in of_seeds]
+        columns[name] = {
+            "normalized rate": f"{rate.mean():.6f}",
+            "± over seeds": f"{np.std(means, ddof=1):.6f}" if len(means) > 1 else "",
+            "5th percentile": f"{np.percentile(rate, 5):.6f}",
+            "minimum": f"{rate.min():.6f}",
+        }
+    return columns
+
+
+def _values(parts: dict[str, list[dict[str, np.ndarray]]]) -> dict[str, dict[str, str]]:
+    """Of each method, from its frames of each seed: its value, and beside the best method's."""
+    means = {name: np.array([part["value"].mean() for part in of_seeds]) for name, of_seeds in parts.items()}
+    best = max(means, key=lambda name: float(means[name].mean()))
+    top = means[best].mean()
+    return {
+        name: {
+            "value": _spread(of_seeds, 6),
+            "relative to the best": f"{of_seeds.mean() / top:.4f}" if top else "",
+            "paired difference": "best" if name == best else _spread(of_seeds - means[best], 4),
+        }
+        for name, of_seeds in means.items()
+    }
+
+
+def _spread(of_seeds: Any, digits: int) -> str:
+    """The mean over seeds ± their standard deviation."""
+    spread = f" ± {np.std(of_seeds, ddof=1):.2g}" if len(of_seeds) > 1 else ""
+    return f"{np.mean(of_seeds):.{digits}g}{spread}"
 
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:

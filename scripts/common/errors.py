@@ -13,6 +13,7 @@ from jsonargparse import ArgumentError
 
 import agent
 import env
+from agent.run.contract import InfeasibleError
 
 USER_ERRORS = (
     ArgumentError,
@@ -21,6 +22,7 @@ USER_ERRORS = (
     OSError,
     ImportError,
     FloatingPointError,
+    InfeasibleError,
 )
 """What a user can mend; anything else keeps its traceback."""
 

@@ -26,6 +26,9 @@ from env import InputError
 FREE = {"frames", "checkpoint_every", "check"}
 """Settings that may change when a run goes on."""
 
+WITHOUT_NAMING = {"local_search": 0, "standardize": False, "probe_interval": 0}
+"""What agents did before there were settings for it."""
+
 
 class Single:
     """One world and one agent."""
@@ -163,6 +166,12 @@ def config_text(settings: Namespace, parser: ArgumentParser) -> str:
         kept.pop(name, None)
     text: str = parser.dump(kept, skip_unset=False, skip_validation=True)
     return text
+
+
+def of_this_version(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration; of one that an earlier version began, with what it did without naming it."""
+    agent = config.get("agent") or {}
+    return {**config, "agent": {**WITHOUT_NAMING, **agent}}
 
 
 def identity_of(config: str) -> str:

@@ -2,9 +2,10 @@
 
 import inspect
 import re
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from common import trust
 
@@ -116,10 +117,27 @@ def make_environment(parser: ArgumentParser, settings: Namespace, environment: t
     return environment(*in_place, **arguments)
 
 
+class AnyQuantizer(ABC):  # noqa: B024
+    """A class with the methods of a quantizer, whatever their arguments' names and type hints."""
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool:
+        missing = [name for name in ("max_candidates", "__call__") if not hasattr(other, name)]
+        if missing and trust.is_users(other.__module__):
+            raise InputError(f"quantizer has no {' and no '.join(missing)}")
+        return not missing
+
+
 def add_agent(parser: ArgumentParser) -> None:
     """The agent's settings as `--agent.*`; those that its world or the run fixes are not among them."""
-    skip = {"num_users", "num_features", "num_choices", "seed", "replicas", "device"}
+    skip = {"num_users", "num_features", "num_choices", "seed", "replicas", "device", "quantizer"}
     parser.add_class_arguments(ReplicaSettings, "agent", skip=skip, instantiate=False)
+    parser.add_argument(
+        "--agent.quantizer",
+        type=Literal["OP", "KNN", "OPN", "OP+KNN", "MP"] | AnyQuantizer | None,
+        default=None,
+        help="or a class with max_candidates(num_users) and __call__(relaxed, k, rng)",
+    )
 
 
 def make_agent_for(

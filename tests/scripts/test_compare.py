@@ -96,8 +96,46 @@ def test_an_unknown_optimum_is_named():
     )
     with pytest.raises(ValueError, match=message):
         optima(world, seed=0, warmup=0, frames=2)
-    with pytest.raises(ValueError, match=message):
-        measure(world, BaselineAgent(baselines.all_local, world), 2)
+    measured = measure(world, BaselineAgent(baselines.all_local, world), 2)
+    assert np.isnan(measured["normalized_rate"]).all()
+    assert np.isfinite(measured["value"]).all()
+
+
+def test_without_an_optimum_values_stand_beside_the_best_methods(tmp_path):
+    settings = {
+        "environment": "env.LyapunovMEC",
+        "env": {},
+        "users": [30],
+        "seeds": [0, 1],
+        "warmup": 20,
+        "frames": 15,
+        "methods": {
+            "descent": {"baseline": "env.baselines.coordinate_descent"},
+            "learned": {"agent": {"backend": "numpy"}},
+            "all local": {"baseline": "env.baselines.all_local"},
+        },
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
+    script("compare.py", "--config", tmp_path / "config.yaml", "--output", tmp_path / "run")
+    table = rows(tmp_path / "run" / "table.csv")
+    head = list(table[0])
+    assert head[:3] == ["users", "method", "data queue"]  # decisions matter later
+    assert head.index("energy") < head.index("value") < head.index("relative to the best")
+    assert "normalized rate" not in head
+    values = {row["method"]: [float(one) for one in row["value"].split(" ± ")] for row in table}
+    best = max(values, key=lambda name: values[name][0])
+    for row in table:
+        ratio = values[row["method"]][0] / values[best][0]
+        assert float(row["relative to the best"]) == pytest.approx(ratio, abs=2e-4)
+        assert (row["paired difference"] == "best") == (row["method"] == best)
+    raw = {row["method"]: [] for row in table}
+    for row in rows(tmp_path / "run" / "rows.csv"):
+        assert row["normalized_rate"] == "nan"
+        raw[row["method"]].append(float(row["value"]))
+    worst = next(row for row in table if row["method"] == "all local")
+    difference = np.subtract(raw["all local"], raw[best])
+    assert float(worst["paired difference"].split(" ± ")[0]) == pytest.approx(difference.mean(), rel=1e-3)
+    assert (tmp_path / "run" / "boxes.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", ["lydroo", "ddlo"])
@@ -159,7 +197,6 @@ BAD = {
         "methods: x: baseline must be an import",
     ),
     "agent": ({"methods": {"x": {"agent": {"lerning_rate": 1}}}}, "lerning_rate"),
-    "no optimum": ({"environment": "env.LyapunovMEC", "users": [30]}, "LyapunovMEC with 30 users does not"),
     "users of its own": (
         {"environment": "env.MultiTaskMEC", "env": {}},
         "users must be null for env.MultiTaskMEC, which takes no num_users",
@@ -349,7 +386,7 @@ def test_published_methods_have_the_settings_of_the_published_configurations(com
     compared, config = read(comparison)["methods"][method], read(name)
     network = {"class_path": "agent.FullyConnected", "init_args": {"hidden": [120, 80], "activation": "relu"}}
     defaults = {field.name: field.default for field in fields(AgentSettings)}
-    defaults |= {"network": network, "quantizer": "OP"}
+    defaults |= {"network": network, "quantizer": "OP", "learning_rate": 0.01, "weight_decay": 0.0}
     ours, theirs = ({**defaults, **settings["agent"], "backend": "numpy"} for settings in (compared, config))
     assert ours.pop("weight_decay") == float(theirs.pop("weight_decay"))
     assert ours == theirs

@@ -78,6 +78,27 @@ class Still(Channel):
     def sample(self, rng):
         return 1e-6 * np.arange(1, self._size + 1)
 
+class Flips:
+    def __init__(self, width=3):
+        self.width = width
+    def max_candidates(self, n):
+        return 2**n
+    def __call__(self, x, count, generator):
+        candidates = np.tile((x > 0.5).astype(int), (count, 1))
+        for row in range(1, count):
+            candidates[row, row % min(self.width, len(x))] ^= 1
+        return candidates
+
+class NoLimit:
+    def __call__(self, x, count, generator):
+        return np.zeros((count, len(x)))
+
+class Ageing(Bare):
+    metric_labels = {"value": "Mean age (frames)"}
+    feasible_only = True
+    def evaluate(self, decisions):
+        return np.where(self.price[0, 0] < 3, super().evaluate(decisions), -np.inf)
+
 class HalfState(Bare):
     def state_dict(self):
         return {"price": self.price}
@@ -341,3 +362,29 @@ def test_a_configured_network_of_choices(folder):
     options = ("--config", "net.yaml", "--environment", "world.Inheriting", "--frames", 9, "--output", "run")
     run("simulate.py", *options, cwd=folder)
     assert len(rows(folder / "run")) == 9
+
+
+def test_a_quantizer_without_type_hints_is_taken(folder):
+    options = ("--allow", "world", "--frames", 12)
+    settings = ("--agent.quantizer", "world.Flips", "--agent.quantizer.width", 2)
+    run("simulate.py", *options, *settings, "--output", "run", cwd=folder)
+    kept = yaml.safe_load((folder / "run" / "config.yaml").read_text())["agent"]["quantizer"]
+    assert kept == {"class_path": "world.Flips", "init_args": {"width": 2}}
+    result = run("simulate.py", *options, "--agent.quantizer", "world.NoLimit", status=2, cwd=folder)
+    assert "quantizer has no max_candidates got world.NoLimit" in result.stderr
+    result = run("simulate.py", *options, "--env.channel", "world.NoChannel", status=2, cwd=folder)
+    assert "no such trace file: world.NoChannel (a class of channels must inherit env.Channel)" in result.stderr
+
+
+def test_reports_speak_the_worlds_language(folder):
+    options = ("--environment", "world.Ageing", "--check", "false", "--checkpoint_every", 10)
+    result = run("simulate.py", *options, "--frames", 30, "--seed", 1, "--output", "run", cwd=folder)
+    summary = json.loads((folder / "run" / "summary.json").read_text())
+    assert summary["unit"] == "value: Mean age (frames)"
+    assert summary["averaged_frames"] == "24 to 29"
+    assert 0 < summary["frames_per_second"] <= summary["decisions_per_second"]
+    assert "unit: value: Mean age (frames)" in result.stdout
+    ended = run("simulate.py", *options, "--frames", 3000, "--output", "ended", status=2, cwd=folder)
+    assert "Ageing carries out no other (feasible_only)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert (folder / "ended" / "checkpoint.pt").is_file()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agent.run.folder import RunFolder
-from agent.run.plots import plot_run
+from agent.run.plots import plot_run, value_label
 from agent.run.record import Frame, columns_of
 
 
@@ -35,7 +35,10 @@ def lines(folder):
 
 def test_columns_are_the_documented_ones(tmp_path):
     header = lines(started(tmp_path / "run"))[0]
-    assert header == "frame,value,optimum,normalized_rate,candidates,best_candidate,loss,decide_seconds,accuracy"
+    assert header.split(",") == [
+        *("frame", "value", "optimum", "normalized_rate", "candidates", "best_candidate", "loss"),
+        *("decide_seconds", "accuracy", "probe_gain", "saturated"),
+    ]
 
 
 def test_metrics_come_back_as_written(tmp_path):
@@ -45,7 +48,7 @@ def test_metrics_come_back_as_written(tmp_path):
     metrics = folder.read_metrics()
     np.testing.assert_array_equal(metrics["optimum"], [np.nan, 1 / 3])
     np.testing.assert_array_equal(metrics["value"], [1.5, 2.5])
-    assert lines(folder)[1] == "0,1.5,,,3,1,,0.25,"
+    assert lines(folder)[1] == "0,1.5,,,3,1,,0.25,,,"
 
 
 def test_resume_cuts_the_metrics_back_to_the_checkpoint(tmp_path):
@@ -126,12 +129,32 @@ def test_summary_is_over_the_last_fifth(tmp_path):
     for number in range(10):
         folder.append(columns_of([frame(number, normalized_rate=number / 10)]))
     folder.flush()
-    summary = folder.write_summary(seed=3, num_users=2)
+    summary = folder.write_summary(seed=3, num_users=2, frames_per_second=3.0)
     assert json.loads((folder.path / "summary.json").read_text()) == summary
     assert summary["normalized_rate"] == pytest.approx(0.85)
     assert (summary["frames"], summary["seed"], summary["num_users"]) == (10, 3, 2)
-    assert summary["frames_per_second"] == pytest.approx(4)
+    assert (summary["frames_per_second"], summary["decisions_per_second"]) == (3, pytest.approx(4))
+    assert (summary["averaged_frames"], summary["infeasible_frames"]) == ("8 to 9", 0)
     assert summary["loss"] is None
+
+
+def test_frames_without_a_feasible_decision_are_counted(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("seed: 0\n")
+    for number in range(10):
+        found = {"value": -np.inf, "normalized_rate": 0.0} if number == 9 else {"normalized_rate": 1.0}
+        folder.append(columns_of([frame(number, **found)]))
+    folder.flush()
+    summary = folder.write_summary()
+    assert (summary["infeasible_frames"], summary["value"], summary["normalized_rate"]) == (1, 9.5, 0.5)
+    assert plot_run(folder.read_metrics(), folder.path, title="A world")
+
+
+def test_the_label_of_values_is_the_worlds():
+    assert value_label({}, normalized=False) == "Value of the decision"
+    labels = {"value": "Mean age\n(frames)"}
+    assert value_label(labels, normalized=False) == "Mean age\n(frames)"
+    assert value_label({"value": "Age (s)"}, normalized=True) == "Normalized age (the best decision: 1)"
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -155,13 +178,13 @@ def test_metrics_of_the_environment_follow_the_fixed_columns(tmp_path):
     for number in range(10):
         folder.append(columns_of([frame(number, metrics={"queue": float(number), "energy": 0.5})]))
     folder.flush()
-    assert lines(folder)[0].endswith(",decide_seconds,accuracy,queue,energy")
-    assert lines(folder)[3] == "2,3.5,,,3,1,,0.25,,2.0,0.5"
+    assert lines(folder)[0].endswith(",decide_seconds,accuracy,probe_gain,saturated,queue,energy")
+    assert lines(folder)[3] == "2,3.5,,,3,1,,0.25,,,,2.0,0.5"
     assert folder.write_summary()["queue"] == 8.5  # the mean over the last two frames
     plots = plot_run(folder.read_metrics(), folder.path, labels={"queue": "Queue (bit)"}, limits={"queue": 3.0})
     assert plots[-1].name == "metrics.png"
     assert plots[-1].read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match=r"metrics.csv must have the columns .*accuracy, got .*energy"):
+    with pytest.raises(ValueError, match=r"metrics.csv must have the columns .*saturated, got .*energy"):
         RunFolder(folder.path).cut_metrics(3)
 
 
