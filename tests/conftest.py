@@ -1,9 +1,16 @@
-"""Fixtures: the published data sets, where they are at hand, and a slow reference of the allocation."""
+"""Fixtures: the published data sets, where they are at hand, and a slow reference of the allocation.
 
+Before NumPy is imported, one thread for each test process: more wait for each other longer than they work.
+"""
+
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 PUBLISHED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

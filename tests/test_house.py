@@ -85,7 +85,7 @@ def test_what_is_optional_has_one_default():
             return np.zeros((3, 1))
 
     plain, own = World(Five()), World(Inheriting())
-    for name in ("value_is_cost", "decisions_matter_later", "num_choices"):
+    for name in ("value_is_cost", "decisions_matter_later", "feasible_only", "num_choices"):
         assert getattr(plain, name) == getattr(own, name)
     for name in ("metric_labels", "metric_limits"):
         assert dict(getattr(plain, name)) == dict(getattr(own, name)) == {}
@@ -118,6 +118,8 @@ def old_checkpoint(agent):
     settings = state["settings"]
     network, quantizer = settings["network"]["settings"], settings["quantizer"]["settings"]
     del settings["num_choices"], settings["learning_starts"], quantizer["distinct"]
+    del settings["local_search"], settings["standardize"], settings["probe_interval"]
+    del state["standardization"], state["diagnostics"], state["memory"]["stored"]
     del network["num_choices"], network["initialization"]
     settings |= {"replicas": None, "device": None}
     return {"agent": state}
@@ -126,7 +128,15 @@ def old_checkpoint(agent):
 def test_an_agent_of_version_0_1_loads(tmp_path):
     from agent import checkpoint
 
-    agent = OffloadingAgent(4)
+    agent = OffloadingAgent(
+        4,
+        quantizer="OP",
+        local_search=0,
+        standardize=False,
+        probe_interval=0,
+        learning_rate=0.01,
+        weight_decay=0.0,
+    )
     rng = np.random.default_rng(0)
     for _ in range(25):
         agent.encode(rng.normal(size=(4, 1)), rng.integers(2, size=4))

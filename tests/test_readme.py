@@ -1,4 +1,7 @@
+import csv
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,9 +10,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {page: page.read_text(encoding="utf-8") for page in PAGES}
 README = TEXTS[ROOT / "README.md"]
+STEPS = ROOT / "docs" / "your_own_problem.md"
 EXAMPLES = [
     pytest.param(code, id=f"{page.name}-{number}")
     for page, text in TEXTS.items()
+    if page != STEPS
     for number, code in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL), 1)
 ]
 
@@ -35,6 +40,29 @@ def test_the_first_example_learns(capsys):
     exec(compile(EXAMPLES[0].values[0], "example", "exec"), {"__name__": "example"})
     first, last = map(float, capsys.readouterr().out.split())
     assert last > first
+
+
+def test_your_own_problem_step_by_step(tmp_path, monkeypatch, capsys):
+    """Every block of the page in its order: files are written, code and commands run."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for kind, block in re.findall(r"```(\w+)\n(.*?)```", TEXTS[STEPS], re.DOTALL):
+        name = re.match(r"# (\w+\.(py|yaml))\n", block)
+        if name:
+            (tmp_path / name[1]).write_text(block, encoding="utf-8")
+        elif kind == "python":
+            exec(compile(block, "step", "exec"), {"__name__": "step"})
+        else:
+            for line in block.splitlines():
+                words = line.replace("scripts/", f"{ROOT}/scripts/").split()
+                result = subprocess.run(
+                    [sys.executable, "-W", "error", *words[1:]], capture_output=True, text=True, check=False
+                )
+                assert result.returncode == 0, result.stderr
+    assert capsys.readouterr().out == "-12.0\n[]\n"
+    assert (tmp_path / "runs" / "first" / "metrics.png").is_file()
+    head, *rows = csv.reader((tmp_path / "runs" / "rivals" / "table.csv").read_text().splitlines())
+    assert head[2] == "age"
+    assert [row[1] for row in rows] == ["learned", "oldest first", "descent", "all local"]
 
 
 def test_ci_runs_the_test_command():
