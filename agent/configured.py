@@ -159,6 +159,10 @@ class Configured(ABC):
         return value.numpy() if isinstance(value, torch.Tensor) else value
 
 
+WITHOUT_NAMING = {"local_search": 0, "standardize": False, "probe_interval": 0}
+"""What the agents of version 0.1 did, before there were settings for it."""
+
+
 def as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as saved, by an earlier version without those that have been added since."""
     added: dict[str, dict[str, Any]] = {
@@ -171,5 +175,4 @@ def as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, part in settings.items()
         if name in ("network", "quantizer")
     }
-    before = {"num_choices": 2, "learning_starts": 0, "local_search": 0, "standardize": False, "probe_interval": 0}
-    return {**before, **settings, **parts}
+    return {"num_choices": 2, "learning_starts": 0, **WITHOUT_NAMING, **settings, **parts}

@@ -111,13 +111,9 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         self._learned = False
         self._settle()
 
-    def _new_search(self) -> LocalSearch | None:
-        made = self._settings
-        return LocalSearch(made.num_choices, made.proposer, made.searched) if made.searched else None
-
     def _settle(self) -> None:
-        proposer = self._settings.proposer
-        self._search = self._new_search()
+        made, proposer = self._settings, self._settings.proposer
+        self._search = LocalSearch(made.num_choices, proposer, made.searched) if made.searched else None
         alone = self._settings.num_networks == 1
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
         self._interval = int(self._settings.each("training_interval")[0])

@@ -133,25 +133,18 @@ class AgentSettings(LearningRule):
 
     def _share_candidates(self) -> None:
         """Settle K and how many of the K are found by local search, the rest being the quantizer's."""
-        most, total = self.proposer.max_candidates(self.num_users), self.num_candidates
-        searches = self._searches()
-        if total is not None:
-            whole_number("num_candidates", total)
-        searched = self.local_search
-        if searched is not None:
-            whole_number("local_search", searched, 0)
-            searches = searched > 0
+        most, there_are = self.proposer.max_candidates(self.num_users), self.num_choices**self.num_users
+        total, searched = self.num_candidates, self.local_search
+        searches = self._searches() if searched is None else whole_number("local_search", searched, 0) > 0
         if total is None:
-            total = min(max(self.num_users, 2), most)
-            if searches:
-                total = min(BUDGET, self.num_choices**self.num_users)
-            if searched is not None:
-                total = max(total, searched + 1)
+            total = min(BUDGET, there_are) if searches else min(max(self.num_users, 2), most)
+            total = max(total, (searched or 0) + 1)
+        whole_number("num_candidates", total)
         if searched is None:
             searched = max(int(total * SEARCHED), total - most) if searches else 0
         if searched >= total:
             raise InputError(f"local_search must be below num_candidates, {total}, got {searched}")
-        by, there_are = type(self.quantizer).__name__, self.num_choices**self.num_users
+        by = type(self.quantizer).__name__
         if searched and most + searched < there_are:
             by += f", {searched} by local search,"
         if total > (most := min(most + searched, there_are)):

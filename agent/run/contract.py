@@ -124,8 +124,7 @@ class World:
 
     def refuse_infeasible(self, frame: int, value: Any) -> None:
         """Raise InfeasibleError where a value is -inf and the world carries out feasible decisions only."""
-        least = value if isinstance(value, float) else float(value.min())
-        if self.feasible_only and least == -np.inf:
+        if self.feasible_only and (value if isinstance(value, float) else float(value.min())) == -np.inf:
             name = type(self.environment).__name__
             raise InfeasibleError(
                 f"no decision worth more than -inf was found in frame {frame}, and {name} carries out no other "

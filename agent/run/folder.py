@@ -155,10 +155,10 @@ class RunFolder:
             lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
             if len(lines) <= frames or not lines[frames].endswith("\n"):
                 raise InputError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
-            lines = _with_columns(lines, header)
+            lines = _with_columns(lines[: frames + 1], header)
             if lines[0] != ",".join(header) + "\n":
                 raise InputError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
-            kept[name] = "".join(lines[: frames + 1])
+            kept[name] = "".join(lines)
         for name, text in kept.items():
             self._replace(name, text)
 

@@ -68,8 +68,7 @@ def play(
         start = time.perf_counter()
         decision, value = agent.decide(world.observe(), evaluate)
         seconds = time.perf_counter() - start
-        if world.feasible_only:
-            world.refuse_infeasible(frame, value)
+        world.refuse_infeasible(frame, value)
         if check is not None:
             check(decision, value, best)
         world.step(decision)

@@ -153,20 +153,21 @@ def plot_loss(axes: "Axes", metrics: Metrics, window: int) -> None:
         right.plot(frames, _moving(accuracy, window, np.nanmean), color="C0", linewidth=1.2, label=label)
         right.set_ylabel("Held-out accuracy")
         lines = [*axes.get_lines(), *right.get_lines()]
-        right.legend(
-            lines, [str(line.get_label()) for line in lines], loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2
-        )
+        right.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
 
 
 def plot_candidates(axes: "Axes", metrics: Metrics, window: int) -> None:
-    """K, and the place of the best candidate."""
-    axes.plot(metrics["frame"], metrics["candidates"], drawstyle="steps-post", label="candidates K")
+    """K, apart from it the frames with probes, and the place of the best candidate."""
+    frames, candidates, probed = metrics["frame"], metrics["candidates"], ~np.isnan(metrics["probe_gain"])
+    axes.plot(frames[~probed], candidates[~probed], drawstyle="steps-post", label="candidates K")
+    if probed.any():
+        axes.plot(frames[probed], candidates[probed], "+", markersize=3, color="C0", label="K and probes")
     if not np.isnan(metrics["best_candidate"]).all():
         place = metrics["best_candidate"] + 1
         axes.plot(metrics["frame"], place, ".", markersize=2, color="C1", label="place of the best candidate")
     axes.set_ylabel("Candidates a frame")
     axes.set_ylim(0, 1.25 * np.max(metrics["candidates"], initial=1))
-    axes.legend(loc="upper right", ncols=2)
+    axes.legend(loc="upper right", ncols=3)
 
 
 def plot_time(axes: "Axes", metrics: Metrics, window: int) -> None:

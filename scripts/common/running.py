@@ -15,6 +15,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from agent import checkpoint
+from agent.configured import WITHOUT_NAMING
 from agent.run.contract import World, world_of
 from agent.run.folder import RunFolder
 from agent.run.loop import simulate
@@ -25,9 +26,6 @@ from env import InputError
 
 FREE = {"frames", "checkpoint_every", "check"}
 """Settings that may change when a run goes on."""
-
-WITHOUT_NAMING = {"local_search": 0, "standardize": False, "probe_interval": 0}
-"""What agents did before there were settings for it."""
 
 
 class Single:

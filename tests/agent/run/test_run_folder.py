@@ -192,3 +192,12 @@ def test_metrics_of_the_environment_follow_the_fixed_columns(tmp_path):
 def test_metrics_must_not_take_a_columns_name(tmp_path, name):
     with pytest.raises(ValueError, match=f"must not name columns that there are already, got {name}"):
         RunFolder(tmp_path).record(["queue", name])
+
+
+def test_a_table_of_version_0_1_is_read_on_though_its_last_row_was_cut_short(tmp_path):
+    folder = started(tmp_path / "run", 3)
+    old = [",".join(line.split(",")[:9]) for line in lines(folder)]
+    (folder.path / "metrics.csv").write_text("\n".join([*old[:3], old[3][:5]]), encoding="utf-8")
+    RunFolder(folder.path).cut_metrics(2)
+    assert lines(folder)[0].endswith(",accuracy,probe_gain,saturated")
+    assert lines(folder)[1:] == ["0,1.5,,,3,1,,0.25,,,", "1,2.5,,,3,1,,0.25,,,"]
