@@ -4,6 +4,7 @@ from env.arrays import InputError
 from env.checking import EnvironmentWarning, check_environment
 from env.decisions import Binary, Categorical
 from env.environment import Environment
+from env.limits import Limited
 from env.lyapunov import LyapunovMEC, MyopicMEC
 from env.multi_task import MultiTaskMEC
 from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
@@ -28,6 +29,7 @@ __all__ = [
     "ExponentialArrivals",
     "GaussMarkov",
     "InputError",
+    "Limited",
     "LyapunovMEC",
     "MultiTaskMEC",
     "MyopicMEC",

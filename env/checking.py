@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from env.arrays import FloatArray, InputError, whole_number
-from env.decisions import Binary, Decisions
+from env.decisions import Decisions, decisions_of
 from env.environment import Environment
+from env.limits import Limited
 
 METHODS = ("reset", "observe", "evaluate", "step")
 OPTIONAL = (
@@ -65,12 +66,11 @@ def check_environment(env: Any, frames: int = 20, seconds: float = float("inf"))
     name = type(env).__name__
     _check_members(env, name)
     _check_names(env, name)
-    decisions = _decisions_of(env)
     rng = np.random.default_rng(0)
-    sampled = [_sample(decisions, rng) for _ in range(frames)]
+    sampled: list[NDArray[np.int64]] = []
     end = time.perf_counter() + seconds
 
-    first = list(_watched(env, name, decisions, sampled, end))
+    first = list(_watched(env, name, frames, rng, sampled, end))
     again = list(_replayed(env, sampled[: len(first)]))
     _same(first, again, f"{name}.reset(seed=0) must lead to the same frames each time")
     if callable(getattr(env, "state_dict", None)):
@@ -123,28 +123,27 @@ def _maker(env: Any, member: str) -> type | None:
     return next((kind for kind in type(env).__mro__ if member in vars(kind)), None)
 
 
-def _decisions_of(env: Any) -> Decisions:
-    decisions = getattr(env, "decisions", None)
-    if decisions is None:
-        return Binary(env.num_users)
-    return decisions
-
-
 def _sample(decisions: Decisions, rng: np.random.Generator) -> NDArray[np.int64]:
-    sampled = rng.integers(decisions.num_choices, size=(SAMPLED, decisions.num_users))
+    if isinstance(decisions, Limited):
+        sampled: NDArray[np.int64] = decisions.random(SAMPLED, rng).astype(np.int64)
+    else:
+        sampled = rng.integers(decisions.num_choices, size=(SAMPLED, decisions.num_users))
     sampled[0] = 0
     return sampled
 
 
 def _watched(
-    env: Any, name: str, decisions: Decisions, sampled: Sequence[NDArray[np.int64]], end: float
+    env: Any, name: str, frames: int, rng: np.random.Generator, sampled: list[NDArray[np.int64]], end: float
 ) -> Iterator[Tried]:
-    """Frames whose every answer is looked at."""
+    """Frames whose every answer is looked at; the decisions that are tried in each are added to `sampled`."""
     env.reset(seed=0)
     shape: tuple[int, ...] = ()
-    for frame, candidates in enumerate(sampled):
+    for frame in range(frames):
         if frame > 1 and time.perf_counter() > end:
             return
+        decisions = decisions_of(env)
+        candidates = _sample(decisions, rng)
+        sampled.append(candidates)
         observation = _observed(env, name)
         if frame and observation.shape != shape:
             raise InputError(f"{name}.observe must return one shape, got {observation.shape} after {shape}")

@@ -72,8 +72,6 @@ class World:
         """The best value of any decision in this frame; None where not known."""
         self.frame_metrics: Callable[[], Mapping[str, Any]] = self._own("frame_metrics", dict)
         """Figures of its own to record after each step."""
-        self.decisions: Any = self._own("decisions", None)
-        """The kind of decision, with `num_choices`; None for bits."""
         self.value_is_cost: bool = self._own("value_is_cost", False)
         """Whether values and optima are negated costs."""
         self.decisions_matter_later: bool = self._own("decisions_matter_later", False)
@@ -96,6 +94,11 @@ class World:
         if self.load_state_dict is None:
             raise InputError(f"{type(self.environment).__name__} must have load_state_dict to resume")
         self.load_state_dict(state)
+
+    @property
+    def decisions(self) -> Any:
+        """The kind of decision in this frame, with `num_choices`; None for bits."""
+        return self._own("decisions", None)
 
     @property
     def num_users(self) -> int:

@@ -91,6 +91,12 @@ class _Counting:
         self.takes_nested = world.takes_nested
         self.calls = 0
         self._evaluate = world.evaluate
+        self._world = world
+
+    @property
+    def decisions(self) -> Any:
+        """The kind of decision in this frame, of which a critic may tell an agent."""
+        return self._world.decisions
 
     def __call__(self, decisions: Any) -> ArrayLike:
         self.calls += len(decisions)
