@@ -6,8 +6,10 @@ from env.decisions import Binary, Categorical
 from env.environment import Environment
 from env.limits import Limited
 from env.lyapunov import LyapunovMEC, MyopicMEC
+from env.multi_server import MultiServerMEC
 from env.multi_task import MultiTaskMEC
 from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
+from env.processes.cells import Cells
 from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
 from env.processes.presence import Presence, PresenceSchedule, RandomPresence
 from env.processes.process import Process
@@ -22,6 +24,7 @@ __all__ = [
     "Arrivals",
     "Binary",
     "Categorical",
+    "Cells",
     "Channel",
     "ConstantArrivals",
     "Environment",
@@ -31,6 +34,7 @@ __all__ = [
     "InputError",
     "Limited",
     "LyapunovMEC",
+    "MultiServerMEC",
     "MultiTaskMEC",
     "MyopicMEC",
     "Optimum",
