@@ -17,7 +17,7 @@ from agent.diagnostics import Diagnostics
 from agent.learners.rule import Learner
 from agent.local_search import LocalSearch
 from agent.memory import ReplayMemory
-from agent.settings import CHANGEABLE, AgentSettings
+from agent.settings import CHANGEABLE, DEAR, AgentSettings
 from agent.standardization import Standardization
 
 
@@ -175,4 +175,5 @@ def as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, part in settings.items()
         if name in ("network", "quantizer")
     }
-    return {"num_choices": 2, "learning_starts": 0, **WITHOUT_NAMING, **settings, **parts}
+    dear = dict.fromkeys(DEAR)
+    return {"num_choices": 2, "learning_starts": 0, **dear, **WITHOUT_NAMING, **settings, **parts}

@@ -29,6 +29,7 @@ from agent.networks.set_network import SetNetwork
 from agent.parts import NetworkFactory
 from agent.settings import AgentSettings
 from agent.standardization import Standardization
+from agent.valuing import FrameCritic, Valuing, number
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -117,6 +118,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         self._search = LocalSearch(made.num_choices, proposer, made.searched) if made.searched else None
         alone = self._settings.num_networks == 1
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
+        self._valuing = Valuing(made)
         self._interval = int(self._settings.each("training_interval")[0])
 
     def decide(
@@ -143,26 +145,25 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         checked = self._checked(observation)
         relaxed = self._relaxed(checked)
         limits = limits_of(evaluate, decisions, len(checked), self._settings.num_choices)
+        critic, k = self._valuing.of_frame(evaluate), self._valuing.proposals(self._k(checked))
         candidates: Any
-        if limits is None and self._nesting is not None and takes_nested(evaluate):
-            candidates = self._nesting.nested(relaxed, self._k(checked))
+        if limits is None and self._nesting is not None and self._valuing.takes_nested and takes_nested(evaluate):
+            candidates = self._nesting.nested(relaxed, k)
         else:
-            candidates = self._propose(relaxed, self._k(checked), limits)
+            candidates = self._propose(relaxed, k, limits)
             candidates.setflags(write=False)  # what was valued is what is carried out and learned
-        values = _values(evaluate, candidates)
+        values = critic.proposals(candidates)
         best = int(values.argmax())  # the first nan where there is one
-        value = _number(float(values[best]), best)
+        value = number(float(values[best]), best)
         decision = pick(candidates, best)
         self._adaptive_k.update(best // self._settings.num_networks)
         if self._search is not None:
             found = Found(decision[None], np.array([value]), np.array([best]))
             around = relaxed if self._settings.num_networks == 1 else relaxed.mean(0)
-            valued = _one_more_dimension(candidates)
-            critic, frame = _of_one(evaluate), self.memory.counter
-            found = self._search(around[None], valued, found, critic, [self._rng], frame, limits)
+            valued, frame = _of_one_replica(candidates, len(values)), self.memory.counter
+            found = self._search(around[None], valued, found, critic.neighbours, [self._rng], frame, limits)
             decision, value, best = found.decision[0], float(found.value[0]), int(found.place[0])
-            _number(value, best)
-        self._watch(relaxed, decision, value, evaluate, limits)
+        self._watch(relaxed, decision, value, critic, limits)
         self._encode(checked, decision, value > -np.inf)
         self.best_candidate = best
         return (decision if isinstance(candidates, Nested) else decision.copy()), value
@@ -172,7 +173,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         relaxed: Array,
         decision: Array,
         value: float,
-        evaluate: Callable[[Any], ArrayLike],
+        critic: FrameCritic,
         limits: Limits | None,
     ) -> None:
         (diagnostics,) = self._diagnostics
@@ -180,7 +181,10 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if diagnostics.due():
             alone = relaxed if self._settings.num_networks == 1 else relaxed[0]
             probes = diagnostics.probes(decision, None if limits is None else limits.each[0])
-            best = float(np.nanmax(_values(evaluate, probes)))
+            values = critic.probes(probes)
+            if not len(values):
+                return
+            best = float(np.nanmax(values))
             recent = self.learner.predict(self._seen(self.memory.recent(RECENT)[0]))
             rounded = self._settings.kind.round(recent if self._settings.num_networks == 1 else recent[0])
             diagnostics.probed(best, value, self._adaptive_k.k, alone, rounded)
@@ -406,34 +410,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return array
 
 
-def _values(evaluate: Callable[[Any], ArrayLike], candidates: Any) -> NDArray[np.float64]:
-    values = np.asarray(evaluate(candidates), dtype=np.float64)
-    if values.shape != (len(candidates),):
-        raise InputError(f"evaluate must return shape ({len(candidates)},), got {values.shape}")
-    return values
-
-
-def _number(value: float, candidate: int) -> float:
-    if value != value:
-        raise InputError(f"evaluate must return numbers, got nan for candidate {candidate}")
-    return value
-
-
-def _of_one(evaluate: Callable[[Any], ArrayLike]) -> Callable[[Array], Array]:
-    """As a critic of replicas, of which there is one."""
-
-    def evaluated(candidates: Array) -> Array:
-        values = _values(evaluate, candidates[0])
-        _number(float(values[values.argmax()]), int(values.argmax()))
-        return values[None]
-
-    return evaluated
-
-
-def _one_more_dimension(candidates: Any) -> Any:
+def _of_one_replica(candidates: Any, count: int) -> Any:
+    """The first of candidates, (1, count, N)."""
     if isinstance(candidates, Nested):
         return Nested(candidates.order[None], candidates.counts[None])
-    return candidates[None]
+    return candidates[None, :count]
 
 
 def _resized(state: Mapping[str, Any], num_users: int) -> dict[str, Any]:
