@@ -20,6 +20,7 @@ from agent.decisions.limits import Limits, limits_of
 from agent.decisions.nested import Nested, pick, takes_nested
 from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of, propose_within
 from agent.diagnostics import RECENT, Diagnostics
+from agent.learned_value import LearnedValue
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
 from agent.local_search import Found, LocalSearch
@@ -27,7 +28,7 @@ from agent.memory import ReplayMemory
 from agent.networks.interface import first_weights
 from agent.networks.set_network import SetNetwork
 from agent.parts import NetworkFactory
-from agent.settings import AgentSettings
+from agent.settings import BUDGET, AgentSettings
 from agent.standardization import Standardization
 from agent.valuing import FrameCritic, Valuing, number
 
@@ -109,6 +110,16 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         )
         adaptive = made.adaptive_interval is not None
         self._diagnostics = [Diagnostics(made.num_choices, made.probe_interval or 0, adaptive, made.seeds[0])]
+        if made.learned_value:
+            self._learned_value = LearnedValue(
+                made.num_users,
+                made.num_features,
+                made.num_choices,
+                frames=made.memory_size,
+                most=made.proposed * made.num_networks,
+                any_size=self._any_size,
+                seed=made.seeds[0],
+            )
         self._last_learned = self.memory.counter
         self._learned = False
         self._settle()
@@ -116,7 +127,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
     def _settle(self) -> None:
         made, proposer = self._settings, self._settings.proposer
         self._search = LocalSearch(made.num_choices, proposer, made.searched) if made.searched else None
-        alone = self._settings.num_networks == 1
+        alone = made.num_networks == 1 and not made.learned_value
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
         self._valuing = Valuing(made)
         self._interval = int(self._settings.each("training_interval")[0])
@@ -150,9 +161,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if limits is None and self._nesting is not None and self._valuing.takes_nested and takes_nested(evaluate):
             candidates = self._nesting.nested(relaxed, k)
         else:
-            candidates = self._propose(relaxed, k, limits)
+            candidates = self._candidates(checked, relaxed, k, limits)
             candidates.setflags(write=False)  # what was valued is what is carried out and learned
         values = critic.proposals(candidates)
+        if self._learned_value is not None:
+            self._learned_value.learn(checked, candidates[: len(values)], values, self._seen)
         best = int(values.argmax())  # the first nan where there is one
         value = number(float(values[best]), best)
         decision = pick(candidates, best)
@@ -391,6 +404,15 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if limits is None:
             return self._settings.proposer(relaxed, k, self._rng)
         return propose_within(self._settings.proposer, relaxed, k, self._rng, limits.each[0])
+
+    def _candidates(self, observation: Array, relaxed: Array, k: int, limits: Limits | None) -> NDArray[np.int64]:
+        """Those of a frame: the quantizer's, or of these and others those of the highest learned value."""
+        if self._learned_value is None:
+            return self._propose(relaxed, k, limits)
+        more = min(BUDGET, self._settings.proposer.max_candidates(len(observation)))
+        candidates = self._propose(relaxed, max(k, more), limits)
+        within = None if limits is None else limits.each[0]
+        return self._learned_value.ranked(self._seen(observation[None])[0], candidates, k, within)
 
     def _relaxed(self, observation: Array) -> NDArray[np.float64]:
         logits = self.learner.predict(self._seen(observation[None]))

@@ -19,7 +19,9 @@ BUDGET = 32
 SEARCHED = 3 / 8
 """The part of them that local search finds; both were chosen on `env.problems.TUNED`."""
 PROBE_INTERVAL = 100
-DEAR = ("max_evaluations", "patience", "workers")
+RANKED = 6
+"""Critic calls a frame with a learned value, where nothing else is said."""
+DEAR: tuple[str, ...] = ("max_evaluations", "patience", "workers")
 """For critics that take long; of one agent only."""
 CHANGEABLE = ("learning_rate", "betas", "weight_decay", "training_interval", "batch_size", "quantizer", *DEAR)
 """What may be set on an agent that is made: it takes effect in the next frame, and is saved."""
@@ -52,6 +54,10 @@ class AgentSettings(LearningRule):
         max_evaluations: decisions that are valued in a frame at most, whatever is proposed, of several networks
             too, in local search (whose calls are kept for it) and in probes (which take what is left). No decision
             is valued twice in a frame in any case, but with `published`. None, the default, for no limit.
+        learned_value: learn what decisions are worth, from those that were valued, and value the K that are best
+            by this, found from the quantizer's first 32 proposals on, one of them a random change of the best
+            (`agent.learned_value`); K is then 6 by default, without local search. For critics that take
+            milliseconds: the frame itself takes a few more.
         patience: stop valuing candidates, the likeliest first, after so many in a row that were no better than the
             best before them; likewise neighbours in local search. None, the default, values all K.
         workers: processes over which `evaluate` is spread (`agent.workers`), for critics that take milliseconds a
@@ -101,6 +107,7 @@ class AgentSettings(LearningRule):
     num_candidates: int | None = None
     local_search: int | None = None
     max_evaluations: int | None = None
+    learned_value: bool = False
     patience: int | None = None
     workers: int | None = None
     adaptive_interval: int | None = None
@@ -118,8 +125,9 @@ class AgentSettings(LearningRule):
         for name in ("num_users", "num_features", "num_networks", "batch_size", "memory_size"):
             whole_number(name, getattr(self, name))
         whole_number("num_choices", self.num_choices, 2)
-        if not isinstance(self.published, bool):
-            raise InputError(f"published must be true or false, got {self.published!r}")
+        for name in ("published", "learned_value"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
         self.each("learning_rate")
         super().__post_init__()
         for interval in self.each("training_interval"):
@@ -132,7 +140,7 @@ class AgentSettings(LearningRule):
                 whole_number(name, getattr(self, name))
         quantizer = self.quantizer
         if quantizer is None and self.num_choices == 2:
-            quantizer = "OP+KNN" if self._searches() else "OP"
+            quantizer = "OP+KNN" if self._searches() or self.learned_value else "OP"
         object.__setattr__(self, "quantizer", parts.make_quantizer(quantizer, self.kind, self.renewed))
         if self.adaptive_interval is not None:
             whole_number("adaptive_interval", self.adaptive_interval)
@@ -145,7 +153,8 @@ class AgentSettings(LearningRule):
 
     def _searches(self) -> bool:
         """Whether an agent of which nothing else is said searches around its candidates."""
-        return not self.published and self.adaptive_interval is None and self.num_networks == 1
+        alone = self.num_networks == 1 and not self.learned_value
+        return not self.published and self.adaptive_interval is None and alone
 
     def _share_candidates(self) -> None:
         """Settle K and how many of the K are found by local search, the rest being the quantizer's."""
@@ -154,6 +163,7 @@ class AgentSettings(LearningRule):
         searches = self._searches() if searched is None else whole_number("local_search", searched, 0) > 0
         if total is None:
             total = min(BUDGET, there_are) if searches else min(max(self.num_users, 2), most)
+            total = min(RANKED, most) if self.learned_value else total
             total = max(total, (searched or 0) + 1)
             total = min(total, self.max_evaluations or total)
         whole_number("num_candidates", total)
@@ -257,6 +267,8 @@ class ReplicaSettings(AgentSettings):
         super().__post_init__()
         if self.num_networks > 1:
             raise InputError(f"num_networks must be 1 for replicas, got {self.num_networks}")
+        if self.learned_value:
+            raise InputError("learned_value must be false for replicas, whose candidates are valued together")
         for name in DEAR:
             if getattr(self, name) is not None:
                 raise InputError(

@@ -29,7 +29,9 @@ class Valuing:
 
     def __init__(self, settings: AgentSettings) -> None:
         self.once = not settings.published
-        self.differ = settings.num_networks == 1 and always_differ(settings.proposer)
+        self.differ = (
+            settings.num_networks == 1 and always_differ(settings.proposer) and not settings.learned_value
+        )
         self.patience = settings.patience
         self.most = NO_LIMIT if settings.max_evaluations is None else settings.max_evaluations
         self.reserved = settings.searched
