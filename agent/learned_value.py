@@ -57,7 +57,7 @@ class ValueModel:
     ) -> None:
         self._num_choices = num_choices
         outputs = num_choices * (SUMS + 1)
-        shapes = {
+        self._shapes = {
             "features": (num_features, HIDDEN),
             "offset": (HIDDEN,),
             "users": (num_users or 0, HIDDEN),
@@ -68,15 +68,9 @@ class ValueModel:
             "of_choice": (num_choices, HIDDEN, 1),
             "constant": (1,),
         }
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
-        self._vector, self._gradient, self._first, self._second = np.zeros((4, ends[-1]), dtype=dtype)
-        self.weights, self.gradients = (
-            {
-                name: part.reshape(shape)
-                for (name, shape), part in zip(shapes.items(), np.split(vector, ends[:-1]), strict=True)
-            }
-            for vector in (self._vector, self._gradient)
-        )
+        size = sum(int(np.prod(shape)) for shape in self._shapes.values())
+        self._vector, self._gradient, self._first, self._second = np.zeros((4, size), dtype=dtype)
+        self.weights, self.gradients = self._views(self._vector), self._views(self._gradient)
         for name, fan_in in (
             ("features", num_features),
             ("embedding", HIDDEN),
@@ -86,6 +80,11 @@ class ValueModel:
             bound = 1 / np.sqrt(fan_in)
             self.weights[name][...] = rng.uniform(-bound, bound, self.weights[name].shape)
         self._steps = 0
+
+    def _views(self, vector: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
+        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
+        parts = zip(self._shapes.items(), np.split(vector, ends[:-1]), strict=True)
+        return {name: part.reshape(shape) for (name, shape), part in parts}
 
     def embed(self, observations: Array) -> Signals:
         """What the users of observations (B, N, F) add to each choice: `embedded` (C, B, N, S + 1)."""
@@ -144,12 +143,20 @@ class ValueModel:
         self._vector -= LEARNING_RATE / (1 - one**self._steps) * self._first / deviation
 
     def rescale(self, scale: float, shift: float) -> None:
-        """From now on be `scale` times the value, and `shift` (van Hasselt et al., Pop-Art, 2016)."""
-        self.weights["of_choice"] *= scale
-        for name in ("embedding", "embedding_offset"):
-            self.weights[name].reshape(-1, self._num_choices, SUMS + 1)[..., SUMS] *= scale
-        self.weights["constant"] *= scale
+        """From now on be `scale` times the value, and `shift` (van Hasselt et al., Pop-Art, 2016).
+
+        The optimiser's moments become those of the gradients that this gives: of the squared error, scale^2 times
+        as large, by weights of which the last ones are `scale` times as large.
+        """
+        slopes = np.full_like(self._vector, scale**2)
+        for weights, factor in ((self.weights, scale), (self._views(slopes), 1 / scale)):
+            weights["of_choice"] *= factor
+            weights["constant"] *= factor
+            for name in ("embedding", "embedding_offset"):
+                weights[name].reshape(-1, self._num_choices, SUMS + 1)[..., SUMS] *= factor
         self.weights["constant"] += shift
+        self._first *= slopes
+        self._second *= slopes**2
 
     def state_dict(self) -> dict[str, Any]:
         """Weights and moments."""

@@ -56,12 +56,24 @@ def test_a_value_is_a_function_of_sums_over_the_users_of_a_choice():
 
 
 def test_rescaling_changes_the_unit_and_nothing_else():
+    """Values are scaled, and the optimiser's means are those of the gradients that now come."""
     model = ValueModel(4, 2, 3, np.random.default_rng(0), dtype="float64")
     rng = np.random.default_rng(1)
     observations, decisions = rng.normal(size=(2, 4, 2)), rng.integers(3, size=(2, 6, 4))
-    before = model.value(model.embed(observations), decisions)
+    targets = rng.normal(size=(2, 6))
+
+    def learn(targets):
+        signals = model.embed(observations)
+        values = model.value(signals, decisions)
+        model.backward(observations, signals, values - targets)
+        return values
+
+    before = learn(targets)
+    model._first[...], model._second[...] = model._gradient, model._gradient**2
     model.rescale(2.5, -1.0)
-    np.testing.assert_allclose(model.value(model.embed(observations), decisions), 2.5 * before - 1, rtol=1e-12)
+    np.testing.assert_allclose(learn(2.5 * targets - 1), 2.5 * before - 1, rtol=1e-12)
+    np.testing.assert_allclose(model._first, model._gradient, atol=1e-12)
+    np.testing.assert_allclose(model._second, model._gradient**2, atol=1e-12)
 
 
 @pytest.mark.parametrize("num_choices", [2, 4])
