@@ -130,7 +130,7 @@ def test_what_must_not_be_done_is_learned_as_little_worth():
             return np.where((decisions == 1).sum(-1) == 2, super().evaluate(decisions), -np.inf)
 
     _, history = played(Forbidden(5, seed=2), 400)
-    assert sum(frame.value == -np.inf for frame in history[100:]) == 0
+    assert sum(frame.value == -np.inf for frame in history[200:]) == 0
 
 
 def test_nothing_is_ranked_before_it_has_learned_and_the_last_is_a_change():
