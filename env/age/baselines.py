@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from env.arrays import FloatArray
-from env.baselines import Choice, Evaluating
+from env.baselines import Choice, Evaluating, best_of_random
 from env.limits import Limited
 
 
@@ -22,7 +22,7 @@ class Ageing(Evaluating, Protocol):
     decisions: Limited
 
     def worth(self) -> FloatArray:
-        """(q + 1, N), what each sensor adds to the value where m transmit."""
+        """(q + 1, N), what each sensor saves that transmits, row m where m do."""
 
 
 def round_robin(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
@@ -46,8 +46,29 @@ def oldest_as_many_as_best(environment: Ageing, rng: np.random.Generator | None 
     return _as_many_as_best(environment, np.argsort(-environment.age, kind="stable"))
 
 
+def one_by_one(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
+    """Add the sensor that helps most until none helps or the places are taken: it asks only for values."""
+    choice = _best_of(environment, np.zeros((1, environment.num_users)))
+    evaluations = 1
+    for _ in range(environment.decisions.capacities[1]):
+        left = np.flatnonzero(environment.decisions.mask[:, 1] & (choice.decision == 0))
+        if not left.size:
+            break
+        best = _best_of(environment, choice.decision + np.eye(environment.num_users)[left])
+        evaluations += len(left)
+        if not best.value > choice.value:
+            break
+        choice = best
+    return choice._replace(evaluations=evaluations)
+
+
+def best_of_32_random(environment: Ageing, rng: np.random.Generator) -> Choice:
+    """The best of as many random decisions as an agent asks for by default."""
+    return best_of_random(environment, rng, 32)
+
+
 def max_weight(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
-    """For each m, the m sensors worth most where m transmit: the best decision of all, of at most q + 1."""
+    """For each m, the m sensors that save most where m transmit: the best decision of all, of at most q + 1."""
     able = _able(environment, np.arange(environment.num_users))
     worth = environment.worth()
     most = min(len(worth) - 1, len(able))

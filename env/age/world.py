@@ -1,9 +1,9 @@
 """Fresh information from sensors that live on harvested energy, by Lyapunov optimisation.
 
-N sensors report to an access point. The age A_i of what is known of sensor i is the number of frames since the last
-report that was received began: 1 after a report is delivered, one more in each frame without. In a frame at most q
-sensors transmit. A transmission takes the energy e = P T from the sensor's battery B_i, which harvested energy H_i
-fills up to its capacity, and only a sensor whose battery holds e can transmit:
+N sensors report to an access point. The age A_i of what is known of sensor i is the number of frames since the
+last report that was received began: 1 after a report is delivered, one more in each frame without. In a frame at
+most q sensors transmit. A transmission takes the energy e = P T from the sensor's battery B_i, which harvested
+energy H_i fills up to its capacity, and only a sensor whose battery holds e can transmit:
 
     A_i' = 1 if delivered, else A_i + 1            B_i' = min(B_i - e x_i + H_i, B_max)
 
@@ -16,21 +16,22 @@ the normal approximation of the coding rate at finite blocklength (Polyanskiy, P
 in the finite blocklength regime", IEEE Trans. Inf. Theory 2010) with D the dispersion of the complex Gaussian
 channel, two real ones: the more transmit at once, the fewer are received.
 
-The value of a decision x is the drift that it saves, of the Lyapunov function
+A frame's cost is the drift-plus-penalty of the Lyapunov function
+1/2 sum_i V w_i A_i^2 + 1/2 sum_i (B_max - B_i)^2, but for what no decision changes:
 
-    1/2 sum_i V w_i A_i^2 + 1/2 sum_i (B_max - B_i)^2
+    cost(x) = sum_i [ V w_i (p_i x_i + (1 - p_i x_i) (A_i + 1)^2) / 2 + (B_max - B_i) e x_i ],    m = sum_i x_i
 
-Its first part is that of the Max-Weight policy of Kadota, Sinha, Uysal-Biyikoglu, Singh and Modiano, "Scheduling
-policies for minimizing age of information in broadcast wireless networks", IEEE/ACM Trans. Networking 2018: a
-delivery replaces (A + 1)^2 by 1, which saves A (A + 2). Its second part is a battery queue perturbed as in Huang and
-Neely, "Utility optimal scheduling in energy-harvesting networks", IEEE/ACM Trans. Networking 2013, by the capacity:
-energy e costs (B_max - B_i) e, the square e^2 / 2 left out as there. Together, with m = sum_i x_i,
+Its first part, the expected square of the next ages, is that of the Max-Weight policy of Kadota, Sinha,
+Uysal-Biyikoglu, Singh and Modiano, "Scheduling policies for minimizing age of information in broadcast wireless
+networks", IEEE/ACM Trans. Networking 2018: a delivery replaces (A + 1)^2 by 1, which saves A (A + 2). In its
+second part the battery is a queue perturbed as in Huang and Neely, "Utility optimal scheduling in
+energy-harvesting networks", IEEE/ACM Trans. Networking 2013, here by the capacity: the emptier a battery, the
+dearer its energy (the squares of e and H are bounded by constants, as there). A decision thus saves
 
-    value(x) = sum_i x_i [ V w_i p_i(m) A_i (A_i + 2) / 2 - (B_max - B_i) e ]
+    sum_i x_i [ V w_i p_i(m) A_i (A_i + 2) / 2 - (B_max - B_i) e ]
 
-against nobody transmitting, which is worth 0. Minimising it frame by frame keeps ages low in the long run, but is
-not the best policy for them: V, the weight of the ages, is a setting. Given m the sum has one term a sensor, so the
-best decision takes the m largest terms, for the best m of 1 to q.
+against nobody transmitting: given m, one term a sensor, so that the best decision takes the m largest terms, for
+the best m of 0 to q. Best frame by frame is not best in the long run; V, the weight of the ages, is a setting.
 """
 
 import math
@@ -60,7 +61,7 @@ from env.processes.channel import Channel, PathLoss, Rayleigh
 from env.processes.trace import RecordedTrace
 from env.state import generator_state, restore_generator
 
-_MICRO = 1e-6
+_MICRO = 1e6
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 """Of each entry; the core has no SciPy."""
 
@@ -69,8 +70,7 @@ class AgeMEC(Environment):
     """An environment with memory: N sensors, each with an age and a battery, of which at most q transmit.
 
     Choice 1 is to transmit; `decisions` is a `Limited` whose mask has no 1 for a sensor without the energy for it.
-    The value of a frame is the drift that its decision saves (above), 0 where nobody transmits. Ages start at 1,
-    batteries full.
+    Values are negated costs (above), so that larger is better. Ages start at 1, batteries full.
 
     Args:
         num_users: N; by default the channel's number where it fixes one, else 10.
@@ -78,7 +78,7 @@ class AgeMEC(Environment):
         channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh` with sensors at 150 to 400 m
             evenly spaced, path loss exponent 3. Gains are known at the start of the frame.
         harvest: the energy of each sensor and frame, in microjoules where `Arrivals` says Mbit; by default
-            ``ExponentialArrivals(2.0)``, a transmission in five frames.
+            ``ExponentialArrivals(3.0)``, a transmission in three frames or four.
         weights: w_i of each sensor's age; 1 by default.
         age_weight: V, microjoules^2.
         battery_capacity: B_max, microjoules, at least e.
@@ -97,10 +97,12 @@ class AgeMEC(Environment):
         InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
     """
 
+    decisions: Limited
+    value_is_cost = True
     decisions_matter_later = True
     """Ages and batteries remember: other decisions, other frames."""
     metric_labels: ClassVar[Mapping[str, str]] = {
-        "value": "Drift saved in the frame (µJ²)",
+        "value": "Value (negated drift plus penalty, µJ²)",
         "age": "Age of information (frames)",
         "delivery_rate": "Reports delivered\na sensor and frame",
         "outage": "Share of sensors\nwithout energy to transmit",
@@ -115,7 +117,7 @@ class AgeMEC(Environment):
         channel: Channel | str | None = None,
         harvest: Arrivals | None = None,
         weights: Sequence[float] | None = None,
-        age_weight: float = 10.0,
+        age_weight: float = 30.0,
         battery_capacity: float = 50.0,
         transmit_power: float = 1e-3,
         frame_length: float = 0.01,
@@ -137,7 +139,7 @@ class AgeMEC(Environment):
         self.channel = deepcopy(channel)
         if not isinstance(harvest, Arrivals | None):
             raise InputError(f"harvest must be an Arrivals, got {harvest!r}")
-        self.harvest = ExponentialArrivals(2.0) if harvest is None else deepcopy(harvest)
+        self.harvest = ExponentialArrivals(3.0) if harvest is None else deepcopy(harvest)
         self.weights = positive("weights", np.ones(self.num_users) if weights is None else weights)
         one_a_user("weights", self.weights, self.num_users)
 
@@ -145,11 +147,11 @@ class AgeMEC(Environment):
         self.battery_capacity = positive_number("battery_capacity", battery_capacity)
         power = positive_number("transmit_power", transmit_power)
         length = positive_number("frame_length", frame_length)
-        self.transmit_energy = power * length / _MICRO
+        self.transmit_energy = _MICRO * power * length
         if self.battery_capacity < self.transmit_energy:
             raise InputError(
-                f"battery_capacity must hold the energy of a transmission, {self.transmit_energy} microjoules, got "
-                f"{self.battery_capacity}"
+                f"battery_capacity must hold the energy of a transmission, {self.transmit_energy} microjoules, "
+                f"got {self.battery_capacity}"
             )
         bandwidth = positive_number("bandwidth", bandwidth)
         self._snr_of_gain = power / (positive_number("noise_density", noise_density) * bandwidth)
@@ -177,12 +179,13 @@ class AgeMEC(Environment):
         return np.stack([snr, np.log(self.age), self.battery / self.battery_capacity], -1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Drift that decisions (K, N) save in this frame, (K,), microjoules^2.
+        """Negated costs of decisions (K, N) in this frame, (K,), microjoules^2.
 
         Raises InputError when a decision is not 0 or 1, more than q transmit, or one without the energy for it.
         """
         decisions = self.decisions.check("decisions", decisions)
-        return (self._worth[decisions.sum(-1).astype(np.int64)] * decisions).sum(-1)
+        saved = self._worth[decisions.sum(-1).astype(np.int64)] * decisions
+        return saved.sum(-1) - self._idle_cost
 
     def carry_out(self, decision: FloatArray) -> None:
         """Who transmits may be received: their ages begin anew, batteries lose energy and take up the harvest."""
@@ -192,27 +195,29 @@ class AgeMEC(Environment):
         self._left = np.where(self.delivered, 1.0, self.age + 1), np.minimum(battery, self.battery_capacity)
 
     def success_probability(self) -> FloatArray:
-        """p_i(m) of each sensor in this frame, (q, N): row m - 1 where m transmit; fewer rows for fewer sensors."""
+        """p_i(m) of each sensor in this frame, (min(q, N), N), row m - 1 where m transmit."""
         snr = self._sharing * (self._snr_of_gain * self.gains)
         dispersion = snr / (snr + 1) * ((snr + 2) / (snr + 1))
         spare = np.log1p(snr) - self._nats / self._channel_uses
         return _erfc(-np.sqrt(self._channel_uses / (2 * dispersion)) * spare).astype(np.float64) / 2
 
     def worth(self) -> FloatArray:
-        """What each sensor adds to the value of this frame, (q + 1, N): row m where m transmit, row 0 is 0."""
+        """What each sensor saves that transmits in this frame, (min(q, N) + 1, N): row m where
+        m transmit, row 0 is 0."""
         return self._worth.copy()
 
     def frame_optimum(self) -> float:
-        """The largest value of any decision in this frame: the m largest terms, for the best m; O(q N log N)."""
+        """The negated least cost of this frame: the m largest terms, for the best m, in O(q N log N)."""
         able = self._worth[:, self.decisions.mask[:, 1]]
         sums = np.sort(able, -1)[:, ::-1].cumsum(-1)
         most = min(sums.shape[-1], len(sums) - 1)
         places = np.arange(most)
-        return float(sums[places + 1, places].max(initial=0.0))
+        return float(sums[places + 1, places].max(initial=0.0) - self._idle_cost)
 
     def frame_metrics(self) -> dict[str, float]:
-        """Means over the sensors: ages (frames), batteries (microjoules) and the share of sensors that cannot transmit
-        for want of energy, at this frame's start, and the share that the last frame delivered a report of."""
+        """At this frame's start the mean age (frames), the mean battery (microjoules) and, as `outage`, the share
+        of sensors without energy to transmit; the share of which the last frame delivered a report.
+        """
         return {
             "age": float(self.age.mean()),
             "delivery_rate": float(self.delivered.mean()),
@@ -255,6 +260,7 @@ class AgeMEC(Environment):
             array.setflags(write=False)  # evaluate and observe must not come to differ
         able = battery >= self.transmit_energy
         self.decisions = self.decisions.masked(np.stack([np.ones_like(able), able], -1))
+        self._idle_cost = float(self._age_value @ (age + 1) ** 2)
         delivery = self._age_value * age * (age + 2)
         energy = (self.battery_capacity - battery) * self.transmit_energy
         self._worth = np.zeros((len(self._sharing) + 1, self.num_users))
