@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent import generators, seeds
+from agent.decisions.limits import Limited
 from agent.local_search import anyhow
 
 PROBES = 8
@@ -75,13 +76,15 @@ class Diagnostics:
         self.gain = self.saturated = None
         return self._interval > 0 and self._frames % self._interval == 0
 
-    def probes(self, decision: NDArray[np.int64]) -> NDArray[np.int64]:
-        """What to value beside a decision (N,): (8, N)."""
-        random = anyhow(PROBES // 2, len(decision), self._num_choices, self._rng)
+    def probes(self, decision: NDArray[np.int64], limits: Limited | None = None) -> NDArray[np.int64]:
+        """What to value beside a decision (N,), keeping the limits: (8, N)."""
+        random = anyhow(PROBES // 2, len(decision), self._num_choices, self._rng, limits)
         near = np.tile(decision, (PROBES - len(random), 1))
         users = self._rng.integers(len(decision), size=len(near))
         shift = self._rng.integers(1, self._num_choices, size=len(near))
         near[np.arange(len(near)), users] = (decision[users] + shift) % self._num_choices
+        if limits is not None:
+            near[~limits.feasible(near)] = decision
         return np.concatenate([random, near])
 
     def probed(

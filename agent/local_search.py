@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.arrays import Array, namespace, on_device
+from agent.decisions.limits import Limited, Limits
 from agent.decisions.nested import Nested
-from agent.decisions.quantizer import Quantizer
+from agent.decisions.quantizer import Quantizer, propose_within
 
 ROUNDS = 2
 """The search goes on from the best decision of its first half."""
@@ -79,6 +80,7 @@ class LocalSearch:
         evaluate: Callable[[Array], Array],
         rngs: Any,
         frame: int,
+        limits: Limits | None = None,
     ) -> Found:
         """The best decision after the search.
 
@@ -89,6 +91,7 @@ class LocalSearch:
             evaluate: values (R, L) of decisions (R, L, N).
             rngs: R random generators, on the host.
             frame: its number.
+            limits: that decisions keep.
         """
         if found.decision.shape[-1] != self._settled_for:
             self._settle_for(found.decision.shape[-1])
@@ -99,15 +102,17 @@ class LocalSearch:
         count, rows = known.shape[1], xp.arange(len(known), device=known.device)
         values: Any = None
         for calls in self._rounds:
-            near = self._neighbours(likely, decision, known, calls, frame)
+            near = self._neighbours(likely, decision, known, calls, frame, limits)
             if self._device is None:
                 half = near.shape[1] // 2
-                for row in np.flatnonzero(value == -np.inf):
-                    any_ = anyhow(near.shape[1] - half, near.shape[-1], self._num_choices, rngs[row])
+                for row in np.flatnonzero(value == -np.inf).tolist():
+                    within = None if limits is None else limits.each[row]
+                    any_ = anyhow(near.shape[1] - half, near.shape[-1], self._num_choices, rngs[row], within)
                     near[row, half:] = any_
                 if values is not None:
-                    for row in np.flatnonzero((values.max(-1) == -np.inf) & (value > -np.inf)):
-                        near[row] = self._elsewhere(near[row], relaxed[row], known[row], rngs[row])
+                    for row in np.flatnonzero((values.max(-1) == -np.inf) & (value > -np.inf)).tolist():
+                        within = None if limits is None else limits.each[row]
+                        near[row] = self._elsewhere(near[row], relaxed[row], known[row], rngs[row], within)
             values = evaluate(near)
             best = values.argmax(-1)
             better = values[rows, best] > value
@@ -118,12 +123,16 @@ class LocalSearch:
             count += near.shape[1]
         return Found(decision, value, place)
 
-    def _elsewhere(self, near: Array, relaxed: Array, known: Array, rng: Any) -> Array:
+    def _elsewhere(self, near: Array, relaxed: Array, known: Array, rng: Any, limits: Limited | None) -> Array:
         """In place of neighbours (L, N) further candidates of the quantizer, one in four any decision."""
         count, num_users = near.shape
-        random = anyhow(count // 4 + 1, num_users, self._num_choices, rng)[1:]
+        random = anyhow(count // 4 + 1, num_users, self._num_choices, rng, limits)[1:]
         most = min(len(known) + count, self._quantizer.max_candidates(num_users))
-        further = self._quantizer(relaxed, most, rng)
+        further = (
+            self._quantizer(relaxed, most, rng)
+            if limits is None
+            else propose_within(self._quantizer, relaxed, most, rng, limits)
+        )
         further = further[~np.isin(self._codes(further), known)]
         return np.concatenate([random, further, near])[:count]
 
@@ -155,7 +164,9 @@ class LocalSearch:
         choice = (decision[rows, users] + shift) % self._num_choices
         return xp.stack([users, choice, users, choice])
 
-    def _neighbours(self, likely: Array, decision: Array, known: Array, calls: int, frame: int) -> Array:
+    def _neighbours(
+        self, likely: Array, decision: Array, known: Array, calls: int, frame: int, limits: Limits | None
+    ) -> Array:
         """`calls` neighbours (R, calls, N) of decisions (R, N), none of the known ones while there are others."""
         xp = namespace(likely)
         replicas, num_users, num_choices = likely.shape
@@ -176,6 +187,10 @@ class LocalSearch:
         moves = moves[..., self._turns(single.shape[1], order.shape[1])]
         sweep = self._sweep(decision, calls, frame)
         first, to_first, second, to_second = xp.concatenate([sweep, moves], -1)
+        if limits is not None:  # what they do not permit is no change
+            permitted = limits.permit(decision, first, to_first, second, to_second)
+            to_first = xp.where(permitted, to_first, decision[rows, first])
+            to_second = xp.where(permitted, to_second, decision[rows, second])
 
         own = self._codes(decision[:, None])
         change = self._weights[first] * (to_first - decision[rows, first])
@@ -200,8 +215,17 @@ class LocalSearch:
         return self._known_turns[singles, exchanges]
 
 
-def anyhow(count: int, num_users: int, num_choices: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Decisions (count, N), the idle one first, in which any number of users, equally likely, offload."""
+def anyhow(
+    count: int, num_users: int, num_choices: int, rng: np.random.Generator, limits: Limited | None = None
+) -> NDArray[np.int64]:
+    """Decisions (count, N), the idle one first, in which any number of users, equally likely, offload.
+
+    With limits, random ones that keep them.
+    """
+    if limits is not None:
+        drawn = limits.random(count, rng).astype(np.int64)
+        drawn[:1] = 0
+        return drawn
     offloading = rng.integers(num_users + 1, size=count)
     if count:
         offloading[0] = 0

@@ -16,8 +16,9 @@ from agent.adaptive_k import AdaptiveK
 from agent.arrays import Array
 from agent.checks import InputError, whole_number
 from agent.configured import Configured, as_now
+from agent.decisions.limits import Limits, limits_of
 from agent.decisions.nested import Nested, pick, takes_nested
-from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of
+from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of, propose_within
 from agent.diagnostics import RECENT, Diagnostics
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
@@ -118,7 +119,9 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
         self._interval = int(self._settings.each("training_interval")[0])
 
-    def decide(self, observation: ArrayLike, evaluate: Callable[[Any], ArrayLike]) -> tuple[NDArray[Any], float]:
+    def decide(
+        self, observation: ArrayLike, evaluate: Callable[[Any], ArrayLike], decisions: Any = None
+    ) -> tuple[NDArray[Any], float]:
         """One frame: propose candidates, value them, search around the best, learn it, adapt K.
 
         Args:
@@ -126,21 +129,25 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             evaluate: maps candidates (K, N) to their values (K,), larger is better, -inf for what must not be
                 done. Where it has an attribute `takes_nested`, it is given `agent.decisions.nested.Nested`
                 candidates where the quantizer proposes such.
+            decisions: the kind of decision in this frame, where places are limited (`env.Limited`): whatever is
+                proposed keeps the limits. By default the `decisions` of `evaluate`, or of the environment whose
+                method it is.
 
         Returns:
             The best candidate (N,) and its value. Where all are worth -inf, the first; nothing is then learned.
 
         Raises:
-            InputError: when `observation` has another shape or is not finite, or `evaluate` returns another
-                shape or nan for the best candidate.
+            InputError: when `observation` has another shape or is not finite, `evaluate` returns another shape or
+                nan for the best candidate, or the quantizer cannot keep the limits.
         """
         checked = self._checked(observation)
         relaxed = self._relaxed(checked)
+        limits = limits_of(evaluate, decisions, len(checked), self._settings.num_choices)
         candidates: Any
-        if self._nesting is not None and takes_nested(evaluate):
+        if limits is None and self._nesting is not None and takes_nested(evaluate):
             candidates = self._nesting.nested(relaxed, self._k(checked))
         else:
-            candidates = self._propose(relaxed, self._k(checked))
+            candidates = self._propose(relaxed, self._k(checked), limits)
             candidates.setflags(write=False)  # what was valued is what is carried out and learned
         values = _values(evaluate, candidates)
         best = int(values.argmax())  # the first nan where there is one
@@ -151,20 +158,29 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             found = Found(decision[None], np.array([value]), np.array([best]))
             around = relaxed if self._settings.num_networks == 1 else relaxed.mean(0)
             valued = _one_more_dimension(candidates)
-            found = self._search(around[None], valued, found, _of_one(evaluate), [self._rng], self.memory.counter)
+            critic, frame = _of_one(evaluate), self.memory.counter
+            found = self._search(around[None], valued, found, critic, [self._rng], frame, limits)
             decision, value, best = found.decision[0], float(found.value[0]), int(found.place[0])
             _number(value, best)
-        self._watch(relaxed, decision, value, evaluate)
+        self._watch(relaxed, decision, value, evaluate, limits)
         self._encode(checked, decision, value > -np.inf)
         self.best_candidate = best
         return (decision if isinstance(candidates, Nested) else decision.copy()), value
 
-    def _watch(self, relaxed: Array, decision: Array, value: float, evaluate: Callable[[Any], ArrayLike]) -> None:
+    def _watch(
+        self,
+        relaxed: Array,
+        decision: Array,
+        value: float,
+        evaluate: Callable[[Any], ArrayLike],
+        limits: Limits | None,
+    ) -> None:
         (diagnostics,) = self._diagnostics
         diagnostics.decided(value > -np.inf)
         if diagnostics.due():
             alone = relaxed if self._settings.num_networks == 1 else relaxed[0]
-            best = float(np.nanmax(_values(evaluate, diagnostics.probes(decision))))
+            probes = diagnostics.probes(decision, None if limits is None else limits.each[0])
+            best = float(np.nanmax(_values(evaluate, probes)))
             recent = self.learner.predict(self._seen(self.memory.recent(RECENT)[0]))
             rounded = self._settings.kind.round(recent if self._settings.num_networks == 1 else recent[0])
             diagnostics.probed(best, value, self._adaptive_k.k, alone, rounded)
@@ -186,11 +202,12 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         """
         return self._relaxed(self._checked(observation))
 
-    def decode(self, observation: ArrayLike, k: int | None = None) -> NDArray[np.int64]:
+    def decode(self, observation: ArrayLike, k: int | None = None, decisions: Any = None) -> NDArray[np.int64]:
         """The quantizer's K candidates (K, N) for an observation (N, F), likeliest first.
 
         K adapts unless `k` is given; `decide` has fewer proposed where it searches around them. Of M networks
-        there are M K candidates: the first of each, then the second of each, and so on; some may coincide. Raises
+        there are M K candidates: the first of each, then the second of each, and so on; some may coincide. With
+        limits, those of `decisions` as `decide` takes it, there are fewer where no more keep them. Raises
         InputError when `k` is out of the quantizer's range, or as `decide`.
         """
         checked = self._checked(observation)
@@ -199,7 +216,8 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             k = min(self._k(checked) + self._settings.searched, most)
         elif whole_number("k", k) > most:
             raise InputError(f"k must be 1 to {most} for {len(checked)} users, got {k}")
-        return self._propose(self._relaxed(checked), k)
+        limits = limits_of(None, decisions, len(checked), self._settings.num_choices)
+        return self._propose(self._relaxed(checked), k, limits)
 
     def remember(self, observation: ArrayLike, decision: ArrayLike) -> None:
         """Store an observation (N, F) and its best decision (N,).
@@ -357,13 +375,18 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         k: int = self._adaptive_k.k
         return min(k, self._settings.proposer.max_candidates(len(observation))) if self._any_size else k
 
-    def _propose(self, relaxed: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    def _propose(self, relaxed: NDArray[np.float64], k: int, limits: Limits | None) -> NDArray[np.int64]:
         """`k` candidates (k, N) of a relaxed decision; of those of M networks (M k, N), likeliest first."""
-        propose = self._settings.proposer
         if self._settings.num_networks == 1:
-            return propose(relaxed, k, self._rng)
-        each = np.stack([propose(one, k, self._rng) for one in relaxed], axis=1)
-        return each.reshape(-1, each.shape[-1])
+            return self._proposed(relaxed, k, limits)
+        each = [self._proposed(one, k, limits) for one in relaxed]
+        fewest = min(len(one) for one in each)  # where limits leave fewer than k
+        return np.stack([one[:fewest] for one in each], axis=1).reshape(-1, relaxed.shape[1])
+
+    def _proposed(self, relaxed: NDArray[np.float64], k: int, limits: Limits | None) -> NDArray[np.int64]:
+        if limits is None:
+            return self._settings.proposer(relaxed, k, self._rng)
+        return propose_within(self._settings.proposer, relaxed, k, self._rng, limits.each[0])
 
     def _relaxed(self, observation: Array) -> NDArray[np.float64]:
         logits = self.learner.predict(self._seen(observation[None]))

@@ -12,8 +12,9 @@ from agent.adaptive_k import AdaptiveK
 from agent.arrays import Array, namespace, on_device, take
 from agent.checks import InputError, whole_number
 from agent.configured import Configured
+from agent.decisions.limits import Limits, limits_of
 from agent.decisions.nested import Nested, pick, takes_nested
-from agent.decisions.quantizer import Nesting
+from agent.decisions.quantizer import Nesting, propose_within
 from agent.diagnostics import PROBES, RECENT, Diagnostics
 from agent.generators import Generators
 from agent.local_search import Found, LocalSearch
@@ -119,13 +120,16 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
                 group.replicas = on_device(places, self._device)
             self._groups.append(group)
 
-    def decide(self, observation: Array, evaluate: Callable[[Any], Any]) -> tuple[Array, Array]:
+    def decide(
+        self, observation: Array, evaluate: Callable[[Any], Any], decisions: Any = None
+    ) -> tuple[Array, Array]:
         """One frame: propose candidates, value them, search around the best, learn it, adapt K.
 
         Args:
             observation: (R, N, F).
             evaluate: maps candidates (R, K, N) to their values (R, K), larger is better; as for an
                 `OffloadingAgent`, it may take `Nested` candidates.
+            decisions: as for an `OffloadingAgent`, with one entry a world in `each`; not on a device.
 
         Returns:
             The best candidates (R, N) and their values (R,). Where all are worth -inf, the first; nothing is then
@@ -138,8 +142,13 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         checked = self._checked(observation)
         most = self._most_candidates()
         relaxed = self._relaxed(checked)
+        limits = limits_of(evaluate, decisions, checked.shape[1], self._settings.num_choices)
+        if limits is not None and self._device is not None:
+            raise InputError("device must be None where places are limited, got replicas on " + self._device)
         candidates: Any
-        if self._nesting is not None and takes_nested(evaluate):
+        if limits is not None:
+            candidates = self._proposed_within(relaxed, most, limits)
+        elif self._nesting is not None and takes_nested(evaluate):
             candidates = self._nesting.nested(relaxed, most)
         else:
             candidates = self._settings.proposer(relaxed, most, self._rng)
@@ -152,25 +161,42 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         if self._search is not None:
             found = Found(decision, value, best)
             decision, value, best = self._search(
-                relaxed, candidates, found, evaluate, self._rngs, self.memory.counter
+                relaxed, candidates, found, evaluate, self._rngs, self.memory.counter, limits
             )
         if self._device is None:
-            self._watch(relaxed, decision, value, evaluate)
+            self._watch(relaxed, decision, value, evaluate, limits)
         feasible = value > -np.inf
         self._encode(checked, decision, True if self._device is None and feasible.all() else feasible)
         self.best_candidate = best
         own = isinstance(candidates, Nested) or self._device is not None
         return (decision if own else decision.copy()), value
 
-    def _watch(self, relaxed: Array, decision: Array, value: Array, evaluate: Callable[[Any], Any]) -> None:
+    def _proposed_within(self, relaxed: Array, k: int, limits: Limits) -> Array:
+        """`k` candidates of each (R, k, N), the first once more where fewer keep the limits."""
+        candidates = np.empty((len(relaxed), k, relaxed.shape[1]), dtype=np.int64)
+        for place, (one, within) in enumerate(zip(relaxed, limits.each, strict=True)):
+            kept = propose_within(self._settings.proposer, one, k, self._rngs[place], within)
+            candidates[place, : len(kept)], candidates[place, len(kept) :] = kept, kept[0]
+        candidates.setflags(write=False)
+        return candidates
+
+    def _watch(
+        self,
+        relaxed: Array,
+        decision: Array,
+        value: Array,
+        evaluate: Callable[[Any], Any],
+        limits: Limits | None,
+    ) -> None:
         feasible = (value > -np.inf).tolist()
         for one, good in zip(self._diagnostics, feasible, strict=True):
             one.decided(good)
         due = [one.due() for one in self._diagnostics]
         if not due[0]:
             return
-        pairs = zip(self._diagnostics, decision, strict=True)
-        best = np.nanmax(evaluate(np.stack([one.probes(own) for one, own in pairs])), -1)
+        within = [None] * len(decision) if limits is None else limits.each
+        probes = [one.probes(*own) for one, *own in zip(self._diagnostics, decision, within, strict=True)]
+        best = np.nanmax(evaluate(np.stack(probes)), -1)
         k = np.broadcast_to(self._adaptive_k.k, self._lead)
         recent = self._settings.kind.round(self.learner.predict(self._seen(self.memory.recent(RECENT)[0])))
         for place, one in enumerate(self._diagnostics):

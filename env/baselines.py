@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from env.arrays import InputError
 from env.decisions import Binary, Decisions, decisions_of
+from env.limits import Limited
 
 
 class Evaluating(Protocol):
@@ -81,13 +82,16 @@ def coordinate_descent(
 def greedy(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
     """Offload the users of the largest gain (first observed feature), as many as is best: N + 1 decisions.
 
-    Raises InputError where decisions are not bits.
+    With limits, of the users that can offload and as many as there are places. Raises InputError where decisions
+    are not bits.
     """
-    num_users = _bits_of(environment, "greedy").num_users
-    order = np.argsort(-np.asarray(environment.observe())[:, 0])
+    kind = _bits_of(environment, "greedy")
+    gain, num_users = np.asarray(environment.observe())[:, 0], kind.num_users
+    limits = kind if isinstance(kind, Limited) else None
+    order = np.argsort(-gain if limits is None else np.where(limits.mask[:, 1], -gain, np.inf))
     decisions = np.zeros((num_users + 1, num_users))
     decisions[:, order] = np.tri(num_users + 1, num_users, -1)
-    return _best_of(environment, decisions)
+    return _best_of(environment, decisions if limits is None else decisions[limits.feasible(decisions)])
 
 
 def all_local(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
@@ -96,8 +100,9 @@ def all_local(environment: Evaluating, rng: np.random.Generator | None = None) -
 
 
 def all_offload(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
-    """Everybody offloads. Raises InputError where decisions are not bits."""
-    return _best_of(environment, np.ones((1, _bits_of(environment, "all_offload").num_users)))
+    """Everybody offloads. Raises InputError where decisions are not bits, or limits forbid it."""
+    kind = _bits_of(environment, "all_offload")
+    return _best_of(environment, kind.check("all_offload", np.ones((1, kind.num_users))))
 
 
 def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | None = None) -> Choice:
@@ -120,7 +125,7 @@ def linear_relaxation(environment: Relaxing, rng: np.random.Generator | None = N
 
 def _bits_of(environment: Evaluating, method: str) -> Decisions:
     decisions = decisions_of(environment)
-    if not isinstance(decisions, Binary):
+    if not isinstance(decisions.kind if isinstance(decisions, Limited) else decisions, Binary):
         raise InputError(f"decisions must be bits for {method}, got {decisions}")
     return decisions
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from agent.arrays import Array, namespace, take
 from agent.checks import InputError
+from agent.decisions.limits import Limited, cheapest_within
 from agent.decisions.nested import Nested
 
 Random = Any
@@ -24,11 +25,12 @@ Random = Any
 class Quantizer(Protocol):
     """What the agent asks of a quantizer; any object with these two methods will do.
 
-    Three things it may have besides: `nested(relaxed, k)`, the same candidates for critics that take those (it is
-    then `Nesting`); a true `prefix` when its first k of more candidates are its k candidates, without which
-    replicas cannot adapt K; and `lists`, where its k candidates are so many lists of equal length one after
-    another, by the places in which K is to adapt. For replicas it is called with relaxed decisions (R, N), on a
-    device as tensors.
+    Four things it may have besides: `within(relaxed, k, rng, limits)`, `k` candidates or fewer that keep limits,
+    for one relaxed decision, without which it cannot propose where places are limited; `nested(relaxed, k)`, the
+    same candidates for critics that take those (it is then `Nesting`); a true `prefix` when its first k of more
+    candidates are its k candidates, without which replicas cannot adapt K; and `lists`, where its k candidates are
+    so many lists of equal length one after another, by the places in which K is to adapt. For replicas it is
+    called with relaxed decisions (R, N), on a device as tensors.
     """
 
     def max_candidates(self, num_users: int) -> int:
@@ -36,6 +38,16 @@ class Quantizer(Protocol):
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (k, N), for a relaxed decision: (N,) of bits, (N, C) of choices."""
+
+
+def propose_within(quantizer: Quantizer, relaxed: Array, k: int, rng: Random, limits: Limited) -> Array:
+    """`k` candidates or fewer that keep limits, for one relaxed decision; raises InputError where it cannot."""
+    if not hasattr(quantizer, "within"):
+        raise InputError(
+            "quantizer must have within(relaxed, k, rng, limits) where places are limited, got "
+            f"{type(quantizer).__name__}"
+        )
+    return quantizer.within(relaxed, k, rng, limits)
 
 
 def is_prefix(quantizer: Quantizer) -> bool:
@@ -95,6 +107,15 @@ class OrderPreserving:
             offloading, counts = _above(relaxed, order, threshold)
         return Nested(order, xp.concatenate([offloading, counts], -1))
 
+    def within(self, relaxed: NDArray[np.floating], k: int, rng: Random | None, limits: Limited) -> Array:
+        """The first `k` of all its candidates, for one relaxed decision (N,), that keep the limits.
+
+        A user that cannot offload is the last in the order.
+        """
+        thresholds = self(np.where(limits.mask[:, 1], relaxed, 0.0), relaxed.size + 1)
+        kept: Array = thresholds[limits.feasible(thresholds)][:k]
+        return kept
+
 
 def _above(relaxed: Array, order: Array, threshold: Array) -> tuple[Array, Array]:
     """How many entries of relaxed decisions (..., N), falling in their order, lie above 1/2, and each threshold.
@@ -150,6 +171,10 @@ class KNearest:
                 heapq.heappush(heap, (added - sorted_costs[places[-1]], (*places[:-1], following)))
         return candidates
 
+    def within(self, relaxed: NDArray[np.floating], k: int, rng: Random | None, limits: Limited) -> Array:
+        """The `k` nearest of those that keep the limits, or all there are, for one relaxed decision (N,)."""
+        return cheapest_within(np.stack([relaxed**2, (1 - relaxed) ** 2], -1), k, limits)
+
 
 @dataclass(frozen=True)
 class NoisyOrderPreserving:
@@ -176,6 +201,14 @@ class NoisyOrderPreserving:
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         return _halves(OrderPreserving(), relaxed, k, self._noisy, rng)
+
+    def within(self, relaxed: NDArray[np.floating], k: int, rng: Random, limits: Limited) -> Array:
+        """The same of candidates that keep the limits, for one relaxed decision (N,)."""
+        exact = OrderPreserving()
+        clean = exact.within(relaxed, (k + 1) // 2, None, limits)
+        if k == 1:
+            return clean
+        return np.concatenate([clean, exact.within(self._noisy(relaxed, rng), k // 2, None, limits)])
 
     def _noisy(self, relaxed: Array, rng: Random) -> Array:
         return shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
@@ -221,11 +254,19 @@ class OrderPreservingAndNearest:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)
-        kept = OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1))
-        nearest = KNearest()(relaxed, k)
-        known = {candidate.tobytes() for candidate in kept}
-        added = [candidate for candidate in nearest if candidate.tobytes() not in known]
-        return np.concatenate([kept, added[: k - len(kept)]]) if k > len(kept) else kept
+        return _joined(OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1)), KNearest()(relaxed, k), k)
+
+    def within(self, relaxed: NDArray[np.floating], k: int, rng: Random | None, limits: Limited) -> Array:
+        """The same of candidates that keep the limits, or all there are, for one relaxed decision (N,)."""
+        kept = OrderPreserving().within(relaxed, (k + 1) // 2, None, limits)
+        return _joined(kept, KNearest().within(relaxed, k, None, limits), k)
+
+
+def _joined(kept: NDArray[np.int64], others: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Candidates, and of others those that are not among them, up to `k`."""
+    known = {candidate.tobytes() for candidate in kept}
+    added = [candidate for candidate in others if candidate.tobytes() not in known][: k - len(kept)]
+    return np.concatenate([kept, added]) if added else kept
 
 
 def _halves(

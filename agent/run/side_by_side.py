@@ -1,12 +1,20 @@
 """Any environments side by side, as one environment of replicas."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.run.contract import Environment, world_of
+
+
+class EachLimited(NamedTuple):
+    """The decisions of R worlds with limited places."""
+
+    num_users: int
+    num_choices: int
+    each: Sequence[Any]
 
 
 class SideBySide:
@@ -23,10 +31,18 @@ class SideBySide:
     def __init__(self, environments: Sequence[Environment]) -> None:
         self._worlds = [world_of(environment) for environment in environments]
         first = self._worlds[0]
-        self.num_users, self.decisions = first.num_users, first.decisions
+        self.num_users = first.num_users
         self.value_is_cost, self.decisions_matter_later = first.value_is_cost, first.decisions_matter_later
         self.feasible_only = first.feasible_only
         self.metric_labels, self.metric_limits = first.metric_labels, first.metric_limits
+
+    @property
+    def decisions(self) -> Any:
+        """The kind of decision in this frame; where places are limited, `EachLimited`."""
+        first = self._worlds[0].decisions
+        if not hasattr(first, "capacities"):
+            return first
+        return EachLimited(first.num_users, first.num_choices, [world.decisions for world in self._worlds])
 
     def reset(self, seed: Any = None) -> None:
         """Start over, each with its own of R seeds where they are given."""
