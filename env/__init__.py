@@ -7,8 +7,10 @@ from env.decisions import Binary, Categorical
 from env.environment import Environment
 from env.limits import Limited
 from env.lyapunov import LyapunovMEC, MyopicMEC
+from env.multi_server import MultiServerMEC
 from env.multi_task import MultiTaskMEC
 from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
+from env.processes.cells import Cells
 from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
 from env.processes.presence import Presence, PresenceSchedule, RandomPresence
 from env.processes.process import Process
@@ -24,6 +26,7 @@ __all__ = [
     "Arrivals",
     "Binary",
     "Categorical",
+    "Cells",
     "Channel",
     "ConstantArrivals",
     "Environment",
@@ -33,6 +36,7 @@ __all__ = [
     "InputError",
     "Limited",
     "LyapunovMEC",
+    "MultiServerMEC",
     "MultiTaskMEC",
     "MyopicMEC",
     "Optimum",

@@ -71,6 +71,8 @@ def coordinate_descent(
     evaluations = 1
     while True:
         neighbours = decisions.neighbours(decision)
+        if not len(neighbours):  # limits allow no other
+            return Choice(decision, value, evaluations)
         values = np.asarray(environment.evaluate(neighbours))
         evaluations += len(neighbours)
         best = int(values.argmax())

@@ -1,0 +1,238 @@
+"""The optimum of several servers over all (M + 1)^N decisions, with a bound that holds for each of them.
+
+In the symbols of `costs`, and with any loads A_s, G_s and prices l_s >= 0 of a place, squares of sums are
+
+    (sum a)^2 = 2 A sum a - A^2 + (sum a - A)^2,
+
+so the cost of any decision x with n_s(x) <= q_s users on server s is exactly
+
+    C(x) = D + sum_u r_u(x_u) + sum_s [(A_s(x) - A_s)^2 + (G_s(x) - G_s)^2 + l_s (q_s - n_s(x))],
+
+where w_us = 2 (a_us A_s + b_us G_s) + l_s, w_u0 = 1, r_us = w_us - min_s w_us, and the Lagrangian bound is
+
+    D = sum_u min_s w_us - sum_s (A_s^2 + G_s^2 + l_s q_s).
+
+D is concave in loads and prices; its maximum is the optimum of the continuous relaxation, in which users split
+over servers. All terms beside D are 0 or more: a choice with D + r_us above a known cost is in no better decision,
+which leaves few choices to few users. These are gone through user by user, all decisions of the first users side
+by side; one is dropped when D, its r, and what its loads and places must still miss at least, exceed the known
+cost.
+"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from env.arrays import FloatArray
+from env.multi_server.costs import Costs, cost_of, marginal_costs
+
+FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 2e-6
+COOLING = 0.4
+STEPS = 8
+"""Of Newton's method at a temperature; each point gives a valid bound, so running out costs tightness only."""
+WIDEST = 2**17
+"""Decisions of the first users that are kept side by side; more are dropped, at the price of the bound."""
+SLACK = 1e-11
+"""Rounding of a cost, relative to N."""
+
+
+class MultiServerOptimum(NamedTuple):
+    """The best decision found and how good any decision could be."""
+
+    decision: NDArray[np.int64]
+    """(N,)."""
+    cost: float
+    """Of `decision`."""
+    lower_bound: float
+    """No decision costs less."""
+
+
+class _Relaxed(NamedTuple):
+    """The maximum of the Lagrangian bound."""
+
+    bound: float
+    loads: FloatArray
+    """A and G, (2 M,)."""
+    prices: FloatArray
+    """l, (M,)."""
+    soft: FloatArray
+    """The users' shares of each choice, (N, M + 1), all but optimal in the continuous relaxation."""
+
+
+def certified_optimum(
+    costs: Costs,
+    capacities: NDArray[np.int64],
+    mask: NDArray[np.bool_],
+    tolerance: float = 1e-9,
+    time_limit: float | None = None,
+) -> MultiServerOptimum:
+    """The decision of least cost that keeps capacities (M + 1,) and mask (N, M + 1), with a bound on every one.
+
+    The search ends when the bound is within `tolerance` of the cost, relative to N, or after `time_limit` seconds.
+    """
+    deadline = np.inf if time_limit is None else time.monotonic() + time_limit
+    relaxed = _relax(costs, capacities, mask)
+    known = _descend(costs, _rounded(relaxed.soft, capacities), capacities, mask)
+    cost = float(cost_of(costs, known))
+    if cost - relaxed.bound <= tolerance * len(mask):
+        return MultiServerOptimum(known, cost, min(relaxed.bound, cost))
+    found, bound = _search(costs, relaxed, capacities, mask, cost, deadline)
+    if found is not None:
+        known, cost = found, float(cost_of(costs, found))
+    return MultiServerOptimum(known, cost, min(max(bound, relaxed.bound), cost))
+
+
+def _weights(costs: Costs, loads: FloatArray, prices: FloatArray, mask: NDArray[np.bool_]) -> FloatArray:
+    """w, (N, M + 1), infinite where a choice is not there."""
+    servers = costs.cpu.shape[1]
+    offloading = 2 * (costs.bandwidth * loads[:servers] + costs.cpu * loads[servers:]) + prices
+    return np.where(mask, np.concatenate([np.ones((len(mask), 1)), offloading], -1), np.inf)
+
+
+def _relax(costs: Costs, capacities: NDArray[np.int64], mask: NDArray[np.bool_]) -> _Relaxed:
+    """Maximise D by Newton's method on a smooth D, in which minima are soft at a temperature that falls.
+
+    Prices of places that are not short stay 0; the others are kept above 0 by a logarithm, times the temperature.
+    """
+    num_users, servers = costs.cpu.shape
+    short = np.flatnonzero(capacities[1:] < num_users)
+    size = 2 * servers + len(short)
+    slope = np.zeros((num_users, servers + 1, size))  # of w by loads and prices
+    for server in range(servers):
+        slope[:, server + 1, server] = 2 * costs.bandwidth[:, server]
+        slope[:, server + 1, servers + server] = 2 * costs.cpu[:, server]
+    for place, server in enumerate(short.tolist()):
+        slope[:, server + 1, 2 * servers + place] = 1
+    slope[~mask] = 0
+    places = np.zeros(size)
+    places[2 * servers :] = capacities[1:][short]
+    curvature = np.where(np.arange(size) < 2 * servers, 2.0, 0.0)
+
+    def weights(point: FloatArray) -> tuple[FloatArray, FloatArray]:
+        prices = np.zeros(servers)
+        prices[short] = point[2 * servers :]
+        return _weights(costs, point[: 2 * servers], prices, mask), prices
+
+    def smooth(point: FloatArray, temperature: float) -> tuple[float, FloatArray]:
+        if len(short) and point[2 * servers :].min() <= 0:
+            return -np.inf, slope[..., 0]
+        w, _ = weights(point)
+        least = w.min(-1, keepdims=True)
+        powers = np.exp((least - w) / temperature)
+        total = powers.sum(-1, keepdims=True)
+        value = (least - temperature * np.log(total)).sum() - curvature @ point**2 / 2 - places @ point
+        value += temperature * np.log(point[2 * servers :]).sum()
+        return float(value), powers / total
+
+    point = np.concatenate([np.full(2 * servers, 0.5), np.full(len(short), 0.1)])
+    temperature, best = FIRST_TEMPERATURE, (-np.inf, point, point)
+    while temperature > LAST_TEMPERATURE:
+        for _ in range(STEPS):
+            value, soft = smooth(point, temperature)
+            barrier = np.zeros(size)
+            barrier[2 * servers :] = temperature / point[2 * servers :]
+            mean = np.einsum("uc,ucd->ud", soft, slope)
+            gradient = mean.sum(0) - curvature * point - places + barrier
+            spread = np.tensordot(soft[..., None] * slope, slope, ((0, 1), (0, 1))) - mean.T @ mean
+            hessian = spread / temperature + np.diag(curvature + barrier**2 / temperature)
+            step = np.linalg.solve(hessian, gradient)
+            rise, length = float(gradient @ step), 1.0
+            while length > 1e-6 and smooth(point + length * step, temperature)[0] < value + length * rise / 4:
+                length /= 2
+            if length <= 1e-6:
+                break
+            point = point + length * step
+            if rise < temperature / 100:
+                break
+        w, prices = weights(point)
+        bound = float(w.min(-1).sum() - curvature @ point**2 / 2 - places @ point)
+        if bound > best[0]:
+            best = bound, point, prices
+        temperature *= COOLING
+    bound, point, prices = best
+    return _Relaxed(bound - SLACK * num_users, point[: 2 * servers], prices, smooth(point, temperature)[1])
+
+
+def _rounded(soft: FloatArray, capacities: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The largest shares that keep the capacities, the largest of all first, (N,)."""
+    decision = np.zeros(len(soft), dtype=np.int64)
+    room = capacities.copy()
+    for user in np.argsort(-soft.max(-1)):
+        decision[user] = np.where(room > 0, soft[user], -1.0).argmax()
+        room[decision[user]] -= 1
+    return decision
+
+
+def _descend(
+    costs: Costs, decision: NDArray[np.int64], capacities: NDArray[np.int64], mask: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Change the one user that gains most, within the limits, until none gains."""
+    decision = decision.copy()
+    while True:
+        taken = np.bincount(decision, minlength=len(capacities))
+        change = np.where(mask & (taken < capacities), marginal_costs(costs, decision), 0.0)
+        user, choice = np.unravel_index(change.argmin(), change.shape)
+        if change[user, choice] >= -SLACK:
+            return decision
+        decision[user] = choice
+
+
+def _search(
+    costs: Costs,
+    relaxed: _Relaxed,
+    capacities: NDArray[np.int64],
+    mask: NDArray[np.bool_],
+    known: float,
+    deadline: float,
+) -> tuple[NDArray[np.int64] | None, float]:
+    """The best decision of less cost than the known one, None where there is none, and a bound on every one."""
+    num_users, servers = costs.cpu.shape
+    w = _weights(costs, relaxed.loads, relaxed.prices, mask)
+    reduced = w - w.min(-1, keepdims=True)
+    gap = known - relaxed.bound
+    open_ = reduced < gap
+    users = np.lexsort((np.where(open_, reduced, 0.0).max(-1) * -1, open_.sum(-1)))  # the settled ones first
+    # What each choice adds to loads and places, (N, M + 1, 3 M), and between what the users after u add, (N, 3 M).
+    adds = np.zeros((num_users, servers + 1, 3 * servers))
+    for server in range(servers):
+        adds[:, server + 1, server] = costs.bandwidth[:, server]
+        adds[:, server + 1, servers + server] = costs.cpu[:, server]
+        adds[:, server + 1, 2 * servers + server] = 1
+    least = (
+        np.where(open_[..., None], adds, np.inf).min(1)[users][::-1].cumsum(0)[::-1]
+        - np.where(open_[..., None], adds, np.inf).min(1)[users]
+    )
+    most = np.where(open_[..., None], adds, 0.0).max(1)[users]
+    most = most[::-1].cumsum(0)[::-1] - most
+    goal = np.concatenate([relaxed.loads, capacities[1:].astype(np.float64)])
+
+    total, chosen = np.zeros((1, 3 * servers)), np.zeros((1, num_users), dtype=np.int8)
+    spent, dropped = np.zeros(1), np.inf
+    for place, user in enumerate(users):
+        choices = np.flatnonzero(open_[user])
+        total = (total[:, None] + adds[user, choices]).reshape(-1, 3 * servers)
+        spent = (spent[:, None] + reduced[user, choices]).ravel()
+        chosen = np.repeat(chosen, len(choices), 0)
+        chosen[:, user] = np.tile(choices, len(chosen) // len(choices))
+        low, high = total + least[place] - goal, total + most[place] - goal
+        missed = np.maximum(np.maximum(low, -high), 0.0)
+        at_least = spent + (missed[:, : 2 * servers] ** 2).sum(-1)
+        at_least += np.maximum(-high[:, 2 * servers :], 0.0) @ relaxed.prices
+        kept = np.flatnonzero((low[:, 2 * servers :] <= 0).all(-1) & (at_least < gap))
+        if len(kept) > WIDEST or (time.monotonic() > deadline and len(kept) > 1):
+            few = WIDEST if len(kept) > WIDEST else 1
+            order = at_least[kept].argsort()
+            dropped = min(dropped, float(at_least[kept[order[few]]]))
+            kept = kept[order[:few]]
+        total, spent, chosen = total[kept], spent[kept], chosen[kept]
+    bound = relaxed.bound + min(gap, dropped)
+    if not len(chosen):
+        return None, bound
+    decisions = chosen.astype(np.int64)
+    cost = cost_of(costs, decisions)
+    best = int(cost.argmin())
+    if cost[best] >= known:
+        return None, bound
+    return decisions[best], min(bound, float(cost[best]) if dropped == np.inf else bound)

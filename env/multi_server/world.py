@@ -1,0 +1,275 @@
+"""Several servers (after Tran and Pompili, IEEE Trans. Vehicular Tech. 2019): who offloads, and where to."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from env.arrays import FloatArray, InputError, not_negative, one_a_user, positive, positive_number, whole_number
+from env.decisions import Categorical
+from env.environment import Environment
+from env.limits import Limited
+from env.multi_server.costs import Costs, cost_of, loads
+from env.multi_server.optimum import MultiServerOptimum, certified_optimum
+from env.processes.cells import Cells
+from env.processes.channel import Channel
+from env.processes.trace import RecordedTrace
+
+FARTHEST = 3.0
+"""The largest ln a or ln b that is observed, and what is observed of a server that is not there."""
+
+
+class Shares(NamedTuple):
+    """How servers share bandwidth and CPU among the users that they serve, and what comes of it."""
+
+    bandwidth: FloatArray
+    """(..., N), of the user's server; 0 for a local user."""
+    cpu: FloatArray
+    """Likewise."""
+    delay: FloatArray
+    """(..., N), s."""
+    energy: FloatArray
+    """(..., N), J, of the user's device."""
+    cost: FloatArray
+    """(...)."""
+
+
+class MultiServerMEC(Environment):
+    """N users and M servers; a decision gives each user 0, local computing, or its server, 1 to M.
+
+    The value of a decision is its benefit ``N - C``, C being its cost with the best shares
+    (`env.multi_server.costs`): 0 where all compute locally. Users that are `Limited` by places on servers, or out
+    of their reach, are so in `decisions`.
+
+    Args:
+        num_users: N.
+        num_servers: M.
+        channel: a `Channel` of N M links, user after user, or the path of a recorded trace of so many columns; by
+            default `Cells(num_servers)`.
+        task_bits: d_u, the least and the most of a uniform draw for each user and frame.
+        task_cycles: c_u, CPU cycles, likewise.
+        local_frequency: f_u, Hz; one number, or one for each user.
+        delay_weight: w_t in [0, 1], of delay against energy; one number, or one for each user.
+        bandwidth: B_s, Hz; one number, or one for each server.
+        server_frequency: F_s, Hz; likewise.
+        transmit_power: p_u, W; one number, or one for each user.
+        noise_power: N0, W.
+        energy_coefficient: k of the users' CPUs, k f^2 a cycle.
+        capacities: q_s, users that server s takes at most; one number, or one for each server; None for any
+        number. least_snr: signal-to-noise ratio p h / N0 below which a server is out of a user's reach; 0 for
+        none. outage: probability that a server is down in a frame, each on its own. seed: of all random numbers.
+
+    Attributes:
+        gains: (N, M), power ratios of this frame. task_bits, task_cycles: (N,), of this frame. costs: `Costs`, of
+        this frame. decisions: `Categorical(N, M + 1)`, `Limited` where places or choices are.
+
+    Raises:
+        InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+    """
+
+    metric_labels: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"value": "Benefit over local computing", "offloading": "Users that offload"}
+    )
+
+    def __init__(
+        self,
+        num_users: int = 10,
+        num_servers: int = 3,
+        *,
+        channel: Channel | str | None = None,
+        task_bits: Sequence[float] = (2e6, 5e6),
+        task_cycles: Sequence[float] = (0.5e9, 1.5e9),
+        local_frequency: float | Sequence[float] = 1e9,
+        delay_weight: float | Sequence[float] = 0.5,
+        bandwidth: float | Sequence[float] = 20e6,
+        server_frequency: float | Sequence[float] = 20e9,
+        transmit_power: float | Sequence[float] = 0.1,
+        noise_power: float = 1e-13,
+        energy_coefficient: float = 5e-27,
+        capacities: int | Sequence[int | None] | None = None,
+        least_snr: float = 0.0,
+        outage: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.num_users = whole_number("num_users", num_users)
+        self.num_servers = whole_number("num_servers", num_servers)
+        if isinstance(channel, str | Path):
+            channel = RecordedTrace(channel)
+        if not isinstance(channel, Channel | None):
+            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        self.channel = Cells(self.num_servers) if channel is None else deepcopy(channel)
+        self._bits_range = _range("task_bits", task_bits)
+        self._cycles_range = _range("task_cycles", task_cycles)
+        self.local_frequency = _each("local_frequency", local_frequency, self.num_users)
+        self.delay_weight = _each("delay_weight", delay_weight, self.num_users, zero=True)
+        if self.delay_weight.max() > 1:
+            raise InputError(f"delay_weight must be at most 1, got {self.delay_weight.max()}")
+        self.bandwidth = _each("bandwidth", bandwidth, self.num_servers)
+        self.server_frequency = _each("server_frequency", server_frequency, self.num_servers)
+        self.transmit_power = _each("transmit_power", transmit_power, self.num_users)
+        self.noise_power = positive_number("noise_power", noise_power)
+        self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
+        self.least_snr = float(not_negative("least_snr", least_snr))
+        self.outage = float(not_negative("outage", outage))
+        if self.outage > 1:
+            raise InputError(f"outage must be at most 1, got {outage}")
+        kind = Categorical(self.num_users, self.num_servers + 1)
+        self._limits = Limited(kind, capacities)
+        self._limited = capacities is not None or self.least_snr > 0 or self.outage > 0
+        self.decisions = self._limits if self._limited else kind
+        super().__init__(seed)
+
+    def start(self) -> None:
+        """The channel starts over."""
+        self._decided = self.decisions.idle()
+        self.channel.reset(self.num_users * self.num_servers, self.rng)
+
+    def begin_frame(self) -> None:
+        """New gains and tasks, servers that are down."""
+        gains = self.channel.sample(self.rng).reshape(self.num_users, self.num_servers)
+        bits = self.rng.uniform(*self._bits_range, self.num_users)
+        cycles = self.rng.uniform(*self._cycles_range, self.num_users)
+        up = self.rng.random(self.num_servers) >= self.outage
+        self.set_frame(gains, bits, cycles, up)
+
+    def set_frame(
+        self, gains: ArrayLike, task_bits: ArrayLike, task_cycles: ArrayLike, up: ArrayLike | None = None
+    ) -> None:
+        """Make this frame one of gains (N, M), tasks (N,), and servers (M,) that are up (1) or down (0).
+
+        Raises InputError, and changes nothing, for a shape that does not fit or numbers that are not positive.
+        """
+        gains, bits, cycles = (
+            positive(name, array)
+            for name, array in (("gains", gains), ("task_bits", task_bits), ("task_cycles", task_cycles))
+        )
+        if gains.shape != (self.num_users, self.num_servers):
+            raise InputError(f"gains must have shape {(self.num_users, self.num_servers)}, got {gains.shape}")
+        one_a_user("task_bits", bits, self.num_users)
+        one_a_user("task_cycles", cycles, self.num_users)
+        costs = self._costs_of(gains, bits, cycles)
+        mask = np.ones((self.num_users, self.num_servers + 1), dtype=bool)
+        mask[:, 1:] = self._snr(gains) >= self.least_snr
+        if up is not None:
+            mask[:, 1:] &= np.asarray(up, dtype=bool)
+        limited = self._limited or not mask.all()
+        self.decisions = self._limits.masked(mask) if limited else self._limits.kind
+        self.gains, self.task_bits, self.task_cycles, self.costs = gains, bits, cycles, costs
+        for array in (gains, bits, cycles, *costs):
+            array.setflags(write=False)  # evaluate and observe must not come to differ
+
+    def _snr(self, gains: FloatArray) -> FloatArray:
+        snr: FloatArray = self.transmit_power[:, None] * gains / self.noise_power
+        return snr
+
+    def _costs_of(self, gains: FloatArray, bits: FloatArray, cycles: FloatArray) -> Costs:
+        delay, energy = self._local(cycles)
+        rate = self.bandwidth * np.log1p(self._snr(gains)) / np.log(2)
+        of_sending = self.delay_weight / delay + (1 - self.delay_weight) * self.transmit_power / energy
+        of_computing = self.delay_weight * self.local_frequency
+        with np.errstate(over="ignore", divide="ignore"):
+            costs = Costs(
+                np.sqrt((of_sending * bits)[:, None] / rate),
+                np.sqrt(of_computing[:, None] / self.server_frequency),
+            )
+        if not np.isfinite(costs.bandwidth).all():
+            raise InputError(f"gains must give finite costs, got gains from {gains.min()}")
+        return costs
+
+    def _local(self, cycles: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Delay t_u, s, and energy e_u, J, of local computing, (N,)."""
+        return cycles / self.local_frequency, self.energy_coefficient * self.local_frequency**2 * cycles
+
+    def observe(self) -> FloatArray:
+        """What the agent sees of this frame, (N, 2 M): each user's ln a_us and ln b_us, s = 1 to M.
+
+        They are at most 3 (a cost of 400 times the local one), and 3 for a server that is not there.
+        """
+        seen = np.log(np.maximum(np.concatenate(self.costs, -1), np.finfo(np.float64).tiny))
+        seen = np.minimum(seen, FARTHEST)
+        if isinstance(self.decisions, Limited):
+            seen = np.where(np.tile(self.decisions.mask[:, 1:], 2), seen, FARTHEST)
+        return seen
+
+    def evaluate(self, decisions: ArrayLike) -> FloatArray:
+        """Benefits of decisions (K, N) in this frame, (K,).
+
+        Raises InputError when a decision is not 0 to M, does not keep the limits, or the shape does not fit.
+        """
+        return self.num_users - cost_of(self.costs, self.decisions.check("decisions", decisions))
+
+    def allocate(self, decisions: ArrayLike) -> Shares:
+        """The best shares for decisions (..., N) in this frame; raises InputError as `evaluate`."""
+        chosen = np.asarray(self.decisions.check("decisions", decisions), dtype=np.int64)
+        away, server = chosen > 0, np.maximum(chosen - 1, 0)
+        users = np.arange(self.num_users)
+        shares = []
+        for one, load in zip(self.costs, loads(self.costs, chosen), strict=True):
+            total = np.take_along_axis(load, server, -1)
+            equal = 1 / np.maximum(
+                (chosen[..., None] == chosen[..., None, :]).sum(-1), 1
+            )  # where delay is nothing
+            share = np.where(total > 0, one[users, server] / np.where(total > 0, total, 1.0), equal)
+            shares.append(np.where(away, share, 0.0))
+        rate = (self.bandwidth * np.log1p(self._snr(self.gains)) / np.log(2))[users, server]
+        delay, energy = self._local(self.task_cycles)
+        with np.errstate(divide="ignore"):
+            sending = self.task_bits / (shares[0] * rate)
+            computing = self.task_cycles / (shares[1] * self.server_frequency[server])
+        return Shares(
+            shares[0],
+            shares[1],
+            np.where(away, sending + computing, delay),
+            np.where(away, self.transmit_power * sending, energy),
+            cost_of(self.costs, chosen),
+        )
+
+    def optimum(self, *, tolerance: float = 1e-9, time_limit: float | None = None) -> MultiServerOptimum:
+        """The decision of least cost in this frame that keeps the limits, with a bound on every one; any N and M.
+
+        Args:
+            tolerance: gap between bound and cost, relative to N, at which the search ends.
+            time_limit: seconds after which it ends all the same, with the gap that is left.
+
+        Raises:
+            InputError: for a tolerance or time limit that is not positive.
+        """
+        tolerance = positive_number("tolerance", tolerance)
+        limit = None if time_limit is None else positive_number("time_limit", time_limit)
+        limits = self.decisions if isinstance(self.decisions, Limited) else self._limits
+        return certified_optimum(self.costs, limits.capacities, limits.mask, tolerance, limit)
+
+    def frame_optimum(self) -> float:
+        """The best benefit in this frame: of the decision found where that is certified, else its bound."""
+        found = self.optimum()
+        closed = found.cost - found.lower_bound <= 1e-9 * self.num_users
+        return self.num_users - (found.cost if closed else found.lower_bound)
+
+    def carry_out(self, decision: NDArray[Any]) -> None:
+        """Remember how many offload."""
+        self._decided = decision
+
+    def frame_metrics(self) -> dict[str, float]:
+        """The users that offloaded in the last frame."""
+        return {"offloading": float(np.count_nonzero(self._decided))}
+
+
+def _range(name: str, value: Sequence[float]) -> tuple[float, float]:
+    pair = positive(name, value)
+    if pair.shape != (2,) or pair[0] > pair[1]:
+        raise InputError(f"{name} must be the least and the most, got {value}")
+    return float(pair[0]), float(pair[1])
+
+
+def _each(name: str, value: float | Sequence[float], count: int, zero: bool = False) -> FloatArray:
+    """One number, or one for each of `count`, as (count,)."""
+    array = not_negative(name, value) if zero else positive(name, value)
+    if array.ndim == 0:
+        return np.full(count, float(array))
+    if array.shape != (count,):
+        raise InputError(f"{name} must be one number or have shape ({count},), got {array.shape}")
+    return array
