@@ -1,5 +1,6 @@
 """The world of the simulation: random processes and one folder a problem. It knows nothing of agents."""
 
+from env.age import AgeMEC
 from env.arrays import InputError
 from env.checking import EnvironmentWarning, check_environment
 from env.decisions import Binary, Categorical
@@ -20,6 +21,7 @@ from env.wireless_powered import WirelessPoweredMEC
 from env.wireless_powered.optimum import Optimum
 
 __all__ = [
+    "AgeMEC",
     "AlternatingWeights",
     "Arrivals",
     "Binary",

@@ -238,8 +238,8 @@ def _replayed(env: Any, sampled: Sequence[NDArray[np.int64]]) -> Iterator[Tried]
     yield from _played(env, sampled)
 
 
-def _played(env: Any, sampled: Sequence[NDArray[np.int64]]) -> Iterator[Tried]:
-    for frame, candidates in enumerate(sampled):
+def _played(env: Any, sampled: Sequence[NDArray[np.int64]], first: int = 0) -> Iterator[Tried]:
+    for frame, candidates in enumerate(sampled, first):
         yield np.array(env.observe(), dtype=np.float64), np.array(env.evaluate(candidates), dtype=np.float64)
         env.step(candidates[frame % SAMPLED].copy())
 
@@ -257,14 +257,14 @@ def _check_state(env: Any, name: str, sampled: Sequence[NDArray[np.int64]]) -> N
     list(_played(env, sampled[:half]))
     state = env.state_dict()
     kept = copy.deepcopy(state)
-    went = list(_played(env, sampled[half:]))
+    went = list(_played(env, sampled[half:], half))
     demand = f"{name}.load_state_dict must bring back the frame at which state_dict was asked"
     for saved, meaning in (
         (kept, demand),
         (state, f"{name}.state_dict must return a copy that later frames do not change"),
     ):
         env.load_state_dict(copy.deepcopy(saved))
-        _same(went, list(_played(env, sampled[half:])), meaning)
+        _same(went, list(_played(env, sampled[half:], half)), meaning)
 
 
 def _check_observed(observations: FloatArray, name: str) -> None:

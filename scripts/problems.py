@@ -55,7 +55,7 @@ def measure(problem: str, seed: int, methods: dict[str, Any], frames: int) -> Re
         world = maker.world()
         world.reset(seed=seed)
         if "baseline" in method:
-            baseline = trust.load(method["baseline"], "methods", "env.baselines")
+            baseline = trust.load_baseline(method["baseline"], "methods")
             skip(world, frames - last)
             history = list(play(world, BaselineAgent(baseline, world.environment, seed), last, optimum=_unasked))
         else:

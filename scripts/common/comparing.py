@@ -80,7 +80,7 @@ class Comparison:
     def _baseline(name: str, path: str, world: World) -> Any:
         """A baseline, tried once on a world; raises InputError where it cannot decide there."""
         needed = f"methods: {name}: baseline"
-        baseline = trust.load(path, needed, "env.baselines")
+        baseline = trust.load_baseline(path, needed)
         if not callable(baseline) or isinstance(baseline, type):
             raise InputError(f"{needed} must be a function of an environment and a random generator, got {path}")
         BaselineAgent(baseline, world.environment).decide(world.observe(), world.evaluate)

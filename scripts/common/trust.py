@@ -100,6 +100,15 @@ def load(path: str, needed: str, ours: str = "env") -> Any:
         raise
 
 
+def load_baseline(path: str, needed: str) -> Any:
+    """The baseline at an import path, one of `env.baselines` or of a problem's own, such as `env.age.baselines`.
+
+    Raises InputError as `load`.
+    """
+    module = str(path).rpartition(".")[0]
+    return load(path, needed, module if re.fullmatch(r"env\.\w+\.baselines", module) else "env.baselines")
+
+
 def early(arguments: Sequence[str]) -> list[str]:
     """The modules that a command line allows: of `--allow`, and of `--environment`."""
     allowed = []

@@ -301,6 +301,20 @@ def test_settings_are_those_of_simulate(tmp_path, env):
     script("simulate.py", "--config", "one.yaml", "--output", "one", cwd=tmp_path)
 
 
+def test_a_problem_has_rules_of_its_own(tmp_path):
+    small(tmp_path, "compare_age", users=[6], frames=30)
+    config = yaml.safe_load((tmp_path / "small.yaml").read_text())
+    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    table = {row["method"]: row for row in rows(tmp_path / "run" / "table.csv")}
+    assert set(table) == set(config["methods"])
+    assert float(table["max-weight (optimum)"]["normalized rate"]) == 1
+    assert all(0 < float(row["normalized rate"]) <= 1 for row in table.values())
+    assert all(float(row["critic calls"]) <= 1 for name, row in table.items() if name.endswith("first"))
+    small(tmp_path, "compare_age", methods={"x": {"baseline": "env.age.world.AgeMEC"}})
+    refused = script("compare.py", "--config", "small.yaml", "--output", "other", status=2, cwd=tmp_path)
+    assert "methods: x: baseline must be allowed: env.age.world.AgeMEC" in refused.stderr
+
+
 def test_arrivals_may_be_a_class_path(tmp_path):
     arrivals = {"class_path": "env.ConstantArrivals", "init_args": {"amount": 1.5}}
     world = {"environment": "env.MyopicMEC", **RATE["CD"]}
