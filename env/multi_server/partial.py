@@ -1,6 +1,6 @@
 """Several servers with tasks that are split between user and server: the example of a critic that takes long."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
@@ -34,6 +34,7 @@ class PartialMEC(MultiServerMEC):
         num_users: N.
         num_servers: M.
         critic: 'batched', or 'scipy' for SciPy's SLSQP, one decision after another (the extra 'sim').
+        delay_weight: as there, by default 0.9: with it no user gains by waiting for a server, with 0.5 all do.
         seed: of all random numbers.
         **settings: as of `MultiServerMEC`.
 
@@ -54,13 +55,14 @@ class PartialMEC(MultiServerMEC):
         num_servers: int = 3,
         *,
         critic: Literal["batched", "scipy"] = "batched",
+        delay_weight: float | Sequence[float] = 0.9,
         seed: int = 0,
         **settings: Any,
     ) -> None:
         if critic not in CRITICS:
             raise InputError(f"critic must be one of {list(CRITICS)}, got {critic!r}")
         self.critic = critic
-        super().__init__(num_users, num_servers, seed=seed, **settings)
+        super().__init__(num_users, num_servers, delay_weight=delay_weight, seed=seed, **settings)
 
     def set_frame(
         self, gains: ArrayLike, task_bits: ArrayLike, task_cycles: ArrayLike, up: ArrayLike | None = None
