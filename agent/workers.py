@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from agent.checks import InputError
 
+IDLE = 300.0
+"""Seconds without work after which a process ends, as it does when the one that it works for was killed."""
+
 Evaluate = Callable[[Any], ArrayLike]
 
 
@@ -103,7 +106,9 @@ class Workers:
         if self._executor is None or owner is not self._owner:
             self.close()
             start = None if owner is None else self._pickled(owner)
-            self._executor = self._loky().ProcessPoolExecutor(self._number, initializer=_start, initargs=(start,))
+            self._executor = self._loky().ProcessPoolExecutor(
+                self._number, timeout=IDLE, initializer=_start, initargs=(start,)
+            )
             self._owner = owner
         name = getattr(critic, "__name__", "")
         return self._pickled(critic if owner is None else _State(name, state))

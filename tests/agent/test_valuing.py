@@ -302,6 +302,19 @@ def test_what_cannot_be_sent_is_said(pool):
         with_pool(pool).decide(np.zeros((4, 2)), lambda decisions: lock and decisions.sum(-1))
 
 
+def test_processes_that_have_ended_for_lack_of_work_are_started_again(monkeypatch):
+    monkeypatch.setattr("agent.workers.IDLE", 0.2)
+    workers, world = Workers(1), Servers()
+    agent = with_pool(workers)
+    first = agent.decide(world.observe(), world.evaluate)[1]
+    deadline = time.monotonic() + 20
+    while workers._executor._processes and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not workers._executor._processes
+    assert agent.decide(world.observe(), world.evaluate)[1] >= first > 0
+    workers.close()
+
+
 def test_ctrl_c_leaves_workers_alone(pool):
     world, agent = Servers(), with_pool(pool)
     agent.decide(world.observe(), world.evaluate)
