@@ -1,6 +1,7 @@
 """Users of one weight share their signal-to-noise ratio, so a decision enters the allocation by a few sums."""
 
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,18 @@ from env.wireless_powered.price_curve import PriceCurve
 
 MOST_IN_TABLE = 16
 """Distinct weights up to which a table over prices pays."""
+
+
+def machine_code(module: str) -> Any:
+    """A module of this package; None without Numba, or without a folder where it may keep what it compiles."""
+    try:
+        return import_module(f"env.wireless_powered.{module}")
+    except ImportError:
+        return None
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return None
 
 
 class WeightGroups:
@@ -45,17 +58,17 @@ class WeightGroups:
         """
         if self.slope.shape[-1] > MOST_IN_TABLE:
             return None
-        if self._device is None:
-            try:
-                from env.wireless_powered.compiled_curve import CompiledCurve
-            except ImportError:
-                pass
-            except RuntimeError as error:
-                if "cannot cache" not in str(error):  # Numba has no folder where it may keep what it compiles
-                    raise
-            else:
-                return CompiledCurve(self.slope)
-        return PriceCurve(self.slope, self._device)
+        compiled = machine_code("compiled_curve") if self._device is None else None
+        return PriceCurve(self.slope, self._device) if compiled is None else compiled.CompiledCurve(self.slope)
+
+    @cached_property
+    def capped_curve(self) -> Any:
+        """The same under a cap, a `CompiledCapped`; None where there is no curve, no Numba, or on a device."""
+        if self.slope.shape[-1] > MOST_IN_TABLE or self._device is not None:
+            return None
+        compiled = machine_code("compiled_capped")
+        group = np.arange(self.slope.shape[-1]) if self._group is None else self._group
+        return None if compiled is None else compiled.CompiledCapped(self.slope, group)
 
     def rates(self, computed: Array, offloaded: Array) -> Array:
         """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""
