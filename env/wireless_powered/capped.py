@@ -151,8 +151,8 @@ def capped_bound_at(
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         free = (local / offload) ** 1.5
         leaves = np.where(free <= kink, free, most / offload)
-    leaves = np.where(offload > 0, np.minimum(leaves, 1.0), 1.0)
-    place = np.hstack([np.minimum(kink, leaves), leaves])
+    leaves = np.where(local > 0, np.where(offload > 0, leaves, np.inf), 0.0)
+    place = np.hstack([np.minimum(kink, leaves), np.minimum(leaves, 1.0)])
     order = place.argsort(-1, kind="stable")  # a user's kink before its b
     place = np.take_along_axis(place, order, -1)
     nobody, edge = np.zeros_like(local), np.zeros_like(v)
@@ -168,12 +168,11 @@ def capped_bound_at(
     margin = 3 * np.maximum(v - offloaded, 0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         a = np.where(margin > rising, (rising / margin) ** 1.5, 1.0)
-    a = np.minimum(np.maximum(a, np.hstack([edge, place])), np.hstack([place, edge + 1]))
+    start = np.hstack([edge, place])
+    a = np.minimum(np.maximum(a, start), np.hstack([place, edge + 1]))
     value = v - (v - offloaded) * a + rising * np.cbrt(a) + capped
     j = value.argmax(-1)
     rows = np.arange(j.size)
-    passed = np.zeros(place.shape, dtype=bool)
-    np.put_along_axis(passed, order, np.arange(place.shape[1]) < j[:, None], axis=-1)
-    decision = passed[:, local.shape[1] :]
+    decision = leaves <= start[rows, j][:, None]
     busy = np.where(decision, time_per_a, 0.0).sum(-1)
     return value[rows, j], 1 - a[rows, j] * (1 + busy), decision
