@@ -38,12 +38,15 @@ class Capped:
             beside = [array[..., None, :] for array in beside]
         local, _, kink, _, snr = beside
         curve = groups.capped_curve
-        if curve is not None:
-            rate = curve.rate(*beside, decisions)
-            if not np.isnan(rate).any():
-                return rate
-        computed = (1 - decisions) * local
-        return split_capped(computed, kink, groups.sums(local, snr, decisions)[1], groups.slope).rate
+        rate = np.full(decisions.shape[:-1], np.nan) if curve is None else curve.rate(*beside, decisions)
+        missing = np.isnan(rate)
+        if missing.any():
+            computed, offloaded = (1 - decisions) * local, groups.sums(local, snr, decisions)[1]
+            kink = np.broadcast_to(kink, decisions.shape)
+            found = split_capped(computed[missing], kink[missing], offloaded[missing], groups.slope).rate
+            rate = np.where(missing, 0.0, rate)
+            rate[missing] = found
+        return rate[()]
 
 
 def kinks(gains: Array, local_scale: float, most: float) -> Array:

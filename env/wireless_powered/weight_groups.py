@@ -8,6 +8,7 @@ import numpy as np
 
 from env.arrays import Array, FloatArray, InputError, namespace, on_device
 from env.wireless_powered.allocation import split_time
+from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
 
 MOST_IN_TABLE = 16
@@ -63,12 +64,12 @@ class WeightGroups:
 
     @cached_property
     def capped_curve(self) -> Any:
-        """The same under a cap, a `CompiledCapped`; None where there is no curve, no Numba, or on a device."""
-        if self.slope.shape[-1] > MOST_IN_TABLE or self._device is not None:
+        """The same under a cap, on the host: a `CompiledCapped`, or a `CappedCurve`."""
+        if self.slope.shape[-1] > MOST_IN_TABLE:
             return None
         compiled = machine_code("compiled_capped")
-        group = np.arange(self.slope.shape[-1]) if self._group is None else self._group
-        return None if compiled is None else compiled.CompiledCapped(self.slope, group)
+        kind = CappedCurve if compiled is None else compiled.CompiledCapped
+        return kind(self.slope, np.arange(self.slope.shape[-1]) if self._group is None else self._group)
 
     def rates(self, computed: Array, offloaded: Array) -> Array:
         """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""
