@@ -47,6 +47,8 @@ class _Relaxation(NamedTuple):
 
     bound: FloatArray
     price: FloatArray
+    either_side: tuple[FloatArray, FloatArray]
+    """Prices (M,) between which it lies, those of the two decisions."""
     left: NDArray[np.bool_]
     right: NDArray[np.bool_]
 
@@ -123,7 +125,8 @@ def rounded_relaxation(
     decision and rate and not convex; its Lagrangian relaxation, which time sharing attains, is the nearest problem
     that can be solved exactly.)
     """
-    price = _relax(local, snr, slope, 1e-9, kink).price
+    relaxed = _relax(local, snr, slope, 1e-9, kink)
+    price = relaxed.price
     s = log_snr(price[:, None] / slope)
     time_per_a = snr * np.exp(-s) / -np.expm1(-s)
     if kink is None:
@@ -134,10 +137,30 @@ def rounded_relaxation(
         a = (np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5)[:, None]
         own = local * np.cbrt(a)
     else:
-        _, left, decision = capped_bound_at(price, local, snr, slope, kink)  # left of the time, 1 - a - sum tau
-        a = ((1 - left) / (1 + np.where(decision, time_per_a, 0.0).sum(-1)))[:, None]
+        a = _time_shared(relaxed.either_side, time_per_a, local, snr, slope, kink)[:, None]
         own = local * np.cbrt(np.minimum(a, kink))
     return np.asarray(slope * time_per_a * s * a >= own)
+
+
+def _time_shared(
+    either_side: tuple[FloatArray, FloatArray],
+    time_per_a: FloatArray,
+    local: FloatArray,
+    snr: FloatArray,
+    slope: FloatArray,
+    kink: FloatArray,
+) -> FloatArray:
+    """Charging time (M,) of the relaxed problem under a cap: those left and right of its price, in turns.
+
+    One of them takes more time than there is and the other less, by `over`; the shares make that 0.
+    """
+    over, charging = [], []
+    for price in either_side:
+        _, free, decision = capped_bound_at(price, local, snr, slope, kink)  # 1 - a - sum tau
+        over.append(-free)
+        charging.append((1 - free) / (1 + np.where(decision, time_per_a, 0.0).sum(-1)))
+    share = (-over[1] / np.maximum(over[0] - over[1], np.finfo(float).tiny)).clip(0, 1)  # of the left one
+    return np.asarray(share * charging[0] + (1 - share) * charging[1])
 
 
 def _branching_user(differing: NDArray[np.bool_], local: FloatArray, snr: FloatArray) -> NDArray[np.intp]:
@@ -201,7 +224,7 @@ def _relax(
         low_bound = np.where(rising, low_bound, bound)
         low_tangent = np.where(rising, low_tangent, tangent)
         left = np.where(rising[:, None], left, decision)
-    return _Relaxation(best, best_price, left, right)
+    return _Relaxation(best, best_price, (low, high), left, right)
 
 
 def _bound_at(
