@@ -69,7 +69,12 @@ class WeightGroups:
             return None
         compiled = machine_code("compiled_capped")
         kind = CappedCurve if compiled is None else compiled.CompiledCapped
-        return kind(self.slope, np.arange(self.slope.shape[-1]) if self._group is None else self._group)
+        return kind(self.slope, self.group)
+
+    @property
+    def group(self) -> np.ndarray:
+        """Of each user, (N,)."""
+        return np.arange(self.slope.shape[-1]) if self._group is None else self._group
 
     def rates(self, computed: Array, offloaded: Array) -> Array:
         """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""

@@ -115,8 +115,7 @@ def test_the_critic_gives_the_rates_of_the_splits(num_users, weights, compiled):
         env = WirelessPoweredMEC(num_users, weights=of, cpu_frequency=cap, seed=int(cap))
         groups = env._groups
         if not compiled and groups.capped_curve is not None:
-            group = np.arange(num_users) if groups._group is None else groups._group
-            groups.capped_curve = CappedCurve(groups.slope, group)
+            groups.capped_curve = CappedCurve(groups.slope, groups.group)
         decisions = rng.integers(2, size=(2, 30, num_users))
         decisions[0, 0], decisions[1, 0] = 0, 1
         for _ in range(3):
