@@ -165,6 +165,28 @@ def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
+    """Frames of an agent with the defaults where CPUs have a cap, over frames where they have none."""
+    print(f"\nframes with a cap on the CPUs, microseconds, median of {arguments.repetitions}")
+    print(f"{'':>37} {'without Numba':>29}")
+    print(f"{'users':>6} " + f"{'no cap':>9} {'3 MHz':>9} {'ratio':>9} " * 2)
+    rows = []
+    for num_users in arguments.users:
+        players = [
+            kind(num_users, {"backend": "numpy"}, cpu_frequency=cap)
+            for kind in (Frames, FramesWithoutNumba)
+            for cap in (None, 3e6)
+        ]
+        times = 1e6 * take_turns(players, arguments.frames, arguments.repetitions)
+        row = {}
+        for first, name in ((0, ""), (2, "_without_numba")):
+            row["frame" + name], row["capped" + name] = np.median(times[:, first : first + 2], axis=0).tolist()
+            row["ratio" + name] = float(np.median(times[:, first + 1] / times[:, first]))
+        rows.append({"users": num_users, **row})
+        print(f"{num_users:>6} " + " ".join(f"{value:>9.2f}" for value in row.values()))
+    return rows
+
+
 def take_turns(players: Sequence[Any], frames: int, repetitions: int) -> np.ndarray:
     """Seconds a frame, (repetitions, players), after a warm-up of as many frames."""
     for player in players:
@@ -364,6 +386,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "network": benchmark_network,
     "textbook": benchmark_textbook,
     "defaults": benchmark_defaults,
+    "capped": benchmark_capped,
     "replicas": benchmark_replicas,
     "device": benchmark_device,
     "optimum": benchmark_optimum,
