@@ -14,10 +14,11 @@ from agent.adaptive_k import AdaptiveK
 from agent.checks import InputError
 from agent.decisions.quantizer import lists_of
 from agent.diagnostics import Diagnostics
+from agent.learned_value import LearnedValue
 from agent.learners.rule import Learner
 from agent.local_search import LocalSearch
 from agent.memory import ReplayMemory
-from agent.settings import CHANGEABLE, AgentSettings
+from agent.settings import CHANGEABLE, DEAR, AgentSettings
 from agent.standardization import Standardization
 
 
@@ -47,6 +48,7 @@ class Configured(ABC):
     _adaptive_k: AdaptiveK
     _standardization: Standardization | None
     _search: LocalSearch | None
+    _learned_value: LearnedValue | None = None
     _diagnostics: list[Diagnostics]
     _network: nn.Module
     _rng: Any
@@ -104,6 +106,7 @@ class Configured(ABC):
             "adaptive_k": self._adaptive_k.state_dict(),
             "standardization": None if self._standardization is None else self._standardization.state_dict(),
             "diagnostics": [one.state_dict() for one in self._diagnostics],
+            "learned_value": None if self._learned_value is None else self._learned_value.state_dict(),
             "rng": generators.save(self._rng),
             "learned_at": self._learned_at(),
             "learning_steps": self.learning_steps,
@@ -133,6 +136,8 @@ class Configured(ABC):
         self._adaptive_k.load_state_dict(state["adaptive_k"], self._placed)
         if self._standardization is not None:
             self._standardization.load_state_dict(state["standardization"])
+        if self._learned_value is not None:
+            self._learned_value.load_state_dict(state["learned_value"])
         for one, counted in zip(self._diagnostics, state.get("diagnostics", ()), strict=False):
             one.load_state_dict(counted)
         generators.restore(self._rng, state["rng"])
@@ -175,4 +180,5 @@ def as_now(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, part in settings.items()
         if name in ("network", "quantizer")
     }
-    return {"num_choices": 2, "learning_starts": 0, **WITHOUT_NAMING, **settings, **parts}
+    dear = {"learned_value": False, **dict.fromkeys(DEAR)}
+    return {"num_choices": 2, "learning_starts": 0, **dear, **WITHOUT_NAMING, **settings, **parts}

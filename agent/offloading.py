@@ -20,6 +20,7 @@ from agent.decisions.limits import Limits, limits_of
 from agent.decisions.nested import Nested, pick, takes_nested
 from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of, propose_within
 from agent.diagnostics import RECENT, Diagnostics
+from agent.learned_value import LearnedValue
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
 from agent.local_search import Found, LocalSearch
@@ -27,8 +28,9 @@ from agent.memory import ReplayMemory
 from agent.networks.interface import first_weights
 from agent.networks.set_network import SetNetwork
 from agent.parts import NetworkFactory
-from agent.settings import AgentSettings
+from agent.settings import BUDGET, AgentSettings
 from agent.standardization import Standardization
+from agent.valuing import FrameCritic, Valuing, number
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -108,6 +110,16 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         )
         adaptive = made.adaptive_interval is not None
         self._diagnostics = [Diagnostics(made.num_choices, made.probe_interval or 0, adaptive, made.seeds[0])]
+        if made.learned_value:
+            self._learned_value = LearnedValue(
+                made.num_users,
+                made.num_features,
+                made.num_choices,
+                frames=made.memory_size,
+                most=made.proposed * made.num_networks,
+                any_size=self._any_size,
+                seed=made.seeds[0],
+            )
         self._last_learned = self.memory.counter
         self._learned = False
         self._settle()
@@ -115,8 +127,9 @@ class OffloadingAgent(Configured, settings=AgentSettings):
     def _settle(self) -> None:
         made, proposer = self._settings, self._settings.proposer
         self._search = LocalSearch(made.num_choices, proposer, made.searched) if made.searched else None
-        alone = self._settings.num_networks == 1
+        alone = made.num_networks == 1 and not made.learned_value
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
+        self._valuing = Valuing(made)
         self._interval = int(self._settings.each("training_interval")[0])
 
     def decide(
@@ -143,26 +156,27 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         checked = self._checked(observation)
         relaxed = self._relaxed(checked)
         limits = limits_of(evaluate, decisions, len(checked), self._settings.num_choices)
+        critic, k = self._valuing.of_frame(evaluate), self._valuing.proposals(self._k(checked))
         candidates: Any
-        if limits is None and self._nesting is not None and takes_nested(evaluate):
-            candidates = self._nesting.nested(relaxed, self._k(checked))
+        if limits is None and self._nesting is not None and self._valuing.takes_nested and takes_nested(evaluate):
+            candidates = self._nesting.nested(relaxed, k)
         else:
-            candidates = self._propose(relaxed, self._k(checked), limits)
+            candidates = self._candidates(checked, relaxed, k, limits)
             candidates.setflags(write=False)  # what was valued is what is carried out and learned
-        values = _values(evaluate, candidates)
+        values = critic.proposals(candidates)
+        if self._learned_value is not None:
+            self._learned_value.learn(checked, candidates[: len(values)], values, self._seen)
         best = int(values.argmax())  # the first nan where there is one
-        value = _number(float(values[best]), best)
+        value = number(float(values[best]), best)
         decision = pick(candidates, best)
         self._adaptive_k.update(best // self._settings.num_networks)
         if self._search is not None:
             found = Found(decision[None], np.array([value]), np.array([best]))
             around = relaxed if self._settings.num_networks == 1 else relaxed.mean(0)
-            valued = _one_more_dimension(candidates)
-            critic, frame = _of_one(evaluate), self.memory.counter
-            found = self._search(around[None], valued, found, critic, [self._rng], frame, limits)
+            valued, frame = _of_one_replica(candidates, len(values)), self.memory.counter
+            found = self._search(around[None], valued, found, critic.neighbours, [self._rng], frame, limits)
             decision, value, best = found.decision[0], float(found.value[0]), int(found.place[0])
-            _number(value, best)
-        self._watch(relaxed, decision, value, evaluate, limits)
+        self._watch(relaxed, decision, value, critic, limits)
         self._encode(checked, decision, value > -np.inf)
         self.best_candidate = best
         return (decision if isinstance(candidates, Nested) else decision.copy()), value
@@ -172,7 +186,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         relaxed: Array,
         decision: Array,
         value: float,
-        evaluate: Callable[[Any], ArrayLike],
+        critic: FrameCritic,
         limits: Limits | None,
     ) -> None:
         (diagnostics,) = self._diagnostics
@@ -180,7 +194,10 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if diagnostics.due():
             alone = relaxed if self._settings.num_networks == 1 else relaxed[0]
             probes = diagnostics.probes(decision, None if limits is None else limits.each[0])
-            best = float(np.nanmax(_values(evaluate, probes)))
+            values = critic.probes(probes)
+            if not len(values):
+                return
+            best = float(np.nanmax(values))
             recent = self.learner.predict(self._seen(self.memory.recent(RECENT)[0]))
             rounded = self._settings.kind.round(recent if self._settings.num_networks == 1 else recent[0])
             diagnostics.probed(best, value, self._adaptive_k.k, alone, rounded)
@@ -388,6 +405,15 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             return self._settings.proposer(relaxed, k, self._rng)
         return propose_within(self._settings.proposer, relaxed, k, self._rng, limits.each[0])
 
+    def _candidates(self, observation: Array, relaxed: Array, k: int, limits: Limits | None) -> NDArray[np.int64]:
+        """Those of a frame: the quantizer's, or of these and others those of the highest learned value."""
+        if self._learned_value is None:
+            return self._propose(relaxed, k, limits)
+        more = min(BUDGET, self._settings.proposer.max_candidates(len(observation)))
+        candidates = self._propose(relaxed, max(k, more), limits)
+        within = None if limits is None else limits.each[0]
+        return self._learned_value.ranked(self._seen(observation[None])[0], candidates, k, within)
+
     def _relaxed(self, observation: Array) -> NDArray[np.float64]:
         logits = self.learner.predict(self._seen(observation[None]))
         one = logits[0] if self._settings.num_networks == 1 else logits[:, 0]
@@ -406,34 +432,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return array
 
 
-def _values(evaluate: Callable[[Any], ArrayLike], candidates: Any) -> NDArray[np.float64]:
-    values = np.asarray(evaluate(candidates), dtype=np.float64)
-    if values.shape != (len(candidates),):
-        raise InputError(f"evaluate must return shape ({len(candidates)},), got {values.shape}")
-    return values
-
-
-def _number(value: float, candidate: int) -> float:
-    if value != value:
-        raise InputError(f"evaluate must return numbers, got nan for candidate {candidate}")
-    return value
-
-
-def _of_one(evaluate: Callable[[Any], ArrayLike]) -> Callable[[Array], Array]:
-    """As a critic of replicas, of which there is one."""
-
-    def evaluated(candidates: Array) -> Array:
-        values = _values(evaluate, candidates[0])
-        _number(float(values[values.argmax()]), int(values.argmax()))
-        return values[None]
-
-    return evaluated
-
-
-def _one_more_dimension(candidates: Any) -> Any:
+def _of_one_replica(candidates: Any, count: int) -> Any:
+    """The first of candidates, (1, count, N)."""
     if isinstance(candidates, Nested):
         return Nested(candidates.order[None], candidates.counts[None])
-    return candidates[None]
+    return candidates[None, :count]
 
 
 def _resized(state: Mapping[str, Any], num_users: int) -> dict[str, Any]:

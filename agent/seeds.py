@@ -15,6 +15,8 @@ NETWORKS = 3
 
 PROBES = 100
 """What an agent values beside its candidates, to notice what goes wrong."""
+VALUES = 101
+"""First weights and minibatches of a learned value, and what it proposes at random."""
 
 
 def stream(seed: int, key: int) -> np.random.SeedSequence:

@@ -19,7 +19,11 @@ BUDGET = 32
 SEARCHED = 3 / 8
 """The part of them that local search finds; both were chosen on `env.problems.TUNED`."""
 PROBE_INTERVAL = 100
-CHANGEABLE = ("learning_rate", "betas", "weight_decay", "training_interval", "batch_size", "quantizer")
+RANKED = 6
+"""Critic calls a frame with a learned value, where nothing else is said."""
+DEAR: tuple[str, ...] = ("max_evaluations", "patience", "workers")
+"""For critics that take long; of one agent only."""
+CHANGEABLE = ("learning_rate", "betas", "weight_decay", "training_interval", "batch_size", "quantizer", *DEAR)
 """What may be set on an agent that is made: it takes effect in the next frame, and is saved."""
 
 
@@ -47,6 +51,18 @@ class AgentSettings(LearningRule):
         local_search: how many of the K are neighbours of the best one that the quantizer has proposed
             (`agent.local_search`); by default three eighths (more where the quantizer has fewer), none with
             `published`, where K adapts, and of several networks.
+        max_evaluations: decisions that are valued in a frame at most, whatever is proposed, of several networks
+            too, in local search (whose calls are kept for it) and in probes (which take what is left). No decision
+            is valued twice in a frame in any case, but with `published`. None, the default, for no limit.
+        learned_value: learn what decisions are worth, from those that were valued, and value the K that are best
+            by this, found from the quantizer's first 32 proposals on, one of them a random change of the best
+            (`agent.learned_value`); K is then 6 by default, without local search. For critics that take
+            milliseconds: the frame itself takes a few more.
+        patience: stop valuing candidates, the likeliest first, after so many in a row that were no better than the
+            best before them; likewise neighbours in local search. None, the default, values all K.
+        workers: processes over which `evaluate` is spread (`agent.workers`), for critics that take milliseconds a
+            decision; None, the default, for none. Values are the same, where a decision's value does not depend on
+            what is valued beside it.
         adaptive_interval: frames between changes of K, as far as the quantizer proposes them; None, the default,
             keeps it fixed (DROO has 32).
         training_interval: frames between learning steps.
@@ -90,6 +106,10 @@ class AgentSettings(LearningRule):
     quantizer: Literal["OP", "KNN", "OPN", "OP+KNN", "MP"] | Quantizer | None = None
     num_candidates: int | None = None
     local_search: int | None = None
+    max_evaluations: int | None = None
+    learned_value: bool = False
+    patience: int | None = None
+    workers: int | None = None
     adaptive_interval: int | None = None
     training_interval: int | Sequence[int] = 10
     learning_starts: int = 0
@@ -105,8 +125,9 @@ class AgentSettings(LearningRule):
         for name in ("num_users", "num_features", "num_networks", "batch_size", "memory_size"):
             whole_number(name, getattr(self, name))
         whole_number("num_choices", self.num_choices, 2)
-        if not isinstance(self.published, bool):
-            raise InputError(f"published must be true or false, got {self.published!r}")
+        for name in ("published", "learned_value"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
         self.each("learning_rate")
         super().__post_init__()
         for interval in self.each("training_interval"):
@@ -114,9 +135,12 @@ class AgentSettings(LearningRule):
         whole_number("learning_starts", self.learning_starts, 0)
         if max(self.seeds) >= 2**63:
             raise InputError(f"seed must be below 2^63, got {max(self.seeds)}")
+        for name in DEAR:
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name))
         quantizer = self.quantizer
         if quantizer is None and self.num_choices == 2:
-            quantizer = "OP+KNN" if self._searches() else "OP"
+            quantizer = "OP+KNN" if self._searches() or self.learned_value else "OP"
         object.__setattr__(self, "quantizer", parts.make_quantizer(quantizer, self.kind, self.renewed))
         if self.adaptive_interval is not None:
             whole_number("adaptive_interval", self.adaptive_interval)
@@ -129,7 +153,8 @@ class AgentSettings(LearningRule):
 
     def _searches(self) -> bool:
         """Whether an agent of which nothing else is said searches around its candidates."""
-        return not self.published and self.adaptive_interval is None and self.num_networks == 1
+        alone = self.num_networks == 1 and not self.learned_value
+        return not self.published and self.adaptive_interval is None and alone
 
     def _share_candidates(self) -> None:
         """Settle K and how many of the K are found by local search, the rest being the quantizer's."""
@@ -138,10 +163,15 @@ class AgentSettings(LearningRule):
         searches = self._searches() if searched is None else whole_number("local_search", searched, 0) > 0
         if total is None:
             total = min(BUDGET, there_are) if searches else min(max(self.num_users, 2), most)
+            total = min(RANKED, most) if self.learned_value else total
             total = max(total, (searched or 0) + 1)
+            total = min(total, self.max_evaluations or total)
         whole_number("num_candidates", total)
+        budget = min(total, self.max_evaluations or total)
         if searched is None:
-            searched = max(int(total * SEARCHED), total - most) if searches else 0
+            searched = max(int(budget * SEARCHED), total - most) if searches else 0
+        if searched >= budget < total:
+            raise InputError(f"local_search must be below max_evaluations, {budget}, got {searched}")
         if searched >= total:
             raise InputError(f"local_search must be below num_candidates, {total}, got {searched}")
         by = type(self.quantizer).__name__
@@ -237,6 +267,14 @@ class ReplicaSettings(AgentSettings):
         super().__post_init__()
         if self.num_networks > 1:
             raise InputError(f"num_networks must be 1 for replicas, got {self.num_networks}")
+        if self.learned_value:
+            raise InputError("learned_value must be false for replicas, whose candidates are valued together")
+        for name in DEAR:
+            if getattr(self, name) is not None:
+                raise InputError(
+                    f"{name} must be None for replicas, whose candidates are valued together, got "
+                    f"{getattr(self, name)}"
+                )
         if self.device is not None and self.backend != "torch":
             raise InputError(f"device must be None without replicas and the 'torch' backend, got {self.device!r}")
         if self.device is not None and self.probe_interval:

@@ -7,7 +7,7 @@ from env.decisions import Binary, Categorical
 from env.environment import Environment
 from env.limits import Limited
 from env.lyapunov import LyapunovMEC, MyopicMEC
-from env.multi_server import MultiServerMEC
+from env.multi_server import MultiServerMEC, PartialMEC
 from env.multi_task import MultiTaskMEC
 from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
 from env.processes.cells import Cells
@@ -40,6 +40,7 @@ __all__ = [
     "MultiTaskMEC",
     "MyopicMEC",
     "Optimum",
+    "PartialMEC",
     "PathLoss",
     "Presence",
     "PresenceSchedule",

@@ -116,6 +116,7 @@ def old_checkpoint(agent):
     settings = state["settings"]
     network, quantizer = settings["network"]["settings"], settings["quantizer"]["settings"]
     del settings["num_choices"], settings["learning_starts"], quantizer["distinct"]
+    del settings["max_evaluations"], settings["patience"], settings["workers"], settings["learned_value"]
     del settings["local_search"], settings["standardize"], settings["probe_interval"]
     del state["standardization"], state["diagnostics"], state["memory"]["stored"]
     del network["num_choices"], network["initialization"]

@@ -28,6 +28,7 @@ class MostProbable:
 
     num_choices: int
     prefix: ClassVar[bool] = True
+    distinct: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         whole_number("num_choices", self.num_choices, 2)

@@ -25,12 +25,13 @@ Random = Any
 class Quantizer(Protocol):
     """What the agent asks of a quantizer; any object with these two methods will do.
 
-    Four things it may have besides: `within(relaxed, k, rng, limits)`, `k` candidates or fewer that keep limits,
+    Five things it may have besides: `within(relaxed, k, rng, limits)`, `k` candidates or fewer that keep limits,
     for one relaxed decision, without which it cannot propose where places are limited; `nested(relaxed, k)`, the
     same candidates for critics that take those (it is then `Nesting`); a true `prefix` when its first k of more
     candidates are its k candidates, without which replicas cannot adapt K; and `lists`, where its k candidates are
-    so many lists of equal length one after another, by the places in which K is to adapt. For replicas it is
-    called with relaxed decisions (R, N), on a device as tensors.
+    so many lists of equal length one after another, by the places in which K is to adapt; and a true `distinct`
+    when its candidates always differ, which is then not looked for. For replicas it is called with relaxed
+    decisions (R, N), on a device as tensors.
     """
 
     def max_candidates(self, num_users: int) -> int:
@@ -53,6 +54,11 @@ def propose_within(quantizer: Quantizer, relaxed: Array, k: int, rng: Random, li
 def is_prefix(quantizer: Quantizer) -> bool:
     """Whether its first k of more candidates are its k candidates."""
     return bool(getattr(quantizer, "prefix", False))
+
+
+def always_differ(quantizer: Quantizer) -> bool:
+    """Whether no two of its candidates are the same."""
+    return bool(getattr(quantizer, "distinct", False))
 
 
 def lists_of(quantizer: Quantizer) -> int:
@@ -142,6 +148,7 @@ class KNearest:
     """
 
     prefix: ClassVar[bool] = True
+    distinct: ClassVar[bool] = True
 
     def max_candidates(self, num_users: int) -> int:
         """2^N."""
@@ -243,6 +250,8 @@ class OrderPreservingAndNearest:
     OP reaches far along the order of the entries, KNN changes the doubtful ones in any combination; for tens
     of users, together they find better decisions than as many of either. All candidates are distinct.
     """
+
+    distinct: ClassVar[bool] = True
 
     def max_candidates(self, num_users: int) -> int:
         """2^N."""

@@ -90,7 +90,7 @@ class _Counting:
     def __init__(self, world: World) -> None:
         self.takes_nested = world.takes_nested
         self.calls = 0
-        self._evaluate = world.evaluate
+        self.counted = world.evaluate
         self._world = world
 
     @property
@@ -100,7 +100,7 @@ class _Counting:
 
     def __call__(self, decisions: Any) -> ArrayLike:
         self.calls += len(decisions)
-        return self._evaluate(decisions)
+        return self.counted(decisions)
 
 
 def _rated(world: World, frames: Iterator[Frame]) -> Iterator[Frame]:

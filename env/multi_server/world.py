@@ -243,7 +243,7 @@ class MultiServerMEC(Environment):
         limits = self.decisions if isinstance(self.decisions, Limited) else self._limits
         return certified_optimum(self.costs, limits.capacities, limits.mask, tolerance, limit)
 
-    def frame_optimum(self) -> float:
+    def frame_optimum(self) -> float | None:
         """The best benefit in this frame: of the decision found where that is certified, else its bound."""
         found = self.optimum()
         closed = found.cost - found.lower_bound <= 1e-9 * self.num_users

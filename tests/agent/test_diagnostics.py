@@ -88,7 +88,7 @@ def test_probes_are_in_the_history_and_counted():
     agent = OffloadingAgent(10, seed=0)
     history = list(simulate(AtMost(seed=0), agent, 250))
     assert [frame.frame for frame in history if frame.probe_gain is not None] == [99, 199]
-    assert [frame.candidates for frame in history[98:101]] == [32, 40, 32]
+    assert [frame.candidates for frame in history[98:101]] == [32, 35, 32]  # five of eight were valued before
     assert all(0 <= frame.saturated <= 1 for frame in history if frame.saturated is not None)
     unprobed = OffloadingAgent(10, seed=0, probe_interval=0)
     again = list(simulate(AtMost(seed=0), unprobed, 250))

@@ -56,7 +56,8 @@ def test_each_network_learns_from_its_own_minibatch_of_the_one_memory():
 def test_every_quantizer_will_do(quantizer, k):
     agent = ensemble(backend="numpy", quantizer=quantizer, num_candidates=k, batch_size=32)
     history = list(simulate(MultiTaskMEC(2, 3), agent, 60))
-    assert {frame.candidates for frame in history} == {3 * k}
+    calls = [frame.candidates for frame in history]
+    assert k <= min(calls) <= max(calls) <= 3 * k  # what several networks propose is valued once
     assert max(frame.best_candidate for frame in history) < 3 * k
     assert history[-1].loss > 0
     assert 0 <= history[-1].accuracy <= 1
