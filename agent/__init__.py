@@ -12,6 +12,7 @@ from agent.decisions.quantizer import (
 from agent.memory import ReplayMemory
 from agent.networks.convolutional import Convolutional
 from agent.networks.fully_connected import FullyConnected
+from agent.networks.pair_network import PairNetwork
 from agent.networks.set_network import SetNetwork
 from agent.offloading import OffloadingAgent
 
@@ -26,6 +27,7 @@ __all__ = [
     "OffloadingAgent",
     "OrderPreserving",
     "OrderPreservingAndNearest",
+    "PairNetwork",
     "ReplayMemory",
     "SetNetwork",
 ]

@@ -19,10 +19,11 @@ from agent.learners.torch_learner import TorchLearner
 from agent.networks.convolutional import Convolutional
 from agent.networks.fully_connected import FullyConnected
 from agent.networks.interface import check_output, first_weights
+from agent.networks.pair_network import PairNetwork
 from agent.networks.set_network import SetNetwork
 
 NETWORKS: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (FullyConnected, Convolutional, SetNetwork)
+    kind.__name__: kind for kind in (FullyConnected, Convolutional, PairNetwork, SetNetwork)
 }
 """The networks that a checkpoint can name; each has its constructor's arguments in `settings`."""
 NetworkFactory = Callable[[int, int], nn.Module]
