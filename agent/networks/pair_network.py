@@ -109,7 +109,7 @@ class PairNetwork(nn.Module):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Logits (..., N, C) of observations (..., N, P (C - 1)), for any N and C."""
-        pairs = observations.unflatten(-1, (self._per_pair, -1)).transpose(-1, -2)
+        pairs = observations.reshape(*observations.shape[:-1], self._per_pair, -1).transpose(-1, -2)
         own = pairs @ self.exponents
         squared = (2 * own.clamp(max=LARGEST / 2)).exp()
         free = torch.zeros_like(pairs[..., 0])

@@ -25,14 +25,14 @@ def test_users_and_servers_come_in_any_order_and_number(settings):
     assert logits.shape == (2, 7, 4)
     assert (logits[..., 0] == 0).all()
     users, servers = torch.randperm(7), torch.tensor([2, 0, 1])
-    torch.testing.assert_close(made(seen[:, users]), logits[:, users])
+    torch.testing.assert_close(made(seen[:, users]), logits[:, users], rtol=1e-4, atol=1e-3)
     moved = seen.unflatten(-1, (2, 3))[..., servers].flatten(-2)
-    torch.testing.assert_close(made(moved)[..., 1:], logits[..., 1:][..., servers])
+    torch.testing.assert_close(made(moved)[..., 1:], logits[..., 1:][..., servers], rtol=1e-4, atol=1e-3)
     assert made(torch.randn(9, 16)).shape == (9, 9)
 
 
 def test_a_server_with_few_places_is_dearer():
-    seen = torch.full((10, 4), -1.0)
+    seen = torch.full((10, 4), -4.0)
     free, short = (PairNetwork(10, 4, 3, capacities=places) for places in (None, [1, 10]))
     short.load_state_dict(free.state_dict())
     taken = torch.softmax(short(seen), -1).sum(0)
