@@ -166,7 +166,7 @@ def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
 
 
 def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
-    """Frames of an agent with the defaults where CPUs have a cap, over frames where they have none."""
+    """Frames of an agent with the defaults, and optima, where CPUs have a cap, over those where they have none."""
     print(f"\nframes with a cap on the CPUs, microseconds, median of {arguments.repetitions}")
     print(f"{'':>37} {'without Numba':>29}")
     print(f"{'users':>6} " + f"{'no cap':>9} {'3 MHz':>9} {'ratio':>9} " * 2)
@@ -184,6 +184,15 @@ def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
             row["ratio" + name] = float(np.median(times[:, first + 1] / times[:, first]))
         rows.append({"users": num_users, **row})
         print(f"{num_users:>6} " + " ".join(f"{value:>9.2f}" for value in row.values()))
+    frames = arguments.optimum_frames
+    print(f"\nthe certified optimum of {frames} frames with a cap: milliseconds a frame, and relative gap")
+    print(f"{'users':>6} {'cap':>6} {'single':>8} {'batch':>8} {'gap':>9}")
+    for row in rows:
+        for name, cap in (("none", None), ("3 MHz", 3e6), ("1 MHz", 1e6)):
+            found = measure_optimum(row["users"], frames, False, cpu_frequency=cap)
+            row["optimum, " + name] = found
+            times = f"{found['single']:>8.3f} {found['batch']:>8.3f}"
+            print(f"{row['users']:>6} {name:>6} {times} {found['gap']:>9.1e}")
     return rows
 
 
@@ -260,11 +269,11 @@ def kernel_seconds(player: Replicas, frames: int = 50) -> float:
     return sum(event.time_range.elapsed_us() for event in kernels) / 1e6 / frames
 
 
-def measure_optimum(num_users: int, frames: int, random_weights: bool) -> dict[str, float]:
+def measure_optimum(num_users: int, frames: int, random_weights: bool, **world: Any) -> dict[str, float]:
     """Milliseconds a frame of the certified optimum, frame by frame (median) and in one batch, and its gaps."""
     rng = np.random.default_rng(0)
     weights = rng.uniform(0.2, 5, num_users).tolist() if random_weights else None
-    env = WirelessPoweredMEC(num_users, weights=weights)
+    env = WirelessPoweredMEC(num_users, weights=weights, **world)
     gains = np.empty((frames, num_users))
     for row in gains:
         row[:] = env.gains
