@@ -23,7 +23,7 @@ from agent.networks.pair_network import PairNetwork
 from agent.networks.set_network import SetNetwork
 
 NETWORKS: dict[str, type[nn.Module]] = {
-    kind.__name__: kind for kind in (FullyConnected, Convolutional, SetNetwork, PairNetwork)
+    kind.__name__: kind for kind in (FullyConnected, Convolutional, PairNetwork, SetNetwork)
 }
 """The networks that a checkpoint can name; each has its constructor's arguments in `settings`."""
 NetworkFactory = Callable[[int, int], nn.Module]

@@ -165,6 +165,37 @@ def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
+    """Frames of an agent with the defaults, and optima, where CPUs have a cap, over those where they have none."""
+    print(f"\nframes with a cap on the CPUs, microseconds, median of {arguments.repetitions}")
+    print(f"{'':>37} {'without Numba':>29}")
+    print(f"{'users':>6} " + f"{'no cap':>9} {'3 MHz':>9} {'ratio':>9} " * 2)
+    rows = []
+    for num_users in arguments.users:
+        players = [
+            kind(num_users, {"backend": "numpy"}, cpu_frequency=cap)
+            for kind in (Frames, FramesWithoutNumba)
+            for cap in (None, 3e6)
+        ]
+        times = 1e6 * take_turns(players, arguments.frames, arguments.repetitions)
+        row = {}
+        for first, name in ((0, ""), (2, "_without_numba")):
+            row["frame" + name], row["capped" + name] = np.median(times[:, first : first + 2], axis=0).tolist()
+            row["ratio" + name] = float(np.median(times[:, first + 1] / times[:, first]))
+        rows.append({"users": num_users, **row})
+        print(f"{num_users:>6} " + " ".join(f"{value:>9.2f}" for value in row.values()))
+    frames = arguments.optimum_frames
+    print(f"\nthe certified optimum of {frames} frames with a cap: milliseconds a frame, and relative gap")
+    print(f"{'users':>6} {'cap':>6} {'single':>8} {'batch':>8} {'gap':>9}")
+    for row in rows:
+        for name, cap in (("none", None), ("3 MHz", 3e6), ("1 MHz", 1e6)):
+            found = measure_optimum(row["users"], frames, False, cpu_frequency=cap)
+            row["optimum, " + name] = found
+            times = f"{found['single']:>8.3f} {found['batch']:>8.3f}"
+            print(f"{row['users']:>6} {name:>6} {times} {found['gap']:>9.1e}")
+    return rows
+
+
 def take_turns(players: Sequence[Any], frames: int, repetitions: int) -> np.ndarray:
     """Seconds a frame, (repetitions, players), after a warm-up of as many frames."""
     for player in players:
@@ -238,11 +269,11 @@ def kernel_seconds(player: Replicas, frames: int = 50) -> float:
     return sum(event.time_range.elapsed_us() for event in kernels) / 1e6 / frames
 
 
-def measure_optimum(num_users: int, frames: int, random_weights: bool) -> dict[str, float]:
+def measure_optimum(num_users: int, frames: int, random_weights: bool, **world: Any) -> dict[str, float]:
     """Milliseconds a frame of the certified optimum, frame by frame (median) and in one batch, and its gaps."""
     rng = np.random.default_rng(0)
     weights = rng.uniform(0.2, 5, num_users).tolist() if random_weights else None
-    env = WirelessPoweredMEC(num_users, weights=weights)
+    env = WirelessPoweredMEC(num_users, weights=weights, **world)
     gains = np.empty((frames, num_users))
     for row in gains:
         row[:] = env.gains
@@ -364,6 +395,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "network": benchmark_network,
     "textbook": benchmark_textbook,
     "defaults": benchmark_defaults,
+    "capped": benchmark_capped,
     "replicas": benchmark_replicas,
     "device": benchmark_device,
     "optimum": benchmark_optimum,

@@ -44,9 +44,7 @@ def test_the_core_needs_torch_and_numpy_only():
         top = [name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names]
         top += [str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom)]
         roots = {name.split(".")[0] for name in top} - set(sys.stdlib_module_names) - {"agent", "env"}
-        allowed = (
-            {"numpy", "torch", "numba", "filelock"} if path.name == "compiled_curve.py" else {"numpy", "torch"}
-        )
+        allowed = {"numpy", "torch"} | ({"numba", "filelock"} if path.name.startswith("compiled_") else set())
         assert roots <= allowed, path
 
 

@@ -1,4 +1,5 @@
-"""A network for choices: one rule, shared by all pairs of a user and a server, for any number of users and servers.
+"""A network for choices: one rule, shared by all pairs of a user and a server, for any number of users and
+servers.
 
 A user that chooses its server has to know how crowded each will be, which depends on what the others choose. So
 users and servers exchange messages for some rounds: from the users' present probabilities each server's crowd is
@@ -28,7 +29,8 @@ class PairNetwork(nn.Module):
     1. p_us: the softmax of the user's logits z_us over the servers and local computing, whose logit is 0.
     2. The crowd's K sums ``c_sk = ln sum_u p_us exp(A_k f_us)``, and with the pair's own power their product
        ``exp(A_k f_us + c_sk)``. Where features are logarithms, these are sums of powers.
-    3. To z_us is added what a layer with ReLU, with a linear connection beside it, makes of f_us, p_us, the sums, the
+    3. To z_us is added what a layer with ReLU, with a linear connection beside it, makes of f_us, p_us, the sums,
+    the
        products, and the pair's own powers squared.
     4. Where server s has q_s places, its price l_s, by which its logits are lowered, becomes
        ``max(0, l_s + ln(sum_u p_us / q_s))``: a step of Sinkhorn's method for at most q_s users.
@@ -107,7 +109,7 @@ class PairNetwork(nn.Module):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Logits (..., N, C) of observations (..., N, P (C - 1)), for any N and C."""
-        pairs = observations.unflatten(-1, (self._per_pair, -1)).transpose(-1, -2)
+        pairs = observations.reshape(*observations.shape[:-1], self._per_pair, -1).transpose(-1, -2)
         own = pairs @ self.exponents
         squared = (2 * own.clamp(max=LARGEST / 2)).exp()
         free = torch.zeros_like(pairs[..., 0])

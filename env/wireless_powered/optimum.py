@@ -11,9 +11,12 @@ is the largest of N + 1 concave functions of a, one for each prefix of that orde
 convex; its minimum over v is the bound. Where it leaves a gap, the two decisions that are optimal just left and
 just right of the minimum differ in some users, and fixing one of them, local or offloading, gives two problems of
 the same form (H_i = 0 or L_i = 0): a branch and bound, whose open nodes are solved together as rows of one array.
+
+Where CPUs have a cap, kinks k_i in the functions below, the local rates and G at a price are those of `capped`.
 """
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +25,7 @@ from numpy.typing import NDArray
 from env.arrays import FloatArray
 from env.lambert_w import log_snr
 from env.wireless_powered.allocation import split_time
+from env.wireless_powered.capped import capped_bound_at, split_capped
 
 MAX_CUTS = 60
 """Steps to the minimum of G; each gives a valid bound, so running out of them costs tightness only."""
@@ -43,12 +47,19 @@ class _Relaxation(NamedTuple):
 
     bound: FloatArray
     price: FloatArray
+    either_side: tuple[FloatArray, FloatArray]
+    """Prices (M,) between which it lies, those of the two decisions."""
     left: NDArray[np.bool_]
     right: NDArray[np.bool_]
 
 
 def certified_optimum(
-    local: FloatArray, snr: FloatArray, slope: FloatArray, tolerance: float, time_limit: float | None = None
+    local: FloatArray,
+    snr: FloatArray,
+    slope: FloatArray,
+    tolerance: float,
+    time_limit: float | None = None,
+    kink: FloatArray | None = None,
 ) -> Optimum:
     """Solve M frames of N users by branch and bound.
 
@@ -56,9 +67,11 @@ def certified_optimum(
         local: L, (M, N), bit/s. snr: H, (M, N). slope: W, (M, N), bit/s.
         tolerance: a frame is done when its bound is within this share of its rate.
         time_limit: seconds after which open nodes are left open; the bound then says what gap is left.
+        kink: k, (M, N), in (0, 1]; None without a cap.
 
     The bound is computed in floating point and raised by a relative slack of (8 N + 64) roundings, more than its
-    sums of N + 1 positive terms can lose; an inexact y or a only lowers G by the square of its error (1e-9).
+    sums of N + 1 positive terms (2 N + 1 with a cap) can lose; an inexact y or a only lowers G by the square of
+    its error (1e-9).
     """
     frames, num_users = local.shape
     deadline = np.inf if time_limit is None else time.monotonic() + time_limit
@@ -70,17 +83,19 @@ def certified_optimum(
     node_local, node_snr = local, snr
     parent_bound = np.full(frames, np.inf)
     while frame.size:
-        relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance)
+        node_kink = None if kink is None else kink[frame]
+        relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance, node_kink)
         bound = np.minimum(relaxed.bound * slack, parent_bound)
         for candidate in (relaxed.left, relaxed.right):
-            grouped = split_time(
-                np.where(candidate, 0.0, local[frame]).sum(-1),
-                np.where(candidate, snr[frame], 0.0),
-                slope[frame],
-            )
-            for node in np.flatnonzero(grouped.rate > rate[frame]):
-                if grouped.rate[node] > rate[frame[node]]:
-                    rate[frame[node]] = grouped.rate[node]
+            computed = np.where(candidate, 0.0, local[frame])
+            offloaded = np.where(candidate, snr[frame], 0.0)
+            if node_kink is None:
+                found = split_time(computed.sum(-1), offloaded, slope[frame]).rate
+            else:
+                found = split_capped(computed, node_kink, offloaded, slope[frame]).rate
+            for node in np.flatnonzero(found > rate[frame]):
+                if found[node] > rate[frame[node]]:
+                    rate[frame[node]] = found[node]
                     decision[frame[node]] = candidate[node]
         differing = relaxed.left != relaxed.right
         is_open = (bound > rate[frame] * (1 + tolerance)) & differing.any(-1)
@@ -100,7 +115,9 @@ def certified_optimum(
     return Optimum(decision, rate, np.maximum(upper_bound, rate))
 
 
-def rounded_relaxation(local: FloatArray, snr: FloatArray, slope: FloatArray) -> NDArray[np.bool_]:
+def rounded_relaxation(
+    local: FloatArray, snr: FloatArray, slope: FloatArray, kink: FloatArray | None = None
+) -> NDArray[np.bool_]:
     """Decisions (M, N) of the linear relaxation with rounding (LR of the DROO paper, section VI).
 
     The relaxed problem is solved at the price that minimises G; then each user takes the larger of its own rates
@@ -108,15 +125,42 @@ def rounded_relaxation(local: FloatArray, snr: FloatArray, slope: FloatArray) ->
     decision and rate and not convex; its Lagrangian relaxation, which time sharing attains, is the nearest problem
     that can be solved exactly.)
     """
-    price = _relax(local, snr, slope, 1e-9).price[:, None]
-    s = log_snr(price / slope)
+    relaxed = _relax(local, snr, slope, 1e-9, kink)
+    price = relaxed.price
+    s = log_snr(price[:, None] / slope)
     time_per_a = snr * np.exp(-s) / -np.expm1(-s)
-    offload = time_per_a * (slope * s - price)
-    decision = _bound_at(price[:, 0], local, snr, slope)[2]
-    computed = np.where(decision, 0.0, local).sum(-1)
-    margin = 3 * np.maximum(price[:, 0] - np.where(decision, offload, 0.0).sum(-1), 0)
-    a = np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5
-    return np.asarray(slope * time_per_a * s * a[:, None] >= local * np.cbrt(a)[:, None])
+    if kink is None:
+        offload = time_per_a * (slope * s - price[:, None])
+        decision = _bound_at(price, local, snr, slope)[2]
+        computed = np.where(decision, 0.0, local).sum(-1)
+        margin = 3 * np.maximum(price - np.where(decision, offload, 0.0).sum(-1), 0)
+        a = (np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5)[:, None]
+        own = local * np.cbrt(a)
+    else:
+        a = _time_shared(relaxed.either_side, time_per_a, local, snr, slope, kink)[:, None]
+        own = local * np.cbrt(np.minimum(a, kink))
+    return np.asarray(slope * time_per_a * s * a >= own)
+
+
+def _time_shared(
+    either_side: tuple[FloatArray, FloatArray],
+    time_per_a: FloatArray,
+    local: FloatArray,
+    snr: FloatArray,
+    slope: FloatArray,
+    kink: FloatArray,
+) -> FloatArray:
+    """Charging time (M,) of the relaxed problem under a cap: those left and right of its price, in turns.
+
+    One of them takes more time than there is and the other less, by `over`; the shares make that 0.
+    """
+    over, charging = [], []
+    for price in either_side:
+        _, free, decision = capped_bound_at(price, local, snr, slope, kink)  # 1 - a - sum tau
+        over.append(-free)
+        charging.append((1 - free) / (1 + np.where(decision, time_per_a, 0.0).sum(-1)))
+    share = (-over[1] / np.maximum(over[0] - over[1], np.finfo(float).tiny)).clip(0, 1)  # of the left one
+    return np.asarray(share * charging[0] + (1 - share) * charging[1])
 
 
 def _branching_user(differing: NDArray[np.bool_], local: FloatArray, snr: FloatArray) -> NDArray[np.intp]:
@@ -128,19 +172,35 @@ def _branching_user(differing: NDArray[np.bool_], local: FloatArray, snr: FloatA
     return np.take_along_axis(order, middle[:, None], axis=-1)[:, 0]
 
 
-def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: float) -> _Relaxation:
+def _relax(
+    local: FloatArray, snr: FloatArray, slope: FloatArray, precision: float, kink: FloatArray | None = None
+) -> _Relaxation:
     """Minimise the convex G over v, M problems at a time, between tangents from both sides.
 
     The price lies between a third of the relaxed optimum and all of it, because the optimum grows with the time
-    budget with a degree between 1/3 (local computing) and 1 (offloading).
+    budget with a degree between 1/3 (local computing) and 1 (offloading). With a cap the degree may be less, and
+    the lower end is sought: down to a price so small that all the time is worth nothing beside the precision.
     """
+    if kink is None:
+        bound_at, computed = _bound_at, local
+    else:
+        bound_at, computed = partial(capped_bound_at, kink=kink), local * np.cbrt(kink)
     some_rate = np.maximum(
-        local.sum(-1), (slope * np.log1p(snr)).max(-1) / 2
+        computed.sum(-1), (slope * np.log1p(snr)).max(-1) / 2
     )  # all local; one user, a = tau = 1/2
     low = 0.3 * some_rate
-    low_bound, low_tangent, left = _bound_at(low, local, snr, slope)
+    low_bound, low_tangent, left = bound_at(low, local, snr, slope)
     high = low_bound.copy()
-    high_bound, high_tangent, right = _bound_at(high, local, snr, slope)
+    high_bound, high_tangent, right = bound_at(high, local, snr, slope)
+    if kink is not None:
+        nothing = 0.1 * precision * some_rate
+        while (above := (low_tangent > 0) & (low > nothing)).any():
+            high, high_bound = np.where(above, low, high), np.where(above, low_bound, high_bound)
+            high_tangent = np.where(above, low_tangent, high_tangent)
+            right = np.where(above[:, None], left, right)
+            low = np.where(above, np.maximum(0.1 * low, nothing), low)
+            low_bound, low_tangent, left = bound_at(low, local, snr, slope)
+        low_tangent = np.minimum(low_tangent, 0)
     best = np.minimum(low_bound, high_bound)
     best_price = np.where(low_bound < high_bound, low, high)
     for cut in range(MAX_CUTS):
@@ -152,7 +212,7 @@ def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: flo
             break
         inside = (meet > low) & (meet < high) & (cut % 3 < 2)  # every third step halves, whatever the tangents say
         price = np.where(inside, meet, (low + high) / 2)
-        bound, tangent, decision = _bound_at(price, local, snr, slope)
+        bound, tangent, decision = bound_at(price, local, snr, slope)
         best_price = np.where(bound < best, price, best_price)
         best = np.minimum(best, bound)
         rising = tangent > 0
@@ -164,7 +224,7 @@ def _relax(local: FloatArray, snr: FloatArray, slope: FloatArray, precision: flo
         low_bound = np.where(rising, low_bound, bound)
         low_tangent = np.where(rising, low_tangent, tangent)
         left = np.where(rising[:, None], left, decision)
-    return _Relaxation(best, best_price, left, right)
+    return _Relaxation(best, best_price, (low, high), left, right)
 
 
 def _bound_at(

@@ -29,7 +29,8 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
         **settings: of a `WirelessPoweredMEC`, the same for all.
 
     Raises:
-        InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
+        InputError: for any setting out of range, naming it, and for a `cpu_frequency` on a device;
+            FileNotFoundError for a missing trace.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
         self.replicas = whole_number("replicas", replicas)
         self._lead = (self.replicas,)
         self._device = device
+        if device is not None and settings.get("cpu_frequency") is not None:
+            raise InputError(f"cpu_frequency must be None on a device, got {settings['cpu_frequency']!r}")
         super().__init__(num_users, channel=channel, seed=seed, **settings)
 
     def observe(self) -> Array:

@@ -1,16 +1,30 @@
 """Users of one weight share their signal-to-noise ratio, so a decision enters the allocation by a few sums."""
 
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from env.arrays import Array, FloatArray, InputError, namespace, on_device
 from env.wireless_powered.allocation import split_time
+from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
 
 MOST_IN_TABLE = 16
 """Distinct weights up to which a table over prices pays."""
+
+
+def machine_code(module: str) -> Any:
+    """A module of this package; None without Numba, or without a folder where it may keep what it compiles."""
+    try:
+        return import_module(f"env.wireless_powered.{module}")
+    except ImportError:
+        return None
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return None
 
 
 class WeightGroups:
@@ -45,17 +59,22 @@ class WeightGroups:
         """
         if self.slope.shape[-1] > MOST_IN_TABLE:
             return None
-        if self._device is None:
-            try:
-                from env.wireless_powered.compiled_curve import CompiledCurve
-            except ImportError:
-                pass
-            except RuntimeError as error:
-                if "cannot cache" not in str(error):  # Numba has no folder where it may keep what it compiles
-                    raise
-            else:
-                return CompiledCurve(self.slope)
-        return PriceCurve(self.slope, self._device)
+        compiled = machine_code("compiled_curve") if self._device is None else None
+        return PriceCurve(self.slope, self._device) if compiled is None else compiled.CompiledCurve(self.slope)
+
+    @cached_property
+    def capped_curve(self) -> Any:
+        """The same under a cap, on the host: a `CompiledCapped`, or a `CappedCurve`."""
+        if self.slope.shape[-1] > MOST_IN_TABLE:
+            return None
+        compiled = machine_code("compiled_capped")
+        kind = CappedCurve if compiled is None else compiled.CompiledCapped
+        return kind(self.slope, self.group)
+
+    @property
+    def group(self) -> np.ndarray:
+        """Of each user, (N,)."""
+        return np.arange(self.slope.shape[-1]) if self._group is None else self._group
 
     def rates(self, computed: Array, offloaded: Array) -> Array:
         """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""

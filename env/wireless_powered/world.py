@@ -38,6 +38,7 @@ from env.processes.trace import RecordedTrace
 from env.processes.weights import Weights
 from env.seeds import PRESENCE, stream
 from env.wireless_powered.allocation import Allocation, split_time
+from env.wireless_powered.capped import Capped, kinks, split_capped
 from env.wireless_powered.optimum import Optimum, certified_optimum, rounded_relaxation
 from env.wireless_powered.physics import Physics
 from env.wireless_powered.weight_groups import WeightGroups
@@ -83,6 +84,8 @@ class WirelessPoweredMEC(_OneOrMany):
         harvesting_efficiency: mu, in (0, 1].
         cycles_per_bit: phi, CPU cycles.
         energy_coefficient: k of the CPU's energy, k f^2 a cycle.
+        cpu_frequency: f_max of a user's CPU, Hz; by default there is none. More energy than it takes is of no use
+            to a user that computes.
         bandwidth: B, Hz.
         overhead: v_u, bits sent for each bit of data.
         noise_power: N0, W.
@@ -112,6 +115,7 @@ class WirelessPoweredMEC(_OneOrMany):
         harvesting_efficiency: float = 0.7,
         cycles_per_bit: float = 100.0,
         energy_coefficient: float = 1e-26,
+        cpu_frequency: float | None = None,
         bandwidth: float = 2e6,
         overhead: float = 1.1,
         noise_power: float = 1e-10,
@@ -153,6 +157,9 @@ class WirelessPoweredMEC(_OneOrMany):
             overhead=overhead,
             noise_power=noise_power,
         )
+        self._most: float | None = None  # bit/s of a CPU at its cap
+        if cpu_frequency is not None:
+            self._most = positive_number("cpu_frequency", cpu_frequency) / cycles_per_bit
         self._optima: FloatArray | None = None
         self._switched_on = np.ones(num_users, dtype=bool)
         self._weigh(self.weights)
@@ -209,6 +216,8 @@ class WirelessPoweredMEC(_OneOrMany):
             last_dimension("decisions.order", decisions.order, self.num_users)
             return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
         decisions = self._checked(decisions.expand() if nested else decisions)
+        if self._capped is not None:
+            return self._capped.rates(self._place, groups, decisions)
         return groups.rates(*groups.sums(*self._beside(decisions), decisions))
 
     evaluate.takes_nested = True  # type: ignore[attr-defined]
@@ -279,7 +288,11 @@ class WirelessPoweredMEC(_OneOrMany):
             ) from error
         self.physics.check(gains, groups.weights)
         local, snr = self.physics.fold(gains, groups.weights)
-        split = split_time(*groups.sums(local, snr, decisions), groups.slope)
+        computed, offloaded = groups.sums(local, snr, decisions)
+        if self._most is None:
+            split = split_time(computed, offloaded, groups.slope)
+        else:
+            split = split_capped((1 - decisions) * local, self._kinks(gains), offloaded, groups.slope)
         a = split.charging_time
         transmit_time = decisions * snr * groups.of_users(split.inverse_snr) * a[..., None]
         return Allocation(split.rate, a, transmit_time)
@@ -335,21 +348,25 @@ class WirelessPoweredMEC(_OneOrMany):
             active = active.reshape(shape)
         local, snr = local * active, snr * active
         slope = self.physics.rate_scale * row_weights
+        kink = None if self._most is None else self._kinks(gains.reshape(shape))
         block = max(1, _SEARCH_BLOCK // self.num_users)
         parts = []
         for first in range(0, max(len(local), 1), block):
             rows = slice(first, first + block)
             left = None if deadline is None else deadline - monotonic()
-            parts.append(certified_optimum(local[rows], snr[rows], slope[rows], tolerance, left))
+            row_kink = None if kink is None else kink[rows]
+            parts.append(certified_optimum(local[rows], snr[rows], slope[rows], tolerance, left, row_kink))
         decision, rate, bound = (np.concatenate(column) for column in zip(*parts, strict=True))
         return Optimum(decision.reshape(batch), rate.reshape(batch[:-1]), bound.reshape(batch[:-1]))
 
     def relaxed_decision(self) -> NDArray[np.int64]:
         """This frame's decision by linear relaxation with rounding (LR of the DROO paper), (..., N)."""
-        local, snr = self.physics.fold(self.gains.reshape(-1, self.num_users), self.weights)
+        gains = self.gains.reshape(-1, self.num_users)
+        local, snr = self.physics.fold(gains, self.weights)
         slope = np.broadcast_to(self.physics.rate_scale * self.weights, local.shape)
         active = self.active.reshape(local.shape)
-        decision = rounded_relaxation(local * active, snr * active, slope)
+        kink = None if self._most is None else self._kinks(gains)
+        decision = rounded_relaxation(local * active, snr * active, slope, kink)
         return decision.reshape(self.gains.shape).astype(np.int64)
 
     def frame_optimum(self) -> Any:
@@ -436,9 +453,14 @@ class WirelessPoweredMEC(_OneOrMany):
         gains, active, weights = (self._placed(array) for array in (self._gains, self._active, self.weights))
         local, snr = self.physics.fold(gains, weights)
         self._local, self._snr = local * active, snr * active
-        self._columns = self._groups.columns(self._local, self._snr)
+        self._capped = None if self._most is None else Capped(self._local, self._snr, self._kinks(gains))
+        self._columns = None if self._capped else self._groups.columns(self._local, self._snr)
         self._seen = self._shown(gains, active, weights)
         self._optima = None
+
+    def _kinks(self, gains: FloatArray) -> FloatArray:
+        assert self._most is not None
+        return kinks(gains, self.physics.local_scale, self._most)
 
     def _shown(self, gains: Array, active: Array, weights: Array) -> Array:
         """The observations of the block, (BLOCK, ..., N, F)."""

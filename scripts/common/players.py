@@ -32,6 +32,7 @@ from agent.compat import MemoryDNN
 from agent.run.replicas import Group, advance, split
 from env import WirelessPoweredMEC
 from env.compat import bisection
+from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
 
 
@@ -70,8 +71,8 @@ class TimedQuantizer:
 class Frames:
     """Whole online frames, one after another: observe, decide, step; K = N fixed."""
 
-    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
-        self.env = WirelessPoweredMEC(num_users)
+    def __init__(self, num_users: int, settings: dict[str, Any], **world: Any) -> None:
+        self.env = WirelessPoweredMEC(num_users, **world)
         self.agent = OffloadingAgent(num_users, **settings)
 
     def play(self, frames: int) -> float:
@@ -87,9 +88,12 @@ class Frames:
 class FramesWithoutNumba(Frames):
     """The same with the critic's table searched by array operations."""
 
-    def __init__(self, num_users: int, settings: dict[str, Any]) -> None:
-        super().__init__(num_users, settings)
-        self.env._groups.curve = PriceCurve(self.env._groups.slope)
+    def __init__(self, num_users: int, settings: dict[str, Any], **world: Any) -> None:
+        super().__init__(num_users, settings, **world)
+        groups = self.env._groups
+        groups.curve = PriceCurve(groups.slope)
+        if world:
+            groups.capped_curve = CappedCurve(groups.slope, groups.group)
 
 
 class TimedFrames(Frames):

@@ -30,6 +30,7 @@ def test_it_measures_everything_and_writes_it(tmp_path):
     assert [row["users"] for row in results["textbook"]] == [10]
     assert [row["users"] for row in results["defaults"]] == [10, 30]
     assert results["defaults"][0]["ratio_numpy"] > 0
+    assert results["capped"][1]["ratio"] > 0
     assert results["textbook"][0]["ratio"] > results["textbook"][0]["ratio_drop_in"] > 1
     assert [row["replicas"] for row in results["replicas"]["rows"]] == [1, 4]
     assert results["replicas"]["rows"][1]["megabytes_a_run"] < 20
