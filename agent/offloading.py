@@ -195,7 +195,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             alone = relaxed if self._settings.num_networks == 1 else relaxed[0]
             probes = diagnostics.probes(decision, None if limits is None else limits.each[0])
             values = critic.probes(probes)
-            if not len(values):
+            if not len(values) or not len(self.memory):  # nothing was feasible yet: what would it propose?
                 return
             best = float(np.nanmax(values))
             recent = self.learner.predict(self._seen(self.memory.recent(RECENT)[0]))

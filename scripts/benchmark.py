@@ -22,6 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from common.dear import METHODS, race
 from common.errors import explained
 from common.players import (
     DropIn,
@@ -48,8 +49,13 @@ QUICK = {
     "device_replicas": 64,
     "frames": 40,
     "optimum_frames": 5,
+    "dear_seeds": 1,
+    "dear_warmup": 20,
+    "dear_frames": 1,
     "repetitions": 2,
 }
+RIVALS = ("coordinate descent", "32 candidates", "pair network, 32 candidates")
+"""Against which frames with a critic that takes long are held."""
 Row = dict[str, Any]
 
 
@@ -193,6 +199,39 @@ def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
             row["optimum, " + name] = found
             times = f"{found['single']:>8.3f} {found['batch']:>8.3f}"
             print(f"{row['users']:>6} {name:>6} {times} {found['gap']:>9.1e}")
+    return rows
+
+
+def benchmark_dear(arguments: argparse.Namespace) -> list[Row]:
+    """Frames with a critic that takes milliseconds: agents that spare calls, against descent and 32 candidates.
+
+    A frame is the mean over a seed's frames, learning included; ratios of these means are medians over seeds.
+    """
+    seeds, frames = arguments.dear_seeds, arguments.dear_frames
+    scale = f"{seeds} seeds, {frames} frames each"
+    print(f"\nframes of 10 users and 3 servers with SciPy's critic, milliseconds, {scale}")
+    seconds, calls, rates = race(seeds, arguments.dear_warmup, frames)
+    means = seconds.mean(1)
+    rivals = "  ".join(f"{name} /" for name in RIVALS)
+    print(f"{'':>28} {'frame':>8} {'calls':>6} {'rate':>9} {'+-':>9}  {rivals}")
+    rows = []
+    for place, method in enumerate(METHODS):
+        each = rates[..., place].mean(1)
+        row: Row = {
+            "method": method,
+            "frame": 1e3 * float(np.median(means[:, place])),
+            "calls": float(calls[..., place].mean()),
+            "rate": float(each.mean()),
+            "deviation": float(each.std(ddof=min(1, seeds - 1))),
+        }
+        for rival in RIVALS:
+            row[rival] = float(np.median(means[:, list(METHODS).index(rival)] / means[:, place]))
+        rows.append(row)
+        ratios = "  ".join(f"{row[name]:>{len(name) + 2}.2f}" for name in RIVALS)
+        print(
+            f"{method:>28} {row['frame']:>8.1f} {row['calls']:>6.1f} {row['rate']:>9.6f} {row['deviation']:>9.6f}"
+            f"  {ratios}"
+        )
     return rows
 
 
@@ -398,6 +437,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "capped": benchmark_capped,
     "replicas": benchmark_replicas,
     "device": benchmark_device,
+    "dear": benchmark_dear,
     "optimum": benchmark_optimum,
 }
 
@@ -414,6 +454,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device_replicas", type=int, default=4096, help="where there is a CUDA device")
     parser.add_argument("--frames", type=int, default=320, help="frames a repetition")
     parser.add_argument("--optimum_frames", type=int, default=300)
+    parser.add_argument("--dear_seeds", type=int, default=10)
+    parser.add_argument("--dear_warmup", type=int, default=1000, help="frames in which agents learn before")
+    parser.add_argument("--dear_frames", type=int, default=10, help="of each seed")
     parser.add_argument("--repetitions", type=int, default=11)
     parser.add_argument("--backend", choices=["numpy", "torch"], default="numpy", help="on a device always torch")
     parser.add_argument("--quantizer", choices=["OP", "KNN", "OPN", "OP+KNN"], default="OP")
@@ -428,7 +471,7 @@ def parse() -> argparse.Namespace:
     for name in ("users", "textbook_users", "textbook_frames", "replicas", "device_replicas", "frames"):
         if np.min(getattr(arguments, name)) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
-    for name in ("optimum_frames", "repetitions", "threads"):
+    for name in ("optimum_frames", "dear_seeds", "dear_warmup", "dear_frames", "repetitions", "threads"):
         if getattr(arguments, name) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
     if len(arguments.textbook_users) != len(arguments.textbook_frames):

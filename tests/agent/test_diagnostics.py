@@ -84,6 +84,14 @@ def test_an_agent_that_learns_says_nothing(problem):
     assert said(problem(seed=1), 1500, probe_interval=20) == []
 
 
+@pytest.mark.parametrize("backend", ["torch", "numpy"])
+def test_a_probe_before_anything_is_feasible_is_no_error(backend):
+    agent = OffloadingAgent(4, backend=backend, probe_interval=3)
+    for _ in range(7):
+        agent.decide(np.zeros((4, 1)), lambda decisions: np.full(len(decisions), -np.inf))
+    assert len(agent.memory) == 0
+
+
 def test_probes_are_in_the_history_and_counted():
     agent = OffloadingAgent(10, seed=0)
     history = list(simulate(AtMost(seed=0), agent, 250))

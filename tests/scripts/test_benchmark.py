@@ -35,6 +35,10 @@ def test_it_measures_everything_and_writes_it(tmp_path):
     assert [row["replicas"] for row in results["replicas"]["rows"]] == [1, 4]
     assert results["replicas"]["rows"][1]["megabytes_a_run"] < 20
     assert len(results["optimum"]) == 10
+    dear = {row["method"]: row for row in results["dear"]}
+    assert dear["learned value"]["coordinate descent"] > 1
+    assert dear["32 candidates"]["calls"] == 32
+    assert dear["pair network, patience 2"]["rate"] <= 1
     if results["device"] is None:
         assert "skipped, there is no CUDA device" in printed
     else:
