@@ -57,7 +57,9 @@ def test_a_table_of_methods_in_problems_of_ones_own(tmp_path):
     assert 0.9 < figures[0] <= 1
     assert figures[2] < 0.7
     assert mean[1:] == worst[1:] == [f"{figure:.4f}" for figure in figures]
-    assert [float(cell) for cell in calls[1:]] == [pytest.approx(32.4), 64, 6]
+    of_defaults, *others = (float(cell) for cell in calls[1:])
+    assert 20 < of_defaults < 32.4  # none is valued twice, and around the best are few that are new
+    assert others == [64, 6]
 
 
 @pytest.mark.parametrize(
