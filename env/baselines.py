@@ -54,7 +54,7 @@ def exhaustive(environment: Evaluating, rng: np.random.Generator | None = None) 
     if decisions.num_users * np.log2(decisions.num_choices) > 20:
         count = f"{decisions.num_choices}^{decisions.num_users}"
         raise InputError(f"exhaustive search takes at most 2^20 decisions, got {count}")
-    return _best_of(environment, decisions.all())
+    return best_of(environment, decisions.all())
 
 
 def coordinate_descent(
@@ -93,18 +93,18 @@ def greedy(environment: Evaluating, rng: np.random.Generator | None = None) -> C
     order = np.argsort(-gain if limits is None else np.where(limits.mask[:, 1], -gain, np.inf))
     decisions = np.zeros((num_users + 1, num_users))
     decisions[:, order] = np.tri(num_users + 1, num_users, -1)
-    return _best_of(environment, decisions if limits is None else decisions[limits.feasible(decisions)])
+    return best_of(environment, decisions if limits is None else decisions[limits.feasible(decisions)])
 
 
 def all_local(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
     """Nobody offloads."""
-    return _best_of(environment, decisions_of(environment).idle()[None])
+    return best_of(environment, decisions_of(environment).idle()[None])
 
 
 def all_offload(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
     """Everybody offloads. Raises InputError where decisions are not bits, or limits forbid it."""
     kind = _bits_of(environment, "all_offload")
-    return _best_of(environment, kind.check("all_offload", np.ones((1, kind.num_users))))
+    return best_of(environment, kind.check("all_offload", np.ones((1, kind.num_users))))
 
 
 def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | None = None) -> Choice:
@@ -112,7 +112,7 @@ def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | N
     k = environment.num_users if k is None else k
     if k < 1:
         raise InputError(f"k must be 1 or more, got {k}")
-    return _best_of(environment, decisions_of(environment).random(k, rng))
+    return best_of(environment, decisions_of(environment).random(k, rng))
 
 
 def random(environment: Evaluating, rng: np.random.Generator) -> Choice:
@@ -122,7 +122,7 @@ def random(environment: Evaluating, rng: np.random.Generator) -> Choice:
 
 def linear_relaxation(environment: Relaxing, rng: np.random.Generator | None = None) -> Choice:
     """LR of the DROO paper: relax the binary decisions, solve, round; for environments with `relaxed_decision`."""
-    return _best_of(environment, np.asarray(environment.relaxed_decision(), dtype=np.float64)[None])
+    return best_of(environment, np.asarray(environment.relaxed_decision(), dtype=np.float64)[None])
 
 
 def _bits_of(environment: Evaluating, method: str) -> Decisions:
@@ -132,7 +132,8 @@ def _bits_of(environment: Evaluating, method: str) -> Decisions:
     return decisions
 
 
-def _best_of(environment: Evaluating, decisions: NDArray[Any]) -> Choice:
+def best_of(environment: Evaluating, decisions: NDArray[Any]) -> Choice:
+    """The best of decisions (K, N), and K evaluations."""
     values = np.asarray(environment.evaluate(decisions))
     best = int(values.argmax())
     return Choice(decisions[best].copy(), float(values[best]), len(decisions))

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from agent.checks import InputError, whole_number
 
+PRICE_STEPS = 2
+"""Of places, in a round."""
 LARGEST = 3.0
 """Of the logarithm of a product of a user's own power and its crowd's sum, so that a bad pair stays finite."""
 
@@ -115,12 +117,13 @@ class PairNetwork(nn.Module):
         free = torch.zeros_like(pairs[..., 0])
         price = torch.zeros_like(free[..., :1, :])
         for _ in range(self.rounds):
-            logits = free - price
-            total = torch.logsumexp(nn.functional.pad(logits, (1, 0)), -1, keepdim=True)
-            likely = (logits - total)[..., None]
+            likely = _log_softmax(free - price)
             if self._log_places is not None:
-                taken = torch.logsumexp(likely[..., 0], -2, keepdim=True)
-                price = torch.relu(price + taken - self._log_places.to(taken))
+                for _ in range(PRICE_STEPS):
+                    taken = torch.logsumexp(likely, -2, keepdim=True)
+                    price = torch.relu(price + taken - self._log_places.to(taken))
+                    likely = _log_softmax(free - price)
+            likely = likely[..., None]
             crowd = torch.logsumexp(likely + own, -3, keepdim=True)
             products = (own + crowd).clamp(max=LARGEST).exp()
             seen = torch.cat([pairs, likely.exp(), crowd.expand_as(own), products, squared], -1)
@@ -129,3 +132,8 @@ class PairNetwork(nn.Module):
                 signal = torch.relu(layer(signal))
             free = free + (self.head(signal) + self.skip(seen))[..., 0]
         return nn.functional.pad(free - price, (1, 0)) * self.sharpness.exp()
+
+
+def _log_softmax(logits: Tensor) -> Tensor:
+    """ln p_us of logits (..., N, M), beside those of local computing, 0."""
+    return logits - torch.logsumexp(nn.functional.pad(logits, (1, 0)), -1, keepdim=True)

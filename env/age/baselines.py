@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from env.arrays import FloatArray
-from env.baselines import Choice, Evaluating, best_of_random
+from env.baselines import Choice, Evaluating, best_of, best_of_random
 from env.limits import Limited
 
 
@@ -48,13 +48,13 @@ def oldest_as_many_as_best(environment: Ageing, rng: np.random.Generator | None 
 
 def one_by_one(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """Add the sensor that helps most until none helps or the places are taken: it asks only for values."""
-    choice = _best_of(environment, np.zeros((1, environment.num_users)))
+    choice = best_of(environment, np.zeros((1, environment.num_users)))
     evaluations = 1
     for _ in range(environment.decisions.capacities[1]):
         left = np.flatnonzero(environment.decisions.mask[:, 1] & (choice.decision == 0))
         if not left.size:
             break
-        best = _best_of(environment, choice.decision + np.eye(environment.num_users)[left])
+        best = best_of(environment, choice.decision + np.eye(environment.num_users)[left])
         evaluations += len(left)
         if not best.value > choice.value:
             break
@@ -75,7 +75,7 @@ def max_weight(environment: Ageing, rng: np.random.Generator | None = None) -> C
     decisions = np.zeros((most + 1, environment.num_users))
     for m in range(1, most + 1):
         decisions[m, able[np.argsort(-worth[m, able], kind="stable")[:m]]] = 1
-    return _best_of(environment, decisions)
+    return best_of(environment, decisions)
 
 
 def _able(environment: Ageing, order: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -87,7 +87,7 @@ def _first(environment: Ageing, order: NDArray[np.int64]) -> Choice:
     """The first q of an order that have energy."""
     decision = np.zeros(environment.num_users)
     decision[_able(environment, order)[: environment.decisions.capacities[1]]] = 1
-    return _best_of(environment, decision[None])
+    return best_of(environment, decision[None])
 
 
 def _as_many_as_best(environment: Ageing, order: NDArray[np.int64]) -> Choice:
@@ -95,10 +95,4 @@ def _as_many_as_best(environment: Ageing, order: NDArray[np.int64]) -> Choice:
     able = _able(environment, order)[: environment.decisions.capacities[1]]
     decisions = np.zeros((len(able) + 1, environment.num_users))
     decisions[:, able] = np.tri(len(able) + 1, len(able), -1)
-    return _best_of(environment, decisions)
-
-
-def _best_of(environment: Ageing, decisions: FloatArray) -> Choice:
-    values = np.asarray(environment.evaluate(decisions))
-    best = int(values.argmax())
-    return Choice(decisions[best].copy(), float(values[best]), len(decisions))
+    return best_of(environment, decisions)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from env.baselines import Choice, coordinate_descent
+from env.baselines import Choice, best_of, coordinate_descent
 from env.limits import Limited
 
 
@@ -27,9 +27,7 @@ def greedy_by_gain(environment: Any, rng: np.random.Generator | None = None) -> 
         if open_[server] < np.inf:
             decisions[place + 1 :, user] = server + 1
             room[server] -= 1
-    values = np.asarray(environment.evaluate(decisions))
-    best = int(values.argmax())
-    return Choice(decisions[best].copy(), float(values[best]), len(decisions))
+    return best_of(environment, decisions)
 
 
 def descent_from_greedy(environment: Any, rng: np.random.Generator) -> Choice:

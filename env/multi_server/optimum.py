@@ -91,68 +91,90 @@ def _weights(costs: Costs, loads: FloatArray, prices: FloatArray, mask: NDArray[
     return np.where(mask, np.concatenate([np.ones((len(mask), 1)), offloading], -1), np.inf)
 
 
-def _relax(costs: Costs, capacities: NDArray[np.int64], mask: NDArray[np.bool_]) -> _Relaxed:
-    """Maximise D by Newton's method on a smooth D, in which minima are soft at a temperature that falls.
+class _Dual:
+    """D of loads and prices, one vector: A and G (2 M,), and l of the servers whose places may be short.
 
-    Prices of places that are not short stay 0; the others are kept above 0 by a logarithm, times the temperature.
+    Args:
+        costs: of the frame.
+        capacities: (M + 1,). mask: (N, M + 1).
     """
-    num_users, servers = costs.cpu.shape
-    short = np.flatnonzero(capacities[1:] < num_users)
-    size = 2 * servers + len(short)
-    slope = np.zeros((num_users, servers + 1, size))  # of w by loads and prices
-    for server in range(servers):
-        slope[:, server + 1, server] = 2 * costs.bandwidth[:, server]
-        slope[:, server + 1, servers + server] = 2 * costs.cpu[:, server]
-    for place, server in enumerate(short.tolist()):
-        slope[:, server + 1, 2 * servers + place] = 1
-    slope[~mask] = 0
-    places = np.zeros(size)
-    places[2 * servers :] = capacities[1:][short]
-    curvature = np.where(np.arange(size) < 2 * servers, 2.0, 0.0)
 
-    def weights(point: FloatArray) -> tuple[FloatArray, FloatArray]:
-        prices = np.zeros(servers)
-        prices[short] = point[2 * servers :]
-        return _weights(costs, point[: 2 * servers], prices, mask), prices
+    def __init__(self, costs: Costs, capacities: NDArray[np.int64], mask: NDArray[np.bool_]) -> None:
+        num_users, self.servers = costs.cpu.shape
+        self._costs, self._mask = costs, mask
+        self._short = np.flatnonzero(capacities[1:] < num_users)
+        self.size = 2 * self.servers + len(self._short)
+        self._places = np.zeros(self.size)
+        self._places[2 * self.servers :] = capacities[1:][self._short]
+        self._curvature = np.where(np.arange(self.size) < 2 * self.servers, 2.0, 0.0)
+        self._slope = np.zeros((num_users, self.servers + 1, self.size))  # of w
+        for server in range(self.servers):
+            self._slope[:, server + 1, server] = 2 * costs.bandwidth[:, server]
+            self._slope[:, server + 1, self.servers + server] = 2 * costs.cpu[:, server]
+        for place, server in enumerate(self._short.tolist()):
+            self._slope[:, server + 1, 2 * self.servers + place] = 1
+        self._slope[~mask] = 0
 
-    def smooth(point: FloatArray, temperature: float) -> tuple[float, FloatArray]:
-        if len(short) and point[2 * servers :].min() <= 0:
-            return -np.inf, slope[..., 0]
-        w, _ = weights(point)
+    def parts(self, point: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Loads (2 M,) and prices (M,)."""
+        prices = np.zeros(self.servers)
+        prices[self._short] = point[2 * self.servers :]
+        return point[: 2 * self.servers], prices
+
+    def _fixed(self, point: FloatArray) -> float:
+        return float(self._curvature @ point**2 / 2 + self._places @ point)
+
+    def value(self, point: FloatArray) -> float:
+        """D."""
+        w = _weights(self._costs, *self.parts(point), self._mask)
+        return float(w.min(-1).sum()) - self._fixed(point)
+
+    def smooth(self, point: FloatArray, temperature: float) -> tuple[float, FloatArray]:
+        """D with soft minima and a logarithm that keeps prices above 0, and the soft choices (N, M + 1)."""
+        prices = point[2 * self.servers :]
+        if prices.min(initial=1) <= 0:
+            return -np.inf, self._slope[..., 0]
+        w = _weights(self._costs, *self.parts(point), self._mask)
         least = w.min(-1, keepdims=True)
         powers = np.exp((least - w) / temperature)
         total = powers.sum(-1, keepdims=True)
-        value = (least - temperature * np.log(total)).sum() - curvature @ point**2 / 2 - places @ point
-        value += temperature * np.log(point[2 * servers :]).sum()
-        return float(value), powers / total
+        value = float((least - temperature * np.log(total)).sum()) - self._fixed(point)
+        return value + temperature * float(np.log(prices).sum()), powers / total
 
-    point = np.concatenate([np.full(2 * servers, 0.5), np.full(len(short), 0.1)])
-    temperature, best = FIRST_TEMPERATURE, (-np.inf, point, point)
+    def newton(self, point: FloatArray, temperature: float, soft: FloatArray) -> tuple[FloatArray, float]:
+        """Newton's step of the smooth D, and how steeply it rises along it."""
+        barrier = np.zeros(self.size)
+        barrier[2 * self.servers :] = temperature / point[2 * self.servers :]
+        mean = np.einsum("uc,ucd->ud", soft, self._slope)
+        gradient = mean.sum(0) - self._curvature * point - self._places + barrier
+        spread = np.tensordot(soft[..., None] * self._slope, self._slope, ((0, 1), (0, 1))) - mean.T @ mean
+        hessian = spread / temperature + np.diag(self._curvature + barrier**2 / temperature)
+        step: FloatArray = np.linalg.solve(hessian, gradient)
+        return step, float(gradient @ step)
+
+
+def _relax(costs: Costs, capacities: NDArray[np.int64], mask: NDArray[np.bool_]) -> _Relaxed:
+    """Maximise D by Newton's method on a smooth D, at a temperature that falls."""
+    dual = _Dual(costs, capacities, mask)
+    point = np.full(dual.size, 0.5)
+    point[2 * dual.servers :] = 0.1
+    temperature, best, bound = FIRST_TEMPERATURE, point, -np.inf
     while temperature > LAST_TEMPERATURE:
         for _ in range(STEPS):
-            value, soft = smooth(point, temperature)
-            barrier = np.zeros(size)
-            barrier[2 * servers :] = temperature / point[2 * servers :]
-            mean = np.einsum("uc,ucd->ud", soft, slope)
-            gradient = mean.sum(0) - curvature * point - places + barrier
-            spread = np.tensordot(soft[..., None] * slope, slope, ((0, 1), (0, 1))) - mean.T @ mean
-            hessian = spread / temperature + np.diag(curvature + barrier**2 / temperature)
-            step = np.linalg.solve(hessian, gradient)
-            rise, length = float(gradient @ step), 1.0
-            while length > 1e-6 and smooth(point + length * step, temperature)[0] < value + length * rise / 4:
+            value, soft = dual.smooth(point, temperature)
+            step, rise = dual.newton(point, temperature, soft)
+            length = 1.0
+            while length > 1e-6 and dual.smooth(point + length * step, temperature)[0] < value + length * rise / 4:
                 length /= 2
             if length <= 1e-6:
                 break
             point = point + length * step
             if rise < temperature / 100:
                 break
-        w, prices = weights(point)
-        bound = float(w.min(-1).sum() - curvature @ point**2 / 2 - places @ point)
-        if bound > best[0]:
-            best = bound, point, prices
+        if (value := dual.value(point)) > bound:
+            bound, best = value, point
         temperature *= COOLING
-    bound, point, prices = best
-    return _Relaxed(bound - SLACK * num_users, point[: 2 * servers], prices, smooth(point, temperature)[1])
+    return _Relaxed(bound - SLACK * len(mask), *dual.parts(best), dual.smooth(best, temperature)[1])
 
 
 def _rounded(soft: FloatArray, capacities: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -193,19 +215,18 @@ def _search(
     reduced = w - w.min(-1, keepdims=True)
     gap = known - relaxed.bound
     open_ = reduced < gap
-    users = np.lexsort((np.where(open_, reduced, 0.0).max(-1) * -1, open_.sum(-1)))  # the settled ones first
+    users = np.lexsort((-np.where(open_, reduced, 0.0).max(-1), open_.sum(-1)))  # the settled ones first
     # What each choice adds to loads and places, (N, M + 1, 3 M), and between what the users after u add, (N, 3 M).
     adds = np.zeros((num_users, servers + 1, 3 * servers))
     for server in range(servers):
         adds[:, server + 1, server] = costs.bandwidth[:, server]
         adds[:, server + 1, servers + server] = costs.cpu[:, server]
         adds[:, server + 1, 2 * servers + server] = 1
-    least = (
-        np.where(open_[..., None], adds, np.inf).min(1)[users][::-1].cumsum(0)[::-1]
-        - np.where(open_[..., None], adds, np.inf).min(1)[users]
+    least, most = (
+        limit(np.where(open_[..., None], adds, beyond), 1)[users]
+        for limit, beyond in ((np.min, np.inf), (np.max, 0.0))
     )
-    most = np.where(open_[..., None], adds, 0.0).max(1)[users]
-    most = most[::-1].cumsum(0)[::-1] - most
+    least, most = (one[::-1].cumsum(0)[::-1] - one for one in (least, most))
     goal = np.concatenate([relaxed.loads, capacities[1:].astype(np.float64)])
 
     total, chosen = np.zeros((1, 3 * servers)), np.zeros((1, num_users), dtype=np.int8)

@@ -37,8 +37,6 @@ from env.arrays import FloatArray, InputError
 
 STEPS = 100
 """Of Newton's method, which mostly takes three to five."""
-
-
 RESTARTS = 5
 """Of SLSQP at the point where it ended, which now and then is not yet the best."""
 

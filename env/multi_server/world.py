@@ -151,7 +151,10 @@ class MultiServerMEC(Environment):
             raise InputError(f"gains must have shape {(self.num_users, self.num_servers)}, got {gains.shape}")
         one_a_user("task_bits", bits, self.num_users)
         one_a_user("task_cycles", cycles, self.num_users)
-        costs = self._costs_of(gains, bits, cycles)
+        with np.errstate(over="ignore", divide="ignore"):
+            costs = self._costs_of(gains, bits, cycles)
+        if not np.isfinite(costs.bandwidth).all():
+            raise InputError(f"gains must give finite costs, got gains from {gains.min()}")
         mask = np.ones((self.num_users, self.num_servers + 1), dtype=bool)
         mask[:, 1:] = self._snr(gains) >= self.least_snr
         if up is not None:
@@ -171,14 +174,10 @@ class MultiServerMEC(Environment):
         rate = self.bandwidth * np.log1p(self._snr(gains)) / np.log(2)
         of_sending = self.delay_weight / delay + (1 - self.delay_weight) * self.transmit_power / energy
         of_computing = self.delay_weight * self.local_frequency
-        with np.errstate(over="ignore", divide="ignore"):
-            costs = Costs(
-                np.sqrt((of_sending * bits)[:, None] / rate),
-                np.sqrt(of_computing[:, None] / self.server_frequency),
-            )
-        if not np.isfinite(costs.bandwidth).all():
-            raise InputError(f"gains must give finite costs, got gains from {gains.min()}")
-        return costs
+        return Costs(
+            np.sqrt((of_sending * bits)[:, None] / rate),
+            np.sqrt(of_computing[:, None] / self.server_frequency),
+        )
 
     def _local(self, cycles: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Delay t_u, s, and energy e_u, J, of local computing, (N,)."""
