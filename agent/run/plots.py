@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,13 +69,17 @@ def plot_run(
     return paths
 
 
+WIDEST_LABEL = 55
+"""Letters in a line beside an axis; more would be cut off."""
+
+
 def value_label(labels: Mapping[str, str], normalized: bool) -> str:
     """What an axis of values bears: the environment's own label; of normalised ones without its unit."""
     label = labels.get("value", "Value of the decision")
     if not normalized:
         return label
     name = label.split(" (")[0].replace("\n", " ")
-    return f"Normalized {name[:1].lower()}{name[1:]} (the best decision: 1)"
+    return fill(f"Normalized {name[:1].lower()}{name[1:]} (the best decision: 1)", WIDEST_LABEL)
 
 
 def plot_metrics(

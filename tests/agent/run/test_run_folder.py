@@ -155,6 +155,8 @@ def test_the_label_of_values_is_the_worlds():
     labels = {"value": "Mean age\n(frames)"}
     assert value_label(labels, normalized=False) == "Mean age\n(frames)"
     assert value_label({"value": "Age (s)"}, normalized=True) == "Normalized age (the best decision: 1)"
+    long = value_label({"value": "Benefit over local computing"}, normalized=True)
+    assert long == "Normalized benefit over local computing (the best\ndecision: 1)"
 
 
 @pytest.mark.parametrize("known", [True, False])
