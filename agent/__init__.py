@@ -4,6 +4,7 @@ from agent.checks import InputError
 from agent.decisions.most_probable import MostProbable
 from agent.decisions.quantizer import (
     KNearest,
+    MostProbableBits,
     NoisyOrderPreserving,
     NoisyProbabilities,
     OrderPreserving,
@@ -22,6 +23,7 @@ __all__ = [
     "InputError",
     "KNearest",
     "MostProbable",
+    "MostProbableBits",
     "NoisyOrderPreserving",
     "NoisyProbabilities",
     "OffloadingAgent",

@@ -133,12 +133,11 @@ def make_quantizer(quantizer: str | Quantizer | None, kind: Kind, published: boo
     """
     name = kind.quantizer if quantizer is None else quantizer
     of_bits = PUBLISHED_QUANTIZERS if published else QUANTIZERS
-    known: dict[str, Any] = dict(of_bits) if kind.num_choices == 2 else {}
-    known["MP"] = partial(MostProbable, kind.num_choices)
+    of_choices = {"MP": partial(MostProbable, kind.num_choices)}
+    known: dict[str, Any] = dict(of_bits) if kind.num_choices == 2 else of_choices
     if isinstance(name, str):
-        if name not in known or (name == "MP" and kind.num_choices == 2):
-            usable = sorted(known.keys() - {"MP"}) or ["MP"]
-            raise InputError(f"quantizer must be one of {usable}, got {name!r}")
+        if name not in known:
+            raise InputError(f"quantizer must be one of {sorted(known)}, got {name!r}")
         made: Quantizer = known[name]()
         return made
     if isinstance(name, type) or not (callable(name) and hasattr(name, "max_candidates")):

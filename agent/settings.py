@@ -43,7 +43,7 @@ class AgentSettings(LearningRule):
             its own (DDLO: several networks with K = 1); a module passed as `network` is copied, weights and all.
         backend: 'torch', or 'numpy' for the learner written out in `agent.learners.numpy_learner` (the fully
             connected and the set network only; the fastest on a CPU).
-        quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' for bits, 'MP' (the K most probable) for choices, or an object like
+        quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' for bits, 'MP' (the K most probable) for either, or an object like
             those in `agent.decisions.quantizer`; by default 'OP+KNN', without local search and on a device 'OP',
             for choices 'MP'.
         num_candidates: K, the decisions that are valued in a frame: the critic calls. By default 32 (or all there

@@ -18,12 +18,12 @@ Float = NDArray[np.floating]
 class Signals(NamedTuple):
     """What the forward pass leaves for the backward pass."""
 
-    users: Float
-    """(..., B N, O) the users' own features."""
+    embedded: list[Float]
+    """(..., B N, width) the users' own features, then each layer of the embedding."""
     inputs: list[Float]
     """(..., B N, width) of each layer, then of the head."""
     shares: Float
-    """(..., B, N, S) of each user in each sum."""
+    """(..., crowds, G, S) of each user in each sum of its crowd."""
     on: NDArray[np.bool_]
     """(..., B, N)."""
 
@@ -36,8 +36,9 @@ class SetPasses:
     """
 
     def __init__(self, network: SetNetwork) -> None:
-        self._masked = network.masked
-        self._layers = [(f"layers.{layer}.weight", f"layers.{layer}.bias") for layer in range(len(network.layers))]
+        self._masked, self._group, self._relative = network.masked, network.group, network.relative
+        self._embedding = _names("embedding", len(network.embedding))
+        self._layers = _names("layers", len(network.layers))
 
     def forward(self, weights: Weights, observations: Float) -> tuple[Float, Signals]:
         """Logits (..., B, N) of observations (..., B, N, F), and what `backward` needs."""
@@ -45,23 +46,21 @@ class SetPasses:
         rows = (*lead, batch * num_users)
         own = num_features - self._masked
         on = observations[..., -1] > 0 if self._masked else np.ones(observations.shape[:-1], dtype=bool)
-        users = observations[..., :own].reshape(*rows, own)
-        exponents = (users @ weights["exponents"]).reshape(*lead, batch, num_users, -1)
+        embedded = _through(weights, self._embedding, observations[..., :own].reshape(*rows, own))
+        terms: Float = embedded[-1] @ weights["exponents"]
         if not on.all():
-            exponents[~on] = NOBODY
-        top = exponents.max(-2, keepdims=True)
-        exponents -= top
-        shares = np.exp(exponents, out=exponents)
+            terms[~on.reshape(rows)] = NOBODY
+        terms = terms.reshape(*lead, -1, self._group or num_users, terms.shape[-1])
+        top = terms.max(-2, keepdims=True)
+        terms -= top
+        shares = np.exp(terms) if self._relative else np.exp(terms, out=terms)
         total = shares.sum(-2, keepdims=True)
         shares /= total
-        seen = np.empty((*lead, batch, num_users, own + shares.shape[-1]), observations.dtype)
-        seen[..., :own] = observations[..., :own]
-        seen[..., own:] = (np.log(total) + (top - CENTRE)) * (1 / SPREAD)
-        inputs = [seen.reshape(*rows, -1)]
-        for weight, bias in self._layers:
-            signal = inputs[-1] @ weights[weight].swapaxes(-1, -2)
-            signal += weights[bias][..., None, :]
-            inputs.append(np.maximum(signal, 0, out=signal))
+        crowd = terms - np.log(total) if self._relative else (np.log(total) + (top - CENTRE)) * (1 / SPREAD)
+        seen = np.empty((*shares.shape[:-1], own + shares.shape[-1]), observations.dtype)
+        seen[..., :own] = embedded[0].reshape(*shares.shape[:-1], own)
+        seen[..., own:] = crowd
+        inputs = _through(weights, self._layers, seen.reshape(*rows, -1))
         logits = inputs[-1] @ weights["head.weight"].swapaxes(-1, -2)
         logits += inputs[0] @ weights["skip.weight"].swapaxes(-1, -2)
         logits += weights["skip.bias"][..., None, :]
@@ -69,31 +68,63 @@ class SetPasses:
         logits = logits.reshape(on.shape)
         if not on.all():
             logits[~on] = OFF
-        return logits, Signals(users, inputs, shares, on)
+        return logits, Signals(embedded, inputs, shares, on)
 
     def backward(self, weights: Weights, gradients: Weights, signals: Signals, error: Float) -> None:
         """Fill `gradients`, arrays like the weights, for the error term (..., B, N) of the logits."""
-        users, inputs, shares, on = signals
+        embedded, inputs, shares, on = signals
         if not on.all():
             error = error * on
+        users = embedded[0]
         each = (SCALE * error).reshape(*users.shape[:-1], 1)
         np.matmul(each.swapaxes(-1, -2), inputs[-1], out=gradients["head.weight"])
         np.matmul(each.swapaxes(-1, -2), inputs[0], out=gradients["skip.weight"])
         np.sum(each, axis=-2, out=gradients["skip.bias"])
         crowd = slice(users.shape[-1], None)  # the part of what a user sees that depends on weights
-        back = each * weights["head.weight"]
-        for layer in reversed(range(len(self._layers))):
-            weight, bias = self._layers[layer]
-            back *= inputs[layer + 1] > 0
-            np.matmul(back.swapaxes(-1, -2), inputs[layer], out=gradients[weight])
-            np.sum(back, axis=-2, out=gradients[bias])
-            back = back @ (weights[weight] if layer else weights[weight][..., crowd])
-        if not self._layers:
+        back: Float = each * weights["head.weight"]
+        if self._layers:
+            back = _back_through(weights, gradients, self._layers, inputs, back)
+            back = back @ weights[self._layers[0][0]][..., crowd]
+        else:
             back = back[..., crowd]
         back = back + each * weights["skip.weight"][..., crowd]
-        sums = back.reshape(shares.shape).sum(-2, keepdims=True) * (1 / SPREAD)
-        to_exponents = shares * sums
+        back = back.reshape(shares.shape)
+        if self._relative:
+            to_terms = back - shares * back.sum(-2, keepdims=True)
+        else:
+            to_terms = shares * (back.sum(-2, keepdims=True) * (1 / SPREAD))
+        flat = to_terms.reshape(*users.shape[:-1], -1)
         if not on.all():
-            to_exponents *= on[..., None]
-        flat = to_exponents.reshape(*users.shape[:-1], -1)
-        np.matmul(users.swapaxes(-1, -2), flat, out=gradients["exponents"])
+            flat *= on.reshape(flat.shape[:-1])[..., None]
+        np.matmul(embedded[-1].swapaxes(-1, -2), flat, out=gradients["exponents"])
+        if self._embedding:
+            back = flat @ weights["exponents"].swapaxes(-1, -2)
+            _back_through(weights, gradients, self._embedding, embedded, back)
+
+
+def _names(module: str, count: int) -> list[tuple[str, str]]:
+    return [(f"{module}.{layer}.weight", f"{module}.{layer}.bias") for layer in range(count)]
+
+
+def _through(weights: Weights, layers: list[tuple[str, str]], signal: Float) -> list[Float]:
+    """What goes into each of the layers, which end with ReLU, and what comes out of the last."""
+    signals = [signal]
+    for weight, bias in layers:
+        signal = signals[-1] @ weights[weight].swapaxes(-1, -2)
+        signal += weights[bias][..., None, :]
+        signals.append(np.maximum(signal, 0, out=signal))
+    return signals
+
+
+def _back_through(
+    weights: Weights, gradients: Weights, layers: list[tuple[str, str]], signals: list[Float], back: Float
+) -> Float:
+    """Fill the layers' gradients for an error of what comes out; returns that of the first before its ReLU."""
+    for layer in reversed(range(len(layers))):
+        weight, bias = layers[layer]
+        back = back * (signals[layer + 1] > 0)
+        np.matmul(back.swapaxes(-1, -2), signals[layer], out=gradients[weight])
+        np.sum(back, axis=-2, out=gradients[bias])
+        if layer:
+            back = back @ weights[weight]
+    return back

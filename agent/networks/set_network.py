@@ -27,6 +27,12 @@ running mean of the weights, calls rise from 2.9 to 3.16 (18 runs). The settings
 the others tried at 3 learning rates. `scripts/pretrain.py` draws weights that differ up to a hundredfold in
 most frames, since a light user among heavy ones sees the same crowd as a user among many: that carries the
 rule to 1,000 users.
+
+Where few of many may do a thing (LyDROO: mostly one user offloads; DDLO: mostly one of a user's tasks stays), a
+user must be held against the best one, not against a level. Two settings do that: `relative`, by which the layers
+see a user's log shares of the sums, ``ln(exp(A_k f_i) / sum_j exp(A_k f_j))``, and exponents large at first, by
+which a sum stands for its largest term; with an `embedding` these terms are learned functions. What was tried for
+both worlds is in docs/lyapunov_and_multi_task.md.
 """
 
 import itertools
@@ -36,16 +42,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agent.checks import whole_number
+from agent.checks import InputError, whole_number
 
 SCALE = 3.0
 """Logits are this times what the layers give, so that Adam sharpens a decision in few steps."""
-BIAS = -3.0
-"""The first logit where all features are 0: few of many users offload."""
+SLOPES = (1.5, 0.75)
+"""Of log-gain and log-weight in the first logit."""
+SHARP = 4.0
+"""The first exponents of an embedding are uniform up to this over the square root of its width."""
 CENTRE, SPREAD = 3.0, 2.0
 """Of the logarithms of sums over 10 to 30 users, so that the layers see numbers around 0."""
-NOBODY = -30.0
-"""The exponent of a user that is off, in the sums: e^-30 of a user."""
+NOBODY = -1e4
+"""The exponent of a user that is off, in the sums."""
 OFF = -30.0
 """The logit of a user that is off: a quantizer flips it last."""
 
@@ -58,6 +66,8 @@ class SetNetwork(nn.Module):
     learned. Each user's f_i and the crowd's c pass through hidden layers with ReLU, beside them a linear skip
     connection. All users share the weights, so users may come in any order and any number.
 
+    Where users form groups that decide apart (the tasks of one user in DDLO), each group is a crowd of its own.
+
     Args:
         num_users: N of the first use, as other networks take it; None or any number, all work alike.
         num_features: F; where `masked`, the last feature is the mask, positive for a user that is on, 0 for
@@ -65,16 +75,22 @@ class SetNetwork(nn.Module):
         sums: power sums that describe the crowd; at first their exponents of the first feature go from 1 to 2,
             those of the other features are 1.
         hidden: width of each hidden layer.
-        slopes: weights of a user's own features in the untrained logit, 0 where there are none. The defaults, for
-            logarithms of gain and weight, have the untrained network order users by gain and weight.
-
+        slopes: weights in the untrained logit of what the layers see, the user's own features before the crowd, 0
+            where there are none. By default, for logarithms of gain and weight, the untrained network orders users
+            by gain and weight.
         masked: whether the last feature is a mask. Without one all users are on, in frames of one number of users.
+        group: G, users of each crowd, one after another; None for all in one.
+        embedding: widths of layers with ReLU that a user's features pass on their way into the sums (not into the
+            layers after them); the exponents are then those of the last of them, and random at first.
+        relative: let the layers see, in place of the sums, each user's log shares of them, ``A_k f_i - c_k``.
+        exponents: the first exponents, one list of a number for each feature in place of each of `sums`.
+        bias: the untrained logit where all that the layers see is 0; by default few of many users offload.
 
     Attributes:
         any_size: whether frames may differ in their number of users, filled up with users that are off.
 
     Raises:
-        InputError: when a size is out of range.
+        InputError: when a size is out of range, or lists do not fit each other.
     """
 
     def __init__(
@@ -83,15 +99,27 @@ class SetNetwork(nn.Module):
         num_features: int = 3,
         sums: int = 2,
         hidden: Sequence[int] = (32,),
-        slopes: Sequence[float] = (1.5, 0.75),
+        slopes: Sequence[float] | None = None,
         masked: bool = True,
+        group: int | None = None,
+        embedding: Sequence[int] = (),
+        relative: bool = False,
+        exponents: Sequence[Sequence[float]] | None = None,
+        bias: float = -3.0,
     ) -> None:
         super().__init__()
         own = whole_number("num_features", num_features, 2 if masked else 1) - masked
         self.any_size = self.masked = masked
-        whole_number("sums", sums)
-        for place, width in enumerate(hidden):
-            whole_number(f"hidden[{place}]", width)
+        self.group, self.relative = group, relative
+        sums = whole_number("sums", sums) if exponents is None else len(exponents)
+        for name, widths in (("hidden", hidden), ("embedding", embedding)):
+            for place, width in enumerate(widths):
+                whole_number(f"{name}[{place}]", width)
+        if group is not None and num_users is not None and num_users % whole_number("group", group):
+            raise InputError(f"num_users must be a multiple of group, {group}, got {num_users}")
+        slopes = SLOPES[:own] if slopes is None else slopes
+        if len(slopes) > own + sums:
+            raise InputError(f"slopes must be at most {own + sums}, one for all that is seen, got {list(slopes)}")
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
@@ -99,10 +127,15 @@ class SetNetwork(nn.Module):
             "hidden": list(hidden),
             "slopes": list(slopes),
             "masked": masked,
+            "group": group,
+            "embedding": list(embedding),
+            "relative": relative,
+            "exponents": None if exponents is None else [list(one) for one in exponents],
+            "bias": bias,
         }
-        exponents = torch.ones(own, sums)
-        exponents[0] = torch.linspace(1, 2, sums) if sums > 1 else 1.5
-        self.exponents = nn.Parameter(exponents)
+        inner = [own, *embedding]
+        self.embedding = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(inner))
+        self.exponents = nn.Parameter(_first_exponents(inner[-1], sums, exponents, bool(embedding)))
         widths = [own + sums, *hidden]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.head = nn.Linear(widths[-1], 1, bias=False)
@@ -110,19 +143,47 @@ class SetNetwork(nn.Module):
         with torch.no_grad():
             self.head.weight *= 0.1
             self.skip.weight.zero_()
-            first = torch.tensor(list(slopes[:own]), dtype=self.skip.weight.dtype)
+            first = torch.tensor(list(slopes), dtype=self.skip.weight.dtype)
             self.skip.weight[0, : len(first)] = first / SCALE
-            self.skip.bias.fill_(BIAS / SCALE)
+            self.skip.bias.fill_(bias / SCALE)
 
     def forward(self, observations: Tensor) -> Tensor:
         """Logits (..., N) of observations (..., N, F), for any N; `OFF` for users that are off."""
+        observations, shape = _grouped(observations, self.group), observations.shape[:-1]
         user, on = observations, torch.ones_like(observations[..., :1], dtype=torch.bool)
         if self.masked:
             user, on = observations[..., :-1], observations[..., -1:] > 0
-        sums = torch.logsumexp(torch.where(on, user @ self.exponents, NOBODY), -2, keepdim=True)
-        crowd = ((sums - CENTRE) / SPREAD).expand(*user.shape[:-1], -1)
+        inner = user
+        for layer in self.embedding:
+            inner = torch.relu(layer(inner))
+        terms = torch.where(on, inner @ self.exponents, NOBODY)
+        sums = torch.logsumexp(terms, -2, keepdim=True)
+        crowd = terms - sums if self.relative else ((sums - CENTRE) / SPREAD).expand(*user.shape[:-1], -1)
         seen = signal = torch.cat([user, crowd], -1)
         for layer in self.layers:
             signal = torch.relu(layer(signal))
         logits = SCALE * (self.head(signal) + self.skip(seen))
-        return torch.where(on, logits, OFF)[..., 0]
+        return torch.where(on, logits, OFF).reshape(shape)
+
+
+def _grouped(observations: Tensor, group: int | None) -> Tensor:
+    """Observations (..., N, F) as (..., N / G, G, F); raises InputError where N is no multiple of G."""
+    if group is None:
+        return observations
+    num_users = observations.shape[-2]
+    if num_users % group:
+        raise InputError(f"num_users must be a multiple of group, {group}, got {num_users}")
+    return observations.reshape(*observations.shape[:-2], -1, group, observations.shape[-1])
+
+
+def _first_exponents(inputs: int, sums: int, given: Sequence[Sequence[float]] | None, embedded: bool) -> Tensor:
+    if given is not None:
+        if any(len(one) != inputs for one in given) or not len(given):
+            raise InputError(f"exponents must be lists of {inputs} numbers, one a feature, got {given!r}")
+        return torch.tensor([list(one) for one in given]).T.contiguous()
+    if embedded:
+        bound = SHARP / inputs**0.5
+        return torch.empty(inputs, sums).uniform_(-bound, bound)
+    exponents = torch.ones(inputs, sums)
+    exponents[0] = torch.linspace(1, 2, sums) if sums > 1 else 1.5
+    return exponents

@@ -115,6 +115,29 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
 
 
+def break_even(
+    value: FloatArray, cost: FloatArray, data: FloatArray, largest_exponent: FloatArray, elsewhere: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The price of time at which sending the whole queue earns as much as `elsewhere`, and the time it then takes.
+
+    A queue sent at a price mu below s earns ``L (A - C e^x)``, with x the answer to mu. That equals l at
+    ``x = ln((A - l / L) / C)``, or X where that is lower, and so at ``mu = x (A - l / L) - C (e^x - 1)``: the
+    threshold s of a user whose data are worth l / L less. The price is 0 and the time infinite where no price
+    above 0 is low enough, or there is no data.
+
+    Args:
+        value, cost, data, largest_exponent: A, C, L and X, (..., N), as of `answers`.
+        elsewhere: l, (..., N), what the user earns if it does not offload.
+    """
+    net = value - elsewhere / np.where(data > 0, data, 1.0)
+    log_net = _log(net, (data > 0) & (net > 0), -np.inf)
+    exponent = np.clip(log_net - _log(cost, cost > 0, _NO_COST), 0.0, largest_exponent)
+    sends = exponent > 0
+    price = np.where(sends, exponent * net - cost * np.expm1(exponent), 0.0)
+    time = np.divide(data, exponent, out=np.full(exponent.shape, np.inf), where=sends)
+    return np.maximum(price, 0.0), time
+
+
 def _log(value: FloatArray, where: NDArray[np.bool_], otherwise: float) -> FloatArray:
     return np.log(value, out=np.full(where.shape, otherwise), where=where)
 

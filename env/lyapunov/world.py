@@ -31,7 +31,7 @@ from env.arrays import (
     whole_number,
 )
 from env.environment import Environment
-from env.lyapunov.allocation import LARGEST_EXPONENT, Answers, TimeSplit, answers, split_time
+from env.lyapunov.allocation import LARGEST_EXPONENT, Answers, TimeSplit, answers, break_even, split_time
 from env.processes.arrivals import Arrivals, ExponentialArrivals
 from env.processes.channel import Channel, PathLoss, Rician
 from env.processes.trace import RecordedTrace
@@ -42,6 +42,8 @@ ENERGY_WEIGHT = 10.0
 """F: the published solver multiplies the energy queue by it."""
 _OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
 """Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
+_LEAST, _MOST = -5.0, 5.0
+"""Logarithms of prices and times end there in the observation 'price'."""
 EXHAUSTIVE_USERS = 12
 """Up to here `frame_optimum` tries all 2^N decisions."""
 
@@ -73,7 +75,8 @@ class LyapunovMEC(Environment):
         weights: w_i of each user's rate; by default 1.5 for even and 1 for odd users, as published.
         observation: what `observe` shows of a gain h, a data queue Q and an energy queue Y: 'log_gain',
             ``(ln(1e11 h), ln(1 + Q / 10), ln(1 + Y / 10))``, of order one however long the queues, or 'gain',
-            ``(1e10 h, Q / 1e4, Y / 1e4)`` as published.
+            ``(1e10 h, Q / 1e4, Y / 1e4)`` as published; or 'price', what follows from them for one user on its
+            own, whatever the others do (`observe_price`).
         rate_weight: V, the weight of this frame's rate against the queues.
         energy_threshold: average energy a frame, J, that the energy queues keep each user to.
         energy_queue_factor: nu, growth of the energy queue for each J above the threshold.
@@ -113,7 +116,7 @@ class LyapunovMEC(Environment):
         channel: Channel | str | None = None,
         arrivals: Arrivals | None = None,
         weights: Sequence[float] | None = None,
-        observation: Literal["log_gain", "gain"] = "log_gain",
+        observation: Literal["log_gain", "gain", "price"] = "log_gain",
         rate_weight: float = 20.0,
         energy_threshold: float = 0.08,
         energy_queue_factor: float = 1000.0,
@@ -141,10 +144,9 @@ class LyapunovMEC(Environment):
             weights = np.where(np.arange(num_users) % 2, 1.0, 1.5)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
         one_a_user("weights", self.weights, self.num_users)
-        if observation not in _OBSERVED:
-            raise InputError(f"observation must be 'log_gain' or 'gain', got {observation!r}")
-        self._observes_log = observation == "log_gain"
-        self._observed_scales = _OBSERVED[observation]
+        if observation not in (*_OBSERVED, "price"):
+            raise InputError(f"observation must be 'log_gain', 'gain' or 'price', got {observation!r}")
+        self._observation = observation
 
         self._rate_value = positive_number("rate_weight", rate_weight) * self.weights
         self.energy_threshold = positive_number("energy_threshold", energy_threshold)
@@ -175,16 +177,44 @@ class LyapunovMEC(Environment):
         self._receive(gains, data_left + self.arrivals.sample(self.rng), energy_queue)
 
     def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N, 3): each user's gain, data queue and energy queue, scaled."""
-        gain, data, energy = self._observed_scales
+        """What the agent sees of this frame, (N, 3): each user's gain, data queue and energy queue, scaled.
+
+        With the setting 'price', (N, 4), `observe_price`.
+        """
+        if self._observation == "price":
+            return self.observe_price()
+        gain, data, energy = _OBSERVED[self._observation]
         seen = np.empty((self.num_users, 3))
         seen[:, 0] = gain * self.gains
         seen[:, 1] = data * self.data_queue
         seen[:, 2] = energy * self.energy_queue
-        if self._observes_log:
+        if self._observation == "log_gain":
             seen[:, 0] = np.log(seen[:, 0])
             seen[:, 1:] = np.log1p(seen[:, 1:])
         return seen
+
+    def observe_price(self) -> FloatArray:
+        """What is known of each user before any decision, from closed forms for it alone, (N, 4).
+
+        Of a user that earns l locally and s a unit of time on air with data enough (`env.lyapunov.allocation`):
+        the logarithms of the price of time at which sending its queue earns no more than l, of the frames that
+        the queue then takes, and of s; and l / s, the time on air that earns l, at most 2. Prices are in units of
+        V times the users' mean weight at exponent 1. Logarithms end at -5 and 5. A user that will not offload at
+        any price has the lowest one, and the longest time.
+        """
+        problem, unit = self._problem, self._rate_value.mean() * self.rate_scale
+        price, time = break_even(
+            problem.value,
+            problem.cost,
+            self.data_queue / self.rate_scale,
+            np.log1p(self.transmit_power / problem.noise),
+            problem.local_objective,
+        )
+        earns = np.exp(problem.answers.log_threshold)
+        with np.errstate(divide="ignore"):
+            logarithms = np.log([price / unit, time, earns / unit])
+        pays = np.minimum(problem.local_objective / np.maximum(earns, 1e-300), 2.0)
+        return np.stack([*logarithms.clip(_LEAST, _MOST), pays], -1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
         """Objectives of decisions (K, N) in this frame, (K,), each with its best allocation.

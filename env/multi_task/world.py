@@ -8,7 +8,7 @@ one after the other, and of sending and computing the offloaded ones. Energies i
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -63,8 +63,10 @@ class MultiTaskMEC(Environment):
         server_cycles: CPU cycles a bit on the server.
         server_frequency: of the server's CPU, Hz.
         typical_size: s0, MB.
-        observation_scale: c; an observation is ``c (size / s0 - 1)``, by default between -1 and 1 for the default
-            sizes; 200 as in the published code, which feeds ``10 size - 200``.
+        observation: what `observe` shows of a task: 'size', ``c (size / s0 - 1)``; or 'delay', ``ln(d / D)`` with
+            d its delay on the device and D that of all its user's tasks on the server, sending included.
+        observation_scale: c; sizes are by default between -1 and 1 for the default ones; 200 as in the published
+            code, which feeds ``10 size - 200``.
         seed: of the task sizes.
 
     Attributes:
@@ -93,6 +95,7 @@ class MultiTaskMEC(Environment):
         server_cycles: float = 1900.0,
         server_frequency: float = 10e9,
         typical_size: float = 20.0,
+        observation: Literal["size", "delay"] = "size",
         observation_scale: float = 2.0,
         seed: int = 0,
     ) -> None:
@@ -124,6 +127,9 @@ class MultiTaskMEC(Environment):
         sending = 1 / (positive_number("bandwidth", bandwidth) * shares)
         self._remote_delay = delay_weight * (sending + _BITS * server_delay)
         self._typical_size = positive_number("typical_size", typical_size)
+        if observation not in ("size", "delay"):
+            raise InputError(f"observation must be 'size' or 'delay', got {observation!r}")
+        self._observation = observation
         self._observation_scale = positive_number("observation_scale", observation_scale)
         super().__init__(seed)
 
@@ -136,7 +142,10 @@ class MultiTaskMEC(Environment):
         self._receive(self.task_sizes.sample(self.rng).reshape(self.num_devices, self.num_tasks))
 
     def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N M, 1): each task's scaled size."""
+        """What the agent sees of this frame, (N M, 1), as the setting `observation` says: each task's."""
+        if self._observation == "delay":
+            on_server = self._remote_delay[:, None] * self.sizes.sum(-1, keepdims=True)
+            return np.log(self._local_delay * self.sizes / on_server).reshape(-1, 1)
         return self._observation_scale * (self.sizes.reshape(-1, 1) / self._typical_size - 1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:

@@ -148,7 +148,7 @@ def test_a_saved_agent_of_choices_goes_on(tmp_path, settings):
     [
         ({"num_choices": 1}, "num_choices must be a whole number, 2 or more, got 1"),
         ({"num_choices": 3, "quantizer": "OP"}, r"quantizer must be one of \['MP'\], got 'OP'"),
-        ({"quantizer": "MP"}, "quantizer must be one of .*'OPN'.*, got 'MP'"),
+        ({"quantizer": "LP"}, "quantizer must be one of .*'MP'.*'OPN'.*, got 'LP'"),
         ({"num_choices": 3, "num_candidates": 82}, "num_candidates must be 1 to 81 for MostProbable and 4 users"),
         ({"num_choices": 3, "network": FullyConnected(4, 2)}, r"network must map \(2, 4, 2\) to \(2, 4, 3\)"),
         ({"num_choices": 3, "network": SetNetwork}, "network must take the keyword num_choices where there are 3"),

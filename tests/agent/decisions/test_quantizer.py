@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent import (
     KNearest,
+    MostProbableBits,
     NoisyOrderPreserving,
     NoisyProbabilities,
     OrderPreserving,
@@ -76,6 +77,26 @@ def test_k_nearest_are_the_nearest_of_all(relaxed, k):
     np.testing.assert_allclose(((candidates - relaxed) ** 2).sum(1), distances[:k], rtol=0, atol=1e-12)
 
 
+@given(decisions, st.integers(1, 512))
+def test_the_most_probable_bits_are_those_of_all(relaxed, k):
+    everything = np.array(list(product([0, 1], repeat=relaxed.size)))
+    k = min(k, len(everything))
+    candidates = MostProbableBits()(relaxed, k)
+    assert len({tuple(candidate) for candidate in candidates}) == k
+
+    def log_probability(decisions):
+        return np.log(np.where(decisions == 1, relaxed, 1 - relaxed)).sum(-1)
+
+    best = -np.sort(-log_probability(everything))
+    np.testing.assert_allclose(log_probability(candidates), best[:k], rtol=1e-9, atol=1e-9)
+
+
+def test_two_doubtful_users_before_a_certain_one():
+    relaxed = np.array([0.999, 0.8, 0.8, 0.99])
+    assert KNearest()(relaxed, 4)[3].tolist() == [1, 1, 1, 0]  # costs 0.98 against 2 * 0.6
+    assert MostProbableBits()(relaxed, 4)[3].tolist() == [1, 0, 0, 1]  # 2 ln 4 against ln 99
+
+
 def test_k_nearest_needs_no_list_of_all_decisions():
     relaxed = relaxed_decision(1000, 0)
     candidates = KNearest()(relaxed, 64)
@@ -141,6 +162,7 @@ def test_k_of_two_lists_adapts_by_the_place_in_the_best_ones_list(of_replicas):
         OrderPreserving(),
         OrderPreserving(distinct=False),
         KNearest(),
+        MostProbableBits(),
         NoisyOrderPreserving(),
         NoisyProbabilities(),
         OrderPreservingAndNearest(),

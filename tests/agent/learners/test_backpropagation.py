@@ -49,7 +49,19 @@ def test_gradients_equal_autograd(hidden, activation, loss, dtype, tolerance):
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
 @pytest.mark.parametrize("some_off", [False, True])
-@pytest.mark.parametrize("settings", [{}, {"hidden": [16, 8], "sums": 3}, {"hidden": []}, {"masked": False}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"hidden": [16, 8], "sums": 3},
+        {"hidden": []},
+        {"masked": False},
+        {"relative": True, "exponents": [[5.0, 1.0], [-2.0, 1.0]]},
+        {"embedding": [6], "sums": 3},
+        {"embedding": [6, 5], "relative": True, "group": 2, "hidden": []},
+        {"embedding": [4], "relative": True, "group": 4, "masked": False},
+    ],
+)
 def test_gradients_of_the_set_network_equal_autograd(settings, some_off, loss):
     torch.manual_seed(0)
     network = SetNetwork(**settings).double()
@@ -57,9 +69,9 @@ def test_gradients_of_the_set_network_equal_autograd(settings, some_off, loss):
         for weight in network.parameters():
             weight += 0.3 * torch.randn_like(weight)
     rng = np.random.default_rng(0)
-    observations = rng.normal(size=(5, 7, 3))
-    observations[..., 2] = rng.random((5, 7)) > 0.3 if some_off else 1
-    decisions = rng.integers(2, size=(5, 7)) * observations[..., 2]
+    observations = rng.normal(size=(5, 8, 3))
+    observations[..., 2] = rng.random((5, 8)) > 0.3 if some_off else 1
+    decisions = rng.integers(2, size=(5, 8)) * observations[..., 2]
     learner = NumpyLearner(network, LearningRule(loss=loss), Binary(), "float64")
     value = learner.backward(observations, decisions)
     expected_value, expected = autograd(network, loss, observations, decisions)

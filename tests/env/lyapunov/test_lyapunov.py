@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lyapunov_reference import COEFFICIENT, CYCLES, FREQUENCY, POWER, dual_bound, local_objective, slsqp, values
+from lyapunov_reference import (
+    COEFFICIENT,
+    CYCLES,
+    FREQUENCY,
+    NOISE,
+    POWER,
+    RATE,
+    dual_bound,
+    local_objective,
+    slsqp,
+    values,
+)
 
 from env import ConstantArrivals, ExponentialArrivals, LyapunovMEC, PathLoss, Rayleigh, RecordedTrace, baselines
 from env.decisions import Binary
@@ -263,6 +274,41 @@ def test_observations_are_gains_and_queues_of_order_one(trace_path):
     np.testing.assert_allclose(seen[-1], np.column_stack([np.log(1e11 * env.gains), np.log(1 + queues / 10)]))
 
 
+@given(instances)
+def test_at_the_break_even_price_the_queue_earns_as_much_as_at_home(case):
+    gains, _, data_queue, energy_queue = instance(**case)
+    env = LyapunovMEC(case["num_users"], observation="price")
+    state = {"gains": gains, "data_queue": data_queue, "energy_queue": energy_queue}
+    env.load_state_dict(env.state_dict() | state)
+    seen = env.observe()
+    assert seen.shape == (case["num_users"], 4)
+    assert (np.abs(seen) <= 5).all()
+    value, price = values(env.weights, data_queue, energy_queue)
+    home = local_objective(env.weights, data_queue, energy_queue)
+    unit = RATE * 20 * env.weights.mean()
+    for user in range(case["num_users"]):
+        x = np.linspace(0, np.log1p(POWER * gains[user] / NOISE), 200_001)[1:]
+        earns = value[user] * RATE * x - price[user] * NOISE / gains[user] * np.expm1(x)  # a unit of time
+        per_data = (earns - np.exp(seen[user, 0]) * unit) / x
+        best = per_data.argmax()
+        if np.abs(seen[user, :2]).max() < 5:
+            whole = data_queue[user] / RATE
+            assert whole * per_data[best] == pytest.approx(
+                home[user], rel=1e-4, abs=1e-4 * whole * earns[best] / x[best]
+            )
+            assert np.exp(seen[user, 1]) == pytest.approx(whole / x[best], rel=1e-2)
+        if data_queue[user] > 0 and abs(seen[user, 2]) < 5:
+            assert np.exp(seen[user, 2]) * unit == pytest.approx(max(earns.max(), 0), rel=1e-6)
+            assert seen[user, 3] == pytest.approx(min(home[user] / earns.max(), 2), rel=1e-4)
+
+
+def test_a_user_without_data_has_the_lowest_price():
+    env = LyapunovMEC(3, observation="price")
+    env.load_state_dict(env.state_dict() | {"data_queue": np.array([0.0, 5.0, 5.0])})
+    assert env.observe()[0].tolist() == [-5, 5, -5, 0]
+    assert (env.observe()[1:, 0] > 0).all()
+
+
 def test_a_seed_fixes_gains_and_arrivals():
     def run(env):
         seen = []
@@ -334,7 +380,7 @@ def test_queues_grow_without_bound_where_nobody_offloads():
         ({"channel": 3}, "channel must be a Channel or the path of a trace, got 3"),
         ({"arrivals": 3.0}, "arrivals must be an Arrivals, got 3.0"),
         ({"num_users": 2, "weights": [1.0]}, r"weights must have shape \(2,\), got \(1,\)"),
-        ({"observation": "db"}, "observation must be 'log_gain' or 'gain', got 'db'"),
+        ({"observation": "db"}, "observation must be 'log_gain', 'gain' or 'price', got 'db'"),
         ({"rate_weight": 0.0}, "rate_weight must be positive and finite, got 0.0"),
         ({"energy_threshold": -1.0}, "energy_threshold must be positive"),
         ({"energy_queue_factor": 0.0}, "energy_queue_factor must be positive"),

@@ -90,6 +90,21 @@ def test_rows_of_an_agent_are_tasks():
     assert env.value_is_cost
 
 
+def test_observed_delays_are_those_of_the_cost():
+    shares = [0.5, 0.2, 0.3]
+    free = {"local_energy": 1e-30, "transmit_energy": 1e-30, "server_energy": 1e-30}  # the cost is then the delay
+    env = MultiTaskMEC(3, 2, bandwidth_shares=shares, observation="delay", delay_weight=3.0, **free)
+    seen = env.observe()
+    assert seen.shape == (6, 1)
+    at_home, on_server = np.zeros((3, 2)), np.ones((3, 2))
+    for user in range(3):
+        for task in range(2):
+            own, all_of_user = np.full((3, 2), 1e-9), np.full((3, 2), 1e-9)
+            own[user, task], all_of_user[user] = env.sizes[user, task], env.sizes[user]
+            ratio = env.cost(own, at_home) / env.cost(all_of_user, on_server)
+            assert seen[2 * user + task, 0] == pytest.approx(np.log(ratio), abs=1e-6)
+
+
 def test_sizes_are_of_the_released_datas_range(published):
     released = published("MUMT_data_3x3")["task_size"]
     rng = np.random.default_rng(0)
@@ -166,6 +181,7 @@ def test_tasks_of_ones_own_can_be_put_in():
         ({"bandwidth": 0.0}, "bandwidth must be positive"),
         ({"server_frequency": -1.0}, "server_frequency must be positive"),
         ({"typical_size": 0.0}, "typical_size must be positive"),
+        ({"observation": "bits"}, "observation must be 'size' or 'delay', got 'bits'"),
     ],
 )
 def test_bad_settings_are_named(settings, message):
