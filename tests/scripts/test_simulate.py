@@ -53,7 +53,7 @@ def test_every_configuration_runs(tmp_path, config):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["lydroo", "lydroo_best", "ddlo", "ddlo_best"])
+@pytest.mark.parametrize("name", ["lydroo", "lydroo_best", "lydroo_set", "ddlo", "ddlo_best", "ddlo_set"])
 def test_configurations_of_the_sister_systems_run_and_go_on(tmp_path, name):
     config = ("--config", ROOT / "configs" / f"{name}.yaml")
     simulate(*config, "--frames", 60, "--checkpoint_every", 50, "--output", tmp_path / "run")
