@@ -65,6 +65,7 @@ class Diagnostics:
         self._frames = 0
         self._said: set[str] = set() if said is None else said
         self._infeasible: deque[bool] = deque(maxlen=WINDOW)
+        self._not_feasible = 0
         self._probes: deque[tuple[float, float, int, bool]] = deque(maxlen=LAST)
         self._steps = 0
         self._loss = 0.0
@@ -123,11 +124,14 @@ class Diagnostics:
 
     def decided(self, feasible: bool) -> None:
         """Take in whether a frame had a decision worth more than -inf."""
+        if len(self._infeasible) == WINDOW:
+            self._not_feasible -= self._infeasible[0]
         self._infeasible.append(not feasible)
-        if len(self._infeasible) == WINDOW and sum(self._infeasible) >= 0.9 * WINDOW:
+        self._not_feasible += not feasible
+        if self._not_feasible >= 0.9 * WINDOW and len(self._infeasible) == WINDOW:
             self._say(
                 "infeasible",
-                f"all candidates were worth -inf in {sum(self._infeasible)} of the last {WINDOW} frames: nothing "
+                f"all candidates were worth -inf in {self._not_feasible} of the last {WINDOW} frames: nothing "
                 f"was learned in them, and the network's first proposal was carried out; a larger num_candidates "
                 f"searches more, a finite penalty in evaluate shows the way",
             )

@@ -17,6 +17,7 @@ from agent.arrays import Array, namespace, on_device
 from agent.decisions.limits import Limited, Limits
 from agent.decisions.nested import Nested
 from agent.decisions.quantizer import Quantizer, propose_within
+from agent.machine_code import machine_code
 
 ROUNDS = 2
 """The search goes on from the best decision of its first half."""
@@ -122,6 +123,58 @@ class LocalSearch:
             known = xp.concatenate([known, self._codes(near)], -1)
             count += near.shape[1]
         return Found(decision, value, place)
+
+    def around(
+        self,
+        relaxed: NDArray[np.float64],
+        candidates: Any,
+        found: tuple[NDArray[np.int64], float, int],
+        evaluate: Callable[[NDArray[np.int64], bool], NDArray[np.float64]],
+        rng: np.random.Generator,
+        frame: int,
+        limits: Limits | None,
+    ) -> tuple[NDArray[np.int64], float, int]:
+        """The same for one agent on the host: decision (N,), value and place of the best.
+
+        All as above without the first dimension; `evaluate` gives the values (L,) of decisions (L, N), and is told
+        whether all of them are known to be new.
+        """
+        code = machine_code("compiled_search") if limits is None else None
+        if code is None or isinstance(candidates, Nested):
+            if isinstance(candidates, Nested):
+                candidates = Nested(candidates.order[None], candidates.counts[None])
+            else:
+                candidates = candidates[None]
+            best = Found(found[0][None], np.array([found[1]]), np.array([found[2]]))
+            best = self(
+                relaxed[None], candidates, best, lambda near: evaluate(near[0], False)[None], [rng], frame, limits
+            )
+            return best.decision[0], float(best.value[0]), int(best.place[0])
+        decision, value, place = found
+        if len(decision) != self._settled_for:
+            self._settle_for(len(decision))
+        likely = code.log_probabilities_of_bits(relaxed) if relaxed.ndim == 1 else self._log_probabilities(relaxed)
+        known, weights = code.codes(candidates, self._weights), self._weights
+        values: Any = None
+        for calls in self._rounds:
+            near, codes, new = code.neighbours(
+                likely, decision, known, weights, calls, frame, SWEEPING, EXCHANGING
+            )
+            if value == -np.inf:
+                half = len(near) // 2
+                near[half:] = anyhow(len(near) - half, len(decision), self._num_choices, rng)
+                new = -1
+            elif values is not None and values.max() == -np.inf:
+                near = self._elsewhere(near, relaxed, known, rng, None)
+                new = -1
+            if new < 0:
+                codes = np.concatenate([known, code.codes(near, weights)])
+            values = evaluate(near, new == len(near))
+            best_of = int(values.argmax())
+            if values[best_of] > value:
+                decision, value, place = near[best_of], float(values[best_of]), best_of + len(known)
+            known = codes
+        return decision, value, place
 
     def _elsewhere(self, near: Array, relaxed: Array, known: Array, rng: Any, limits: Limited | None) -> Array:
         """In place of neighbours (L, N) further candidates of the quantizer, one in four any decision."""

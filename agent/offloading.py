@@ -23,7 +23,7 @@ from agent.diagnostics import RECENT, Diagnostics
 from agent.learned_value import LearnedValue
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
-from agent.local_search import Found, LocalSearch
+from agent.local_search import LocalSearch
 from agent.memory import ReplayMemory
 from agent.networks.interface import first_weights
 from agent.networks.set_network import SetNetwork
@@ -84,6 +84,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             parts.make_network(made.network, made.num_users, made.num_features, made.kind, seed)
             for seed in of_networks
         ]
+        made.pick_backend(modules[0])
         if made.num_networks > 1:  # copies, since a module that was passed is all of them
             modules = [deepcopy(module) for module in modules]
         learners = [
@@ -171,11 +172,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         decision = pick(candidates, best)
         self._adaptive_k.update(best // self._settings.num_networks)
         if self._search is not None:
-            found = Found(decision[None], np.array([value]), np.array([best]))
             around = relaxed if self._settings.num_networks == 1 else relaxed.mean(0)
-            valued, frame = _of_one_replica(candidates, len(values)), self.memory.counter
-            found = self._search(around[None], valued, found, critic.neighbours, [self._rng], frame, limits)
-            decision, value, best = found.decision[0], float(found.value[0]), int(found.place[0])
+            valued = candidates if isinstance(candidates, Nested) else candidates[: len(values)]
+            decision, value, best = self._search.around(
+                around, valued, (decision, value, best), critic.neighbours, self._rng, self.memory.counter, limits
+            )
         self._watch(relaxed, decision, value, critic, limits)
         self._encode(checked, decision, value > -np.inf)
         self.best_candidate = best
@@ -430,13 +431,6 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if not np.isfinite(array).all():
             raise InputError(f"observation must be finite, got {array.ravel().tolist()}")
         return array
-
-
-def _of_one_replica(candidates: Any, count: int) -> Any:
-    """The first of candidates, (1, count, N)."""
-    if isinstance(candidates, Nested):
-        return Nested(candidates.order[None], candidates.counts[None])
-    return candidates[None, :count]
 
 
 def _resized(state: Mapping[str, Any], num_users: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import asdict, is_dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from agent.checks import InputError
@@ -101,27 +102,34 @@ def takes_any_size(network: nn.Module) -> bool:
 
 
 def make_learner(network: nn.Module, backend: str, rule: LearningRule, kind: Kind, seed: int) -> Learner:
-    """The backend that trains `network`; raises InputError for an unknown one, or one that cannot."""
-    _check_backend(network, backend)
+    """The backend that trains `network`, as `backend_of` names it."""
     return NumpyLearner(network, rule, kind) if backend == "numpy" else TorchLearner(network, rule, kind, seed)
 
 
 def make_stacked_learner(
     networks: list[nn.Module], backend: str, rule: LearningRule, kind: Kind, device: str | None
 ) -> Learner:
-    """The backend that trains one network a replica; raises InputError as `make_learner`."""
-    _check_backend(networks[0], backend)
+    """The backend that trains one network a replica, as `backend_of` names it."""
     if backend == "numpy":
         return NumpyLearner(networks, rule, kind)
     return StackedLearner(networks, rule, kind, device)
 
 
-def _check_backend(network: nn.Module, backend: str) -> None:
-    if backend not in ("torch", "numpy"):
-        raise InputError(f"backend must be 'torch' or 'numpy', got {backend!r}")
-    if backend == "numpy" and type(network) not in PASSES:
+def backend_of(network: nn.Module, backend: str, device: str | None) -> str:
+    """'numpy' or 'torch': for "auto" the faster one that can train `network`.
+
+    Raises InputError for an unknown one, or one that cannot.
+    """
+    if backend not in ("auto", "torch", "numpy"):
+        raise InputError(f"backend must be 'auto', 'torch' or 'numpy', got {backend!r}")
+    written_out = type(network) in PASSES
+    if backend == "auto":
+        plain = all(one.requires_grad and one.dtype is torch.float32 for one in network.parameters())
+        return "numpy" if written_out and plain and device is None else "torch"
+    if backend == "numpy" and not written_out:
         known = " or ".join(kind.__name__ for kind in PASSES)
         raise InputError(f"network must be {known} for the 'numpy' backend, got {type(network).__name__}")
+    return backend
 
 
 def make_quantizer(quantizer: str | Quantizer | None, kind: Kind, published: bool = False) -> Quantizer:

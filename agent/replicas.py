@@ -63,6 +63,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             parts.make_network(made.network, made.num_users, made.num_features, made.kind, seed)
             for seed in made.seeds
         ]
+        made.pick_backend(modules[0])
         self._network = modules[0]
         self._device = made.device
         self._lead = (made.replicas,)

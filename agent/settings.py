@@ -41,8 +41,11 @@ class AgentSettings(LearningRule):
             `FullyConnected` with layers of 120 and 80 by default.
         num_networks: M networks that share the memory, each with K candidates, initial weights and minibatches of
             its own (DDLO: several networks with K = 1); a module passed as `network` is copied, weights and all.
-        backend: 'torch', or 'numpy' for the learner written out in `agent.learners.numpy_learner` (the fully
-            connected and the set network only; the fastest on a CPU).
+        backend: 'auto', which is 'numpy', the learner written out in `agent.learners.numpy_learner` and the
+            fastest on a CPU, for the networks that it has passes for, the fully connected and the set network in
+            single precision without a device; and 'torch' for all others. What was picked is this setting of the
+            agent that is made. Both take the same steps, up to rounding, and train a module that was passed in
+            place.
         quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' for bits, 'MP' (the K most probable) for either, or an object like
             those in `agent.decisions.quantizer`; by default 'OP+KNN', without local search and on a device 'OP',
             for choices 'MP'.
@@ -102,7 +105,7 @@ class AgentSettings(LearningRule):
     num_choices: int = 2
     network: nn.Module | NetworkFactory | None = None
     num_networks: int = 1
-    backend: Literal["torch", "numpy"] = "torch"
+    backend: Literal["auto", "torch", "numpy"] = "auto"
     quantizer: Literal["OP", "KNN", "OPN", "OP+KNN", "MP"] | Quantizer | None = None
     num_candidates: int | None = None
     local_search: int | None = None
@@ -232,6 +235,10 @@ class AgentSettings(LearningRule):
             raise InputError(f"standardize must be false for {type(network).__name__}, a network for any N")
         return not (self.published or any_size) if self.standardize is None else self.standardize
 
+    def pick_backend(self, network: nn.Module) -> None:
+        """Settle on a backend for the network that is trained; raises InputError for one that cannot train it."""
+        object.__setattr__(self, "backend", parts.backend_of(network, self.backend, getattr(self, "device", None)))
+
     def describe(self, network: nn.Module) -> dict[str, Any]:
         """All of them as plain values, the network by its class and settings."""
         described = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -275,7 +282,7 @@ class ReplicaSettings(AgentSettings):
                     f"{name} must be None for replicas, whose candidates are valued together, got "
                     f"{getattr(self, name)}"
                 )
-        if self.device is not None and self.backend != "torch":
+        if self.device is not None and self.backend == "numpy":
             raise InputError(f"device must be None without replicas and the 'torch' backend, got {self.device!r}")
         if self.device is not None and self.probe_interval:
             raise InputError(f"probe_interval must be 0 on a device, got {self.probe_interval}")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from agent.arrays import Array, copy_of, namespace
+from agent.machine_code import machine_code
 
 HORIZON = 10_000
 """Frames over which mean and variance are taken at most: older ones fade."""
@@ -41,6 +42,7 @@ class Standardization:
         shape = (*(() if replicas is None else (replicas,)), num_users, num_features)
         self.frames = 0
         self._used: tuple[Array, Array] | None = None
+        self._alone = replicas is None and device is None
         self._mean: Array
         self._variance: Array
         if device is None:
@@ -54,6 +56,9 @@ class Standardization:
         self.frames += 1
         self._used = None
         share = 1 / min(self.frames, HORIZON)
+        if self._alone and (code := machine_code("compiled_standardization")) is not None:
+            code.update(observation, self._mean, self._variance, share)
+            return
         off = observation - self._mean
         self._mean = self._mean + share * off
         self._variance = (1 - share) * (self._variance + share * off * off)
@@ -63,6 +68,11 @@ class Standardization:
 
         Before the first `update`, they are their own mean and variance.
         """
+        if self._alone and len(observations) == 1 and self.frames >= STARTING:
+            code = machine_code("compiled_standardization")
+            if code is not None:
+                one = code.standardized(observations[0], self._mean, self._variance, _NO_SPREAD, LIMIT)
+                return one[None]
         if self.frames == 0:
             mean = observations.mean((-3, -2))[..., None, None, :]
             scale = _scale(mean, ((observations - mean) ** 2).mean((-3, -2))[..., None, None, :])

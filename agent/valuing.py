@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.arrays import Array
 from agent.checks import InputError
 from agent.decisions.nested import Nested
 from agent.decisions.quantizer import always_differ
@@ -86,19 +85,24 @@ class FrameCritic:
             return self._value(candidates)
         return self._new_ones(candidates, self._how.reserved, self._how.patience)
 
-    def neighbours(self, near: Array) -> Array:
-        """As local search asks: values (1, L) of decisions (1, L, N), -inf for those that were left out.
+    def neighbours(self, near: NDArray[np.int64], new: bool) -> NDArray[np.float64]:
+        """As local search asks: values (L,) of decisions (L, N), -inf for those that were left out.
 
-        Once patience has ended it without a better one, nothing more is valued.
+        Once patience has ended it without a better one, nothing more is valued. Where all are known to be `new`,
+        none is looked for among those before.
         """
         before = self.best
-        values = np.zeros(0) if self._in_vain else self._new_ones(near[0], 0, self._how.patience)
-        self._in_vain |= len(values) < near.shape[1] and self.best == before > -np.inf
+        if new and self._how.at_once:
+            values = self._value(near)
+        else:
+            values = np.zeros(0) if self._in_vain else self._new_ones(near, 0, self._how.patience)
+        self._in_vain |= len(values) < len(near) and self.best == before > -np.inf
         if len(values):
-            number(float(values[values.argmax()]), int(values.argmax()))
-        if len(values) == near.shape[1]:
-            return values[None]
-        return np.concatenate([values, np.full(near.shape[1] - len(values), -np.inf)])[None]
+            best = int(values.argmax())
+            number(float(values[best]), best)
+        if len(values) == len(near):
+            return values
+        return np.concatenate([values, np.full(len(near) - len(values), -np.inf)])
 
     def probes(self, decisions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Values (L,) of the first L of decisions (K, N), as many as the budget has room for."""

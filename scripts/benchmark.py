@@ -10,6 +10,7 @@ replicas.
 
 import argparse
 import importlib.metadata
+import itertools
 import json
 import multiprocessing
 import os
@@ -33,7 +34,7 @@ from common.players import (
     Replicas,
     TimedFrames,
 )
-from textbook import MEMORY_SIZE, Textbook
+from textbook import HIDDEN, MEMORY_SIZE, Textbook
 
 import numpy as np
 import torch
@@ -150,25 +151,40 @@ def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
 
 
 def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
-    """Frames of an agent that nothing was said to, and with the NumPy backend, over the published settings'."""
-    print(f"\nthe defaults beside the published settings, microseconds a frame, median of {arguments.repetitions}")
-    print(f"{'':>6} {'published':>20} {'defaults':>20} {'ratio':>20}")
-    print(f"{'users':>6} " + f"{'torch':>10} {'numpy':>9} " * 3)
+    """Frames of an agent that nothing was said to over the network alone; without Numba, with a user's module."""
+    print(
+        print(f"\na frame of the defaults over its network alone, microseconds, median of {arguments.repetitions}")
+    )
+    names = ("defaults", "without Numba", "own module", "published")
+    print(f"{'users':>6} {'network':>9} " + " ".join(f"{name:>19}" for name in names))
     rows = []
     for num_users in arguments.users:
-        published = {**agent_settings(arguments), "adaptive_interval": 32}
+        published = {**agent_settings(arguments), "backend": "auto"}
         players = [
-            Frames(num_users, {**settings, "backend": backend})
-            for settings in (published, {})
-            for backend in ("torch", "numpy")
+            NetworkAlone(num_users, arguments.training_interval),
+            Frames(num_users, {}),
+            FramesWithoutNumba(num_users, {}),
+            Frames(num_users, {"network": own_module}),
+            Frames(num_users, published),
         ]
         times = take_turns(players, arguments.frames, arguments.repetitions)
-        names = ("published_torch", "published_numpy", "defaults_torch", "defaults_numpy")
-        row = dict(zip(names, (1e6 * np.median(times, axis=0)).tolist(), strict=True))
-        row["ratio_torch"], row["ratio_numpy"] = np.median(times[:, 2:] / times[:, :2], axis=0).tolist()
-        rows.append({"users": num_users, **row})
-        print(f"{num_users:>6} " + " ".join(f"{value:>9.1f}" for value in row.values()))
+        row: Row = {"users": num_users, "network": 1e6 * float(np.median(times[:, 0]))}
+        for name, frame in zip(names, times.T[1:], strict=True):
+            row[name] = 1e6 * float(np.median(frame))
+            row[f"{name}, ratio"] = float(np.median(frame / times[:, 0]))
+        rows.append(row)
+        print(f"{num_users:>6} {row['network']:>9.1f} ", end="")
+        print(" ".join(f"{row[name]:>10.1f} {row[name + ', ratio']:>8.3f}" for name in names))
     return rows
+
+
+def own_module(num_users: int, num_features: int) -> torch.nn.Module:
+    """A network of the published size as a user would write it."""
+    widths = [num_users * num_features, *HIDDEN, num_users]
+    layers: list[torch.nn.Module] = [torch.nn.Flatten(-2)]
+    for inputs, outputs in itertools.pairwise(widths):
+        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
 
 
 def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
@@ -179,9 +195,7 @@ def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
     rows = []
     for num_users in arguments.users:
         players = [
-            kind(num_users, {"backend": "numpy"}, cpu_frequency=cap)
-            for kind in (Frames, FramesWithoutNumba)
-            for cap in (None, 3e6)
+            kind(num_users, {}, cpu_frequency=cap) for kind in (Frames, FramesWithoutNumba) for cap in (None, 3e6)
         ]
         times = 1e6 * take_turns(players, arguments.frames, arguments.repetitions)
         row = {}

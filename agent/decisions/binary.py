@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from agent.arrays import Array, sigmoid
 from agent.checks import InputError
+from agent.machine_code import machine_code
 
 _SMALLEST_OUTPUT = np.exp(-100)
 """PyTorch's cross entropy of outputs takes no logarithm below -100."""
@@ -40,6 +41,10 @@ class Binary:
         if self.published:
             return _single_sigmoid(logits)
         if isinstance(logits, np.ndarray):
+            if logits.ndim == 1 and logits.dtype == np.float32 and logits.flags.c_contiguous:
+                code = machine_code("learners.compiled_passes")
+                if code is not None:
+                    return code.sigmoid(logits)
             return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
         return torch.sigmoid(logits.double())
 

@@ -17,7 +17,13 @@ from agent.arrays import Array, namespace, take
 from agent.checks import InputError
 from agent.decisions.limits import Limited, cheapest_within
 from agent.decisions.nested import Nested
+from agent.machine_code import machine_code
 
+FEW = 64
+"""Users up to which machine code sorts them faster than NumPy does."""
+_UNSORTED = np.empty(0, dtype=np.int64)
+LISTED = 2**16
+"""Entries of a table of K decisions and N users up to which machine code lists the nearest."""
 Random = Any
 """A `numpy.random.Generator`, or for replicas `agent.generators.Generators`."""
 
@@ -100,12 +106,14 @@ class OrderPreserving:
 
     def nested(self, relaxed: Array, k: int) -> Nested:
         """The same candidates as thresholds on the relaxed decision."""
+        if self.distinct and (code := _for_one(relaxed)) is not None and len(relaxed) <= FEW:
+            return Nested(*code.order_preserving(relaxed, k))
         xp = namespace(relaxed)
-        order = (-relaxed).argsort(-1)
+        order = (-relaxed).argsort(stable=True)
         if self.distinct:
             margin = take(relaxed, order) - 0.5
             offloading = (margin > 0).sum(-1)[..., None]
-            nearest = abs(margin).argsort(-1)[..., : k - 1]
+            nearest = abs(margin).argsort(stable=True)[..., : k - 1]
             # A user that offloads stays at home with all that follow it; one at home offloads with all before it.
             counts = nearest + (nearest >= offloading)
         else:
@@ -160,6 +168,11 @@ class KNearest:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)
+        if (code := _for_one(relaxed)) is not None and k * relaxed.size <= LISTED:
+            listed: NDArray[np.int64] = code.nearest(
+                relaxed, self._costs(np.asarray(relaxed, dtype=np.float64)), k
+            )
+            return listed
         rounded = (relaxed > 0.5).astype(np.int64)
         costs = self._costs(np.asarray(relaxed, dtype=np.float64))
         order = np.argsort(costs, kind="stable").tolist()
@@ -288,12 +301,23 @@ class OrderPreservingAndNearest:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)
+        if (code := _for_one(relaxed)) is not None and k * relaxed.size <= LISTED:
+            order = _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
+            listed: NDArray[np.int64] = code.order_preserving_and_nearest(relaxed, order, k)
+            return listed
         return _joined(OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1)), KNearest()(relaxed, k), k)
 
     def within(self, relaxed: NDArray[np.floating], k: int, rng: Random | None, limits: Limited) -> Array:
         """The same of candidates that keep the limits, or all there are, for one relaxed decision (N,)."""
         kept = OrderPreserving().within(relaxed, (k + 1) // 2, None, limits)
         return _joined(kept, KNearest().within(relaxed, k, None, limits), k)
+
+
+def _for_one(relaxed: Array) -> Any:
+    """The machine code that takes this relaxed decision; None where there is none."""
+    if not isinstance(relaxed, np.ndarray) or relaxed.ndim != 1 or relaxed.dtype != np.float64:
+        return None
+    return machine_code("decisions.compiled_quantizer") if relaxed.flags.c_contiguous else None
 
 
 def _joined(kept: NDArray[np.int64], others: NDArray[np.int64], k: int) -> NDArray[np.int64]:

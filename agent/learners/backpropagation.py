@@ -6,6 +6,7 @@ Hinton and Williams 1986). The mean over the batch enters once, in the last d.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,19 @@ class FullyConnectedPasses:
         self._output = network.output
         self._relu = network.settings["activation"] == "relu"
         self._layers = [(f"layers.{layer}.weight", f"layers.{layer}.bias") for layer in range(len(network.layers))]
+        widths = [network.layers[0].in_features, *(layer.out_features for layer in network.layers)]
+        self._widths = np.array(widths, dtype=np.int64)
+
+    def forward_one(self, code: Any, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
+        """Logits (1, N) or (1, N, C) of one observation (1, N, F) in machine code; `vector` is all weights."""
+        logits = code.fully_connected(vector, self._widths, self._relu, observation.ravel())
+        return logits.reshape(1, *self._output)
 
     def forward(
         self, weights: Weights, observations: NDArray[np.floating]
     ) -> tuple[NDArray[np.floating], list[NDArray[np.floating]]]:
         """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F), and each layer's input."""
-        signal = observations.reshape(*observations.shape[:-2], -1)
+        signal = observations.reshape(*observations.shape[:-2], observations.shape[-2] * observations.shape[-1])
         signals = []
         for weight, bias in self._layers:
             signals.append(signal)

@@ -5,6 +5,7 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -12,6 +13,7 @@ from agent.decisions import Kind
 from agent.learners.backpropagation import FullyConnectedPasses
 from agent.learners.rule import ADAM_EPSILON, LearningRule
 from agent.learners.set_backpropagation import SetPasses
+from agent.machine_code import machine_code
 from agent.networks.fully_connected import FullyConnected
 from agent.networks.set_network import SetNetwork
 
@@ -24,11 +26,12 @@ PASSES: dict[type[nn.Module], Any] = {FullyConnected: FullyConnectedPasses, SetN
 class NumpyLearner:
     """Loss, error term, and the optimiser's step, on one vector that holds all weights.
 
-    The weights start as copies of the network's, so that all backends begin from the same place.
+    The weights start as the network's, so that all backends begin from the same place.
 
     Args:
-        network: a `FullyConnected` or `SetNetwork`; or one for each of R replicas, all of one size. All arrays
-            then have R as first dimension, written (...) below.
+        network: a `FullyConnected` or `SetNetwork`, trained in place: its parameters become views of `weights`. Or
+            one for each of R replicas, all of one size, which are copied; all arrays then have R as first
+            dimension, written (...) below.
         rule: loss, optimiser and their settings.
         kind: of decision.
         dtype: of weights and signals; float64 to check gradients.
@@ -63,6 +66,9 @@ class NumpyLearner:
         if rule.weight_averaging:
             self._state["average"] = weights.copy()
         self._look()
+        if isinstance(network, nn.Module) and weights.dtype == np.float32:
+            for name, parameter in network.named_parameters():
+                parameter.data = torch.from_numpy(self.weights[name])
         self._chunks: list[tuple[slice, NumpyLearner]] = []
         if len(networks) > CACHED_REPLICAS:
             for first in range(0, len(networks), CACHED_REPLICAS):
@@ -84,6 +90,12 @@ class NumpyLearner:
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F)."""
+        vector = self._state["average" if self.rule.weight_averaging else "weights"]
+        if len(observations) == 1 and vector.ndim == 1 and hasattr(self._passes, "forward_one"):
+            code = machine_code("learners.compiled_passes")
+            if code is not None and vector.dtype == observations.dtype == np.float32:
+                one: NDArray[np.float32] = self._passes.forward_one(code, vector, observations)
+                return one
         logits: NDArray[np.float32] = self._passes.forward(self._deciding, self._typed(observations))[0]
         return logits
 
@@ -130,6 +142,16 @@ class NumpyLearner:
             weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
         else:
             beta1, beta2 = rule.betas
+            code = machine_code("learners.compiled_passes")
+            if code is not None and weights.ndim == 1 and weights.dtype == np.float32:
+                taken = float(steps[0])
+                rate, correction = float(state["rate"][0]) / (1 - beta1**taken), (1 - beta2**taken) ** -0.5
+                code.adam(
+                    *(weights, state["gradient"], first, second, rule.weight_decay, beta1, beta2),
+                    *(rate, correction, ADAM_EPSILON),
+                )
+                self._average()
+                return
             first *= beta1
             first += (1 - beta1) * gradient
             second *= beta2
@@ -138,7 +160,12 @@ class NumpyLearner:
             deviation *= (1 / np.sqrt(1 - beta2**steps)).astype(second.dtype)
             deviation += ADAM_EPSILON
             weights -= (state["rate"] / (1 - beta1**steps)).astype(first.dtype) * first / deviation
+        self._average()
+
+    def _average(self) -> None:
+        rule, state = self.rule, self._state
         if rule.weight_averaging:
+            weights, steps = state["weights"], state["steps"]
             share = 1 - np.minimum(rule.weight_averaging, (1 + steps) / (10 + steps))
             state["average"] += share.astype(weights.dtype) * (weights - state["average"])
 

@@ -110,5 +110,5 @@ class TorchLearner:
         decay = float(np.asarray(rule.weight_decay))
         if rule.optimizer == "adam":
             beta1, beta2 = rule.betas
-            return torch.optim.Adam(weights, lr=rate, betas=(beta1, beta2), weight_decay=decay)
+            return torch.optim.Adam(weights, lr=rate, betas=(beta1, beta2), weight_decay=decay, fused=True)
         return torch.optim.SGD(weights, lr=rate, weight_decay=decay)

@@ -2,28 +2,20 @@
 
 The arrays of a frame are so small that calling an operation on them costs more than what it computes. Here a
 decision is a few additions and a bisection of the table, without an array in between. The equations are those of
-`allocation`. The functions are NumPy's generalised universal functions: any leading batch dimensions (...), which
-broadcast.
+`allocation`.
 """
 
-import os
-import tempfile
 from math import log, log1p, nan
-from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
-from numba import config, guvectorize, njit
+from numba import boolean, float64, guvectorize, int64, njit, types
 
 from env.arrays import FloatArray
 from env.wireless_powered.allocation import split_time
 from env.wireless_powered.price_curve import NO_RATE, nested_sums, tabulate
 
-if config.DISABLE_JIT:  # type: ignore[attr-defined]
-    raise ImportError("Numba is told not to compile")
-
-LOCK = Path(tempfile.gettempdir()) / f"mec-offloading-{getattr(os, 'getuid', int)()}.lock"
-"""One process at a time compiles: two would mix their files in Numba's cache, and all later ones crash."""
+_Frames, _Decisions = float64[:, :, ::1], types.Array(int64, 3, "C", readonly=True)
+_Places = types.Array(int64, 2, "C", readonly=True)
 
 
 class CompiledCurve:
@@ -45,13 +37,27 @@ class CompiledCurve:
             return split_time(local_rate, snr, self.slope).rate
         return rate
 
+    def decided_rate(self, columns: FloatArray, decisions: np.ndarray) -> FloatArray | None:
+        """The best rates (K,), bit/s, of decisions (K, N), int64; None where one is no decision, or not known.
+
+        Columns (N, 1 + G) as of `nested_sums`. Of several frames side by side (R, K, N) and (R, N, 1 + G).
+        """
+        one = decisions.ndim == 2
+        frames = (columns[None], decisions[None]) if one else (columns, decisions)
+        rate, known = _rates_of_frames(*frames, self._table, self.slope)
+        if one:
+            rate = rate[0]
+        return rate if known else None
+
     def nested_rate(self, columns: FloatArray, order: np.ndarray, counts: np.ndarray) -> FloatArray:
         """The best rates (..., K), bit/s, of decisions as `nested_sums` takes them."""
-        places = np.asarray(order, dtype=np.int64), np.asarray(counts, dtype=np.int64)
-        rate: FloatArray = _nested_rate(columns, *places, self._table, self.slope)
-        if np.isnan(rate).any():
+        frames = [columns, *(np.ascontiguousarray(each, dtype=np.int64) for each in (order, counts))]
+        one = columns.ndim == 2
+        columns_, order_, counts_ = [each[None] for each in frames] if one else frames
+        rate, known = _nested_rates(columns_, order_, counts_, self._table, self.slope)
+        if not known:
             return self.rate(*nested_sums(columns, order, counts))
-        return rate
+        return rate[0] if one else rate
 
 
 @njit(cache=True, error_model="numpy")
@@ -97,27 +103,61 @@ def _log_excess(third, H, row):
     return log((third * inverse_a ** (2 / 3) + earned) / row[0])
 
 
-with FileLock(LOCK):
+@njit(cache=True, error_model="numpy")
+def _rate_of_decision(columns, decision, table, slope, H):
+    """The best rate of a decision (N,), H (G,) being room for its sums; nan where it is none."""
+    S = 0.0
+    H[:] = 0.0
+    for user in range(len(decision)):
+        if decision[user] == 0:
+            S += columns[user, 0]
+        elif decision[user] == 1:
+            for g in range(len(slope)):
+                H[g] += columns[user, 1 + g]
+        else:
+            return nan
+    return _rate_of(S, H, table, slope)
 
-    @guvectorize("f8,f8[:],f8[:,:],f8[:],f8[:]", "(),(g),(p,t),(g)->()", nopython=True, cache=True)
-    def _rate(S, H, table, slope, rate):
-        rate[0] = _rate_of(S, H, table, slope)
 
-    @guvectorize(
-        "f8[:,:],i8[:],i8[:],f8[:,:],f8[:],f8[:]", "(n,c),(n),(k),(p,t),(g)->(k)", nopython=True, cache=True
-    )
-    def _nested_rate(columns, order, counts, table, slope, rate):
-        users = len(order)
-        rate[:] = nan
-        for place in order:  # machine code does not look where it reads; `nested_sums` raises the error
-            if place < 0 or place >= users:
-                return
-        for count in counts:
-            if count < 0 or count > users:
-                return
-        running = np.zeros((users + 1, columns.shape[1]))
+@guvectorize("f8,f8[:],f8[:,:],f8[:],f8[:]", "(),(g),(p,t),(g)->()", nopython=True, cache=True)
+def _rate(S, H, table, slope, rate):
+    rate[0] = _rate_of(S, H, table, slope)
+
+
+@njit(
+    types.Tuple((float64[:, ::1], boolean))(_Frames, _Decisions, float64[:, ::1], float64[::1]),
+    cache=True,
+    error_model="numpy",
+)
+def _rates_of_frames(columns, decisions, table, slope):
+    rate, H, known = np.empty(decisions.shape[:2]), np.empty(len(slope)), True
+    for r in range(rate.shape[0]):
+        for k in range(rate.shape[1]):
+            rate[r, k] = _rate_of_decision(columns[r], decisions[r, k], table, slope, H)
+            known &= rate[r, k] == rate[r, k]
+    return rate, known
+
+
+@njit(
+    types.Tuple((float64[:, ::1], boolean))(_Frames, _Places, _Places, float64[:, ::1], float64[::1]),
+    cache=True,
+    error_model="numpy",
+)
+def _nested_rates(columns, order, counts, table, slope):
+    users, known = order.shape[1], True
+    rate, running = np.full(counts.shape, nan), np.zeros((users + 1, columns.shape[2]))
+    for r in range(len(rate)):
+        inside = True  # machine code does not look where it reads; `nested_sums` raises the error
+        for place in order[r]:
+            inside &= 0 <= place < users
+        for count in counts[r]:
+            inside &= 0 <= count <= users
+        if not inside:
+            return rate, False
         for place in range(users):
-            running[place + 1] = running[place] + columns[order[place]]
-        for k in range(len(counts)):
-            sums = running[counts[k]]
-            rate[k] = _rate_of(running[-1, 0] - sums[0], sums[1:], table, slope)
+            running[place + 1] = running[place] + columns[r, order[r, place]]
+        for k in range(rate.shape[1]):
+            sums = running[counts[r, k]]
+            rate[r, k] = _rate_of(running[-1, 0] - sums[0], sums[1:], table, slope)
+            known &= rate[r, k] == rate[r, k]
+    return rate, known

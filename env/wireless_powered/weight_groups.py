@@ -1,12 +1,12 @@
 """Users of one weight share their signal-to-noise ratio, so a decision enters the allocation by a few sums."""
 
 from functools import cached_property
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from env.arrays import Array, FloatArray, InputError, namespace, on_device
+from env.machine_code import machine_code
 from env.wireless_powered.allocation import split_time
 from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
@@ -15,16 +15,12 @@ MOST_IN_TABLE = 16
 """Distinct weights up to which a table over prices pays."""
 
 
-def machine_code(module: str) -> Any:
-    """A module of this package; None without Numba, or without a folder where it may keep what it compiles."""
-    try:
-        return import_module(f"env.wireless_powered.{module}")
-    except ImportError:
-        return None
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        return None
+def is_compiled(curve: Any, decisions: Any, columns: Any) -> bool:
+    """Whether a curve has machine code for decisions (..., K, N) as they are, beside columns (..., N, 1 + G)."""
+    if not isinstance(decisions, np.ndarray) or decisions.dtype != np.int64 or decisions.ndim != columns.ndim:
+        return False
+    fits = decisions.shape[-1] == columns.shape[-2] and decisions.shape[:-2] == columns.shape[:-2]
+    return fits and decisions.flags.c_contiguous and hasattr(curve, "decided_rate")
 
 
 class WeightGroups:
@@ -59,7 +55,7 @@ class WeightGroups:
         """
         if self.slope.shape[-1] > MOST_IN_TABLE:
             return None
-        compiled = machine_code("compiled_curve") if self._device is None else None
+        compiled = machine_code("wireless_powered.compiled_curve") if self._device is None else None
         return PriceCurve(self.slope, self._device) if compiled is None else compiled.CompiledCurve(self.slope)
 
     @cached_property
@@ -67,7 +63,7 @@ class WeightGroups:
         """The same under a cap, on the host: a `CompiledCapped`, or a `CappedCurve`."""
         if self.slope.shape[-1] > MOST_IN_TABLE:
             return None
-        compiled = machine_code("compiled_capped")
+        compiled = machine_code("wireless_powered.compiled_capped")
         kind = CappedCurve if compiled is None else compiled.CompiledCapped
         return kind(self.slope, self.group)
 

@@ -41,7 +41,7 @@ from env.wireless_powered.allocation import Allocation, split_time
 from env.wireless_powered.capped import Capped, kinks, split_capped
 from env.wireless_powered.optimum import Optimum, certified_optimum, rounded_relaxation
 from env.wireless_powered.physics import Physics
-from env.wireless_powered.weight_groups import WeightGroups
+from env.wireless_powered.weight_groups import WeightGroups, is_compiled
 
 _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
@@ -215,6 +215,10 @@ class WirelessPoweredMEC(_OneOrMany):
         if nested and self._columns is not None:
             last_dimension("decisions.order", decisions.order, self.num_users)
             return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
+        if self._columns is not None and is_compiled(groups.curve, decisions, self._columns[self._place]):
+            rates = groups.curve.decided_rate(self._columns[self._place], decisions)
+            if rates is not None:
+                return rates
         decisions = self._checked(decisions.expand() if nested else decisions)
         if self._capped is not None:
             return self._capped.rates(self._place, groups, decisions)

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from agent import OffloadingAgent
 from agent.compat import MemoryDNN
+from agent.machine_code import without_machine_code
 from agent.run.replicas import Group, advance, split
 from env import WirelessPoweredMEC
 from env.compat import bisection
@@ -86,7 +87,7 @@ class Frames:
 
 
 class FramesWithoutNumba(Frames):
-    """The same with the critic's table searched by array operations."""
+    """The same by array operations alone."""
 
     def __init__(self, num_users: int, settings: dict[str, Any], **world: Any) -> None:
         super().__init__(num_users, settings, **world)
@@ -94,6 +95,11 @@ class FramesWithoutNumba(Frames):
         groups.curve = PriceCurve(groups.slope)
         if world:
             groups.capped_curve = CappedCurve(groups.slope, groups.group)
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames."""
+        with without_machine_code():
+            return super().play(frames)
 
 
 class TimedFrames(Frames):

@@ -194,14 +194,14 @@ def test_weights_may_be_drawn_as_ddlo_does():
 
 
 def test_published_setting_takes_over_the_quirks():
-    agent = OffloadingAgent(6, published=True)
+    agent = OffloadingAgent(6, published=True, backend="torch")
     assert agent.memory.counter == 1
     play(agent, 9)
     assert agent.learning_steps == 1  # the counter starts at 1
     play(agent, 11)
     moments = agent.learner.state_dict()["optimizer"]["state"]
     assert {int(state["step"]) for state in moments.values()} == {1}
-    kept = OffloadingAgent(6)
+    kept = OffloadingAgent(6, backend="torch")
     play(kept, 20)
     moments = kept.learner.state_dict()["optimizer"]["state"]
     assert {int(state["step"]) for state in moments.values()} == {2}
@@ -330,7 +330,7 @@ class AnyNumber(FullyConnected):
         ({"learning_rate": -0.1}, "learning_rate must be positive and at most 1000, got -0.1"),
         ({"betas": (0.9,)}, "betas must be two numbers"),
         ({"quantizer": "OPQ"}, "quantizer must be one of"),
-        ({"backend": "jax"}, "backend must be 'torch' or 'numpy', got 'jax'"),
+        ({"backend": "jax"}, "backend must be 'auto', 'torch' or 'numpy', got 'jax'"),
         ({"backend": "numpy", "network": Convolutional(6)}, "network must be FullyConnected"),
         ({"seed": -1}, "seed must be a whole number, 0 or more, got -1"),
         ({"num_users": 2.5}, "num_users must be a whole number"),

@@ -310,7 +310,10 @@ def test_a_run_of_replicas_goes_on(tmp_path):
     [
         (("--replicas", 0), "replicas must be 1 or more, got 0"),
         (("--device", "cpu"), "device must be left out without replicas, got cpu"),
-        (("--replicas", 2, "--device", "cpu"), "device must be None without replicas and the 'torch' backend"),
+        (
+            ("--replicas", 2, "--device", "cpu", "--agent.backend", "numpy"),
+            "device must be None without replicas and the 'torch' backend",
+        ),
         (("--replicas", 2, "--agent.learning_rate", "[0.1]"), "agent.learning_rate must be one value, or 2"),
         (("--threads", 0), "threads must be 1 or more, got 0"),
     ],

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -106,7 +108,10 @@ def test_gradients_equal_finite_differences():
 )
 def test_both_backends_take_the_same_steps(rule):
     network, observations, decisions = problem([20, 10], "relu", np.float32)
-    numpy_learner, torch_learner = NumpyLearner(network, rule, Binary()), TorchLearner(network, rule, Binary())
+    numpy_learner, torch_learner = (
+        NumpyLearner(deepcopy(network), rule, Binary()),
+        TorchLearner(network, rule, Binary()),
+    )
     for step in range(20):
         rows = slice(4 * step, 4 * step + 32)
         ours = numpy_learner.learn(observations[rows], decisions[rows])

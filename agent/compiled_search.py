@@ -1,0 +1,111 @@
+"""The neighbours of one agent's local search in machine code (`agent.local_search`, which says what they are)."""
+
+import numpy as np
+from numba import njit, types
+
+from agent.decisions.compiled_quantizer import smallest
+
+_Decision = types.Array(types.int64, 1, "C", readonly=True)
+_Decisions = types.Array(types.int64, 2, "C", readonly=True)
+_Codes, _Numbers, _Table = types.int64[::1], types.float64[::1], types.float64[:, ::1]
+
+
+@njit(_Table(_Numbers), cache=True, error_model="numpy")
+def log_probabilities_of_bits(relaxed):
+    """Of both choices of every user, (N, 2), for a relaxed decision (N,)."""
+    likely = np.empty((len(relaxed), 2))
+    for user in range(len(relaxed)):
+        likely[user, 0] = np.log(max(1 - relaxed[user], 1e-300))
+        likely[user, 1] = np.log(max(relaxed[user], 1e-300))
+    return likely
+
+
+@njit(_Codes(_Decisions, _Codes), cache=True, error_model="numpy")
+def codes(decisions, weights):
+    """Of decisions (K, N): (K,)."""
+    sums = np.zeros(len(decisions), np.int64)
+    for row in range(len(decisions)):
+        for user in range(len(weights)):
+            sums[row] += decisions[row, user] * weights[user]
+    return sums
+
+
+@njit(
+    types.Tuple((types.int64[:, ::1], _Codes, types.int64))(
+        _Table, _Decision, _Codes, _Codes, types.int64, types.int64, types.int64, types.int64
+    ),
+    cache=True,
+    error_model="numpy",
+)
+def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchanging):
+    """Up to `calls` neighbours (L, N) of a decision (N,), the codes of these
+    after the known ones (K,), (K + L,), and how many of the first are new."""
+    num_users, num_choices = likely.shape
+    most = calls + len(known)
+    loss = np.empty((num_users, num_choices))
+    least = np.full(num_users, np.inf)
+    own = 0
+    for user in range(num_users):
+        own += decision[user] * weights[user]
+        for choice in range(num_choices):
+            lost = likely[user, decision[user]] - likely[user, choice]
+            loss[user, choice] = np.inf if choice == decision[user] else lost
+            least[user] = min(least[user], loss[user, choice])
+    single = smallest(loss.ravel(), most)
+    doubtful = smallest(least, exchanging)
+    pairs = len(doubtful) * (len(doubtful) - 1) // 2
+    one, other, lost = np.empty(pairs, np.int64), np.empty(pairs, np.int64), np.empty(pairs)
+    pair = 0
+    for first in range(len(doubtful)):
+        for second in range(first + 1, len(doubtful)):
+            one[pair], other[pair] = doubtful[first], doubtful[second]
+            lost[pair] = loss[one[pair], decision[other[pair]]] + loss[other[pair], decision[one[pair]]]
+            pair += 1
+    exchange = smallest(lost, most)
+
+    swept = max(calls // sweeping, 1)
+    moves = swept + len(single) + len(exchange)
+    count = min(calls, moves)
+    near, codes = np.empty((count, num_users), np.int64), np.empty(len(known) + count, np.int64)
+    codes[: len(known)] = known
+    sweep_codes = np.empty(swept, np.int64)
+    new = 0
+    for again in range(2):  # what is new, then, where there is room, what is not
+        filled, singles, exchanges = new if again else 0, 0, 0
+        for move in range(moves):
+            if filled == count:
+                break
+            if move < swept:
+                place = swept * frame + move
+                first = second = place % num_users
+                to_first = (decision[first] + place // num_users % (num_choices - 1) + 1) % num_choices
+                to_second = to_first
+            elif singles < len(single) and (exchanges == len(exchange) or singles <= 2 * exchanges + 1):
+                first = second = single[singles] // num_choices
+                to_first = to_second = single[singles] % num_choices
+                singles += 1
+            else:
+                first, second = one[exchange[exchanges]], other[exchange[exchanges]]
+                to_first, to_second = decision[second], decision[first]
+                exchanges += 1
+            code = own + weights[first] * (to_first - decision[first])
+            if second != first:
+                code += weights[second] * (to_second - decision[second])
+            old = code == own
+            for valued in known:
+                old = old or valued == code
+            if move < swept:
+                sweep_codes[move] = code
+            else:
+                for swept_code in sweep_codes:
+                    old = old or swept_code == code
+            if old != (again == 1):
+                continue
+            near[filled] = decision
+            near[filled, first] = to_first
+            near[filled, second] = to_second
+            codes[len(known) + filled] = code
+            filled += 1
+        if not again:
+            new = filled
+    return near, codes, new

@@ -1,0 +1,66 @@
+"""What a frame does for one observation, in machine code: needs Numba, the extra `fast`.
+
+The arrays of a frame are so small that calling an operation on them costs more than what it computes. Each module
+of machine code does what a few lines of NumPy do elsewhere, which its tests hold it against.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+LOCK = Path(tempfile.gettempdir()) / f"mec-offloading-{getattr(os, 'getuid', int)()}.lock"
+"""One process at a time compiles: two would mix their files in Numba's cache, and all later ones crash."""
+_state = {"allowed": True}
+
+
+def machine_code(module: str) -> Any:
+    """A module of this package; None without Numba, or without a folder where it may keep what it compiles."""
+    return _load(module) if _state["allowed"] else None
+
+
+@contextmanager
+def without_machine_code() -> Iterator[None]:
+    """Within, agents do in NumPy what they would do in machine code, so that one can be held against the other."""
+    before, _state["allowed"] = _state["allowed"], False
+    try:
+        yield
+    finally:
+        _state["allowed"] = before
+
+
+@cache
+def _load(module: str) -> Any:
+    try:
+        from filelock import FileLock
+        from numba import config
+        from numba.core import event
+
+        class Says(event.Listener):
+            """Says so where something is compiled, which takes seconds, once."""
+
+            said = False
+
+            def on_start(self, event: Any) -> None:
+                if not self.said:
+                    logging.getLogger("agent").warning("compiling agent.%s to machine code, once", module)
+                self.said = True
+
+            def on_end(self, event: Any) -> None:
+                pass
+
+        if config.DISABLE_JIT:  # type: ignore[attr-defined]
+            return None
+        with FileLock(LOCK), event.install_listener("numba:compile", Says()):
+            return import_module(f"agent.{module}")
+    except ImportError:
+        return None
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        return None

@@ -1,0 +1,220 @@
+"""Machine code does what NumPy does: held against each other part by part, and whole agents by their decisions."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import (
+    FullyConnected,
+    KNearest,
+    MostProbableBits,
+    OffloadingAgent,
+    OrderPreserving,
+    OrderPreservingAndNearest,
+)
+from agent.decisions import Binary
+from agent.learners.numpy_learner import NumpyLearner
+from agent.learners.rule import LearningRule
+from agent.local_search import LocalSearch
+from agent.machine_code import machine_code, without_machine_code
+from agent.standardization import STARTING, Standardization
+from env import MultiServerMEC, WirelessPoweredMEC
+
+pytest.importorskip("numba")
+
+
+@st.composite
+def relaxed_decisions(draw):
+    """Of few and of many users; some all but certain, some equal."""
+    num_users, seed = draw(st.integers(1, 90)), draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    relaxed = 1 / (1 + np.exp(-rng.normal(0, draw(st.sampled_from([0.5, 3.0, 12.0])), num_users)))
+    if num_users <= 16 and draw(st.booleans()):  # a sort of more need not keep the order of equal ones
+        relaxed = relaxed.round(1)
+    return relaxed
+
+
+def test_the_machine_code_is_there():
+    assert machine_code("compiled_search") is not None
+    with without_machine_code():
+        assert machine_code("compiled_search") is None
+    assert machine_code("no_such_module") is None
+
+
+@given(relaxed_decisions(), st.integers(1, 40), st.sampled_from(["OP", "KNN", "MP", "OP+KNN"]))
+def test_quantizers_propose_the_same(relaxed, k, name):
+    quantizer = {
+        "OP": OrderPreserving(),
+        "KNN": KNearest(),
+        "MP": MostProbableBits(),
+        "OP+KNN": OrderPreservingAndNearest(),
+    }[name]
+    k = min(k, quantizer.max_candidates(len(relaxed)))
+    compiled = quantizer(relaxed, k)
+    with without_machine_code():
+        expected = quantizer(relaxed, k)
+    np.testing.assert_array_equal(compiled, expected)
+
+
+def test_very_long_lists_are_the_same_too():
+    relaxed = np.random.default_rng(0).random(12)
+    with without_machine_code():
+        expected = KNearest()(relaxed, 4096)
+    np.testing.assert_array_equal(KNearest()(relaxed, 4096), expected)
+
+
+@pytest.mark.parametrize("num_choices", [2, 4])
+@pytest.mark.parametrize("num_users", [1, 2, 5, 10, 40])
+@pytest.mark.parametrize("feasible", [1.0, 0.3, 0.0])
+def test_local_search_finds_the_same(num_choices, num_users, feasible):
+    rng = np.random.default_rng(num_users)
+    quantizer = OffloadingAgent(num_users, num_choices=num_choices).quantizer
+    search = LocalSearch(num_choices, quantizer, 12)
+    for frame in range(30):
+        shape = (num_users, num_choices) if num_choices > 2 else (num_users,)
+        relaxed = rng.random(shape)
+        relaxed = relaxed / relaxed.sum(-1, keepdims=True) if num_choices > 2 else relaxed
+        candidates = quantizer(relaxed, min(20, quantizer.max_candidates(num_users)), rng)
+        candidates.setflags(write=False)
+        worth = rng.normal(size=(num_users, num_choices))
+        salt = rng.integers(1000)
+
+        def value(decisions, worth=worth, salt=salt):
+            values = worth[np.arange(len(worth)), decisions].sum(-1)
+            hashed = (decisions * (7 * np.arange(len(worth)) + 3)).sum(-1) + salt
+            return np.where(hashed % 10 < 10 * feasible, values, -np.inf)
+
+        values = value(candidates)
+        best = int(values.argmax())
+        found = candidates[best], float(values[best]), best
+        results, asked = [], []
+        for context in (None, without_machine_code()):
+            seen = []
+
+            def critic(near, new, seen=seen):
+                seen.append(near.copy())
+                return value(near)
+
+            run = np.random.default_rng(frame)
+            if context is None:
+                results.append(search.around(relaxed, candidates, found, critic, run, frame, None))
+            else:
+                with context:
+                    results.append(search.around(relaxed, candidates, found, critic, run, frame, None))
+            asked.append(seen)
+        np.testing.assert_array_equal(results[0][0], results[1][0])
+        assert results[0][1:] == results[1][1:]
+        for compiled, expected in zip(*asked, strict=True):
+            np.testing.assert_array_equal(compiled, expected)
+
+
+@pytest.mark.parametrize("frames", [1, STARTING - 1, STARTING, 500])
+def test_standardization_is_the_same(frames):
+    rng = np.random.default_rng(frames)
+    scale, offset = 10.0 ** rng.uniform(-8, 8, (2, 4, 3))
+    offset[0, 0], scale[0, 1], scale[1, 1], offset[1, 1] = 0, 0, 0, 0  # constants are among them
+    compiled, expected = Standardization(4, 3), Standardization(4, 3)
+    for _ in range(frames):
+        observation = offset + scale * rng.normal(size=(4, 3))
+        compiled.update(observation)
+        with without_machine_code():
+            expected.update(observation)
+    np.testing.assert_allclose(compiled._mean, expected._mean, rtol=1e-12)
+    np.testing.assert_allclose(compiled._variance, expected._variance, rtol=1e-12)
+    observation = offset + 30 * scale * rng.normal(size=(4, 3))
+    seen = compiled(observation[None])
+    with without_machine_code():
+        np.testing.assert_allclose(seen, expected(observation[None]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("hidden", [[], [7], [120, 80]])
+@pytest.mark.parametrize("num_choices", [2, 3])
+def test_the_pass_of_one_observation_is_the_same(activation, hidden, num_choices):
+    torch.manual_seed(0)
+    network = FullyConnected(6, 2, hidden=hidden, activation=activation, num_choices=num_choices)
+    learner = NumpyLearner(network, LearningRule(weight_averaging=0.9), Binary())
+    observation = np.random.default_rng(0).normal(size=(1, 6, 2)).astype(np.float32)
+    logits = learner.predict(observation)
+    assert logits.dtype == np.float32
+    with without_machine_code():
+        np.testing.assert_allclose(logits, learner.predict(observation), rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        np.testing.assert_allclose(logits, network(torch.from_numpy(observation)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", [LearningRule(), LearningRule(weight_decay=0.1, betas=(0.5, 0.9))])
+def test_adam_takes_the_same_steps(rule):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    networks = [FullyConnected(6, hidden=[20])]
+    networks.append(FullyConnected(6, hidden=[20]))
+    networks[1].load_state_dict(networks[0].state_dict())
+    compiled, expected = (NumpyLearner(network, rule, Binary()) for network in networks)
+    for _ in range(50):
+        observations = rng.normal(size=(16, 6, 1)).astype(np.float32)
+        decisions = (observations[..., 0] > 0).astype(np.float32)
+        loss = compiled.learn(observations, decisions)
+        with without_machine_code():
+            assert loss == pytest.approx(expected.learn(observations, decisions), rel=1e-4)
+    np.testing.assert_allclose(networks[0].layers[0].weight.data, networks[1].layers[0].weight.data, atol=1e-4)
+
+
+def test_a_trained_module_is_the_one_that_was_passed():
+    network = FullyConnected(6, hidden=[20])
+    before = network.layers[0].weight.detach().clone()
+    agent = OffloadingAgent(6, network=network, local_search=0, num_candidates=4)
+    assert agent.backend == "numpy"
+    world = WirelessPoweredMEC(6)
+    for _ in range(40):
+        world.step(agent.decide(world.observe(), world.evaluate)[0])
+    assert not torch.equal(network.layers[0].weight, before)
+    observation = agent._seen(world.observe()[None])
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            network(torch.from_numpy(observation)), agent.learner.predict(observation), rtol=1e-5, atol=1e-6
+        )
+
+
+WORLDS = {
+    "wireless powered": lambda: WirelessPoweredMEC(8, seed=3),
+    "capped": lambda: WirelessPoweredMEC(8, seed=3, cpu_frequency=3e6),
+    "servers": lambda: MultiServerMEC(6, 2, seed=3),
+    "places": lambda: MultiServerMEC(6, 2, seed=3, capacities=2),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("quantizer", [None, "KNN", "OPN"])
+def test_an_agent_decides_the_same(name, quantizer):
+    if quantizer is not None and name in ("servers", "places"):
+        quantizer = "MP"
+    histories = []
+    for context in (None, without_machine_code()):
+        world = WORLDS[name]()
+        num_features = world.observe().shape[-1]
+        agent = OffloadingAgent(
+            world.num_users, num_features, num_choices=world.decisions.num_choices, quantizer=quantizer, seed=1
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if context is None:
+                histories.append(values_of(agent, world))
+            else:
+                with context:
+                    histories.append(values_of(agent, world))
+    np.testing.assert_allclose(*histories, rtol=1e-9)
+
+
+def values_of(agent, world):
+    """Of 150 frames; learning differs by rounding, which later may change a decision."""
+    values = []
+    for _ in range(150):
+        decision, value = agent.decide(world.observe(), world.evaluate)
+        world.step(decision)
+        values.append(value)
+    return values
