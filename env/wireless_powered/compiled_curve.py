@@ -43,6 +43,7 @@ class CompiledCurve:
         Columns (N, 1 + G) as of `nested_sums`. Of several frames side by side (R, K, N) and (R, N, 1 + G).
         """
         one = decisions.ndim == 2
+        columns = np.ascontiguousarray(columns)
         frames = (columns[None], decisions[None]) if one else (columns, decisions)
         rate, known = _rates_of_frames(*frames, self._table, self.slope)
         if one:
@@ -51,7 +52,10 @@ class CompiledCurve:
 
     def nested_rate(self, columns: FloatArray, order: np.ndarray, counts: np.ndarray) -> FloatArray:
         """The best rates (..., K), bit/s, of decisions as `nested_sums` takes them."""
-        frames = [columns, *(np.ascontiguousarray(each, dtype=np.int64) for each in (order, counts))]
+        frames = [
+            np.ascontiguousarray(columns),
+            *(np.ascontiguousarray(each, dtype=np.int64) for each in (order, counts)),
+        ]
         one = columns.ndim == 2
         columns_, order_, counts_ = [each[None] for each in frames] if one else frames
         rate, known = _nested_rates(columns_, order_, counts_, self._table, self.slope)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from env.arrays import FloatArray
 from env.lambert_w import log_snr
+from env.machine_code import machine_code
 from env.wireless_powered.allocation import split_time
 from env.wireless_powered.capped import capped_bound_at, split_capped
 
@@ -51,6 +52,15 @@ class _Relaxation(NamedTuple):
     """Prices (M,) between which it lies, those of the two decisions."""
     left: NDArray[np.bool_]
     right: NDArray[np.bool_]
+
+
+class _Groups(NamedTuple):
+    """Users of one weight, whose ratios enter an allocation by their sum."""
+
+    slope: FloatArray
+    """(G,), bit/s."""
+    members: FloatArray
+    """(N, G), 1 where a user is in a group."""
 
 
 def certified_optimum(
@@ -82,22 +92,28 @@ def certified_optimum(
     frame = np.arange(frames)  # of each open node
     node_local, node_snr = local, snr
     parent_bound = np.full(frames, np.inf)
+    groups = _groups(slope)
     while frame.size:
         node_kink = None if kink is None else kink[frame]
         relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance, node_kink)
         bound = np.minimum(relaxed.bound * slack, parent_bound)
-        for candidate in (relaxed.left, relaxed.right):
-            computed = np.where(candidate, 0.0, local[frame])
-            offloaded = np.where(candidate, snr[frame], 0.0)
-            if node_kink is None:
-                found = split_time(computed.sum(-1), offloaded, slope[frame]).rate
-            else:
-                found = split_capped(computed, node_kink, offloaded, slope[frame]).rate
-            for node in np.flatnonzero(found > rate[frame]):
-                if found[node] > rate[frame[node]]:
-                    rate[frame[node]] = found[node]
-                    decision[frame[node]] = candidate[node]
         differing = relaxed.left != relaxed.right
+        two = np.flatnonzero(differing.any(-1))
+        candidates, of = np.concatenate([relaxed.left, relaxed.right[two]]), np.concatenate([frame, frame[two]])
+        computed = np.where(candidates, 0.0, local[of])
+        offloaded = np.where(candidates, snr[of], 0.0)
+        if kink is None:
+            if groups is not None:
+                offloaded, slopes = offloaded @ groups.members, groups.slope
+            else:
+                slopes = slope[of]
+            found = split_time(computed.sum(-1), offloaded, slopes).rate
+        else:
+            found = split_capped(computed, kink[of], offloaded, slope[of]).rate
+        for row in np.flatnonzero(found > rate[of]):
+            if found[row] > rate[of[row]]:
+                rate[of[row]] = found[row]
+                decision[of[row]] = candidates[row]
         is_open = (bound > rate[frame] * (1 + tolerance)) & differing.any(-1)
         if time.monotonic() > deadline:
             is_open[:] = False
@@ -113,6 +129,15 @@ def certified_optimum(
             np.concatenate([fixed_local, node_snr[is_open]]),
         )
     return Optimum(decision, rate, np.maximum(upper_bound, rate))
+
+
+def _groups(slope: FloatArray) -> _Groups | None:
+    """Those of slopes (M, N) where all rows have the same few; else None."""
+    if len(slope) and (slope == slope[0]).all():
+        distinct, group = np.unique(slope[0], return_inverse=True)
+        if 2 * len(distinct) <= len(group):
+            return _Groups(distinct, (group[:, None] == np.arange(len(distinct))).astype(np.float64))
+    return None
 
 
 def rounded_relaxation(
@@ -182,6 +207,10 @@ def _relax(
     the lower end is sought: down to a price so small that all the time is worth nothing beside the precision.
     """
     if kink is None:
+        if (code := machine_code("wireless_powered.compiled_optimum")) is not None:
+            rows = (np.ascontiguousarray(each, dtype=np.float64) for each in (local, snr, slope))
+            best, best_price, low, high, left, right = code.relax(*rows, precision, MAX_CUTS)
+            return _Relaxation(best, best_price, (low, high), left, right)
         bound_at, computed = _bound_at, local
     else:
         bound_at, computed = partial(capped_bound_at, kink=kink), local * np.cbrt(kink)
