@@ -1,10 +1,13 @@
 """Standardisation of one observation in machine code (`agent.standardization`, which says what it is)."""
 
 import numpy as np
-from numba import njit
+from numba import float32, float64, njit, types, void
+
+_Given = types.Array(float64, 2, "A", readonly=True)
+_Table = float64[:, ::1]
 
 
-@njit("void(f8[:, :], f8[:, ::1], f8[:, ::1], f8)", cache=True, error_model="numpy")
+@njit(void(_Given, _Table, _Table, float64), cache=True, error_model="numpy")
 def update(observation, mean, variance, share):
     """Take an observation (N, F) into mean and variance."""
     for user in range(mean.shape[0]):
@@ -14,7 +17,7 @@ def update(observation, mean, variance, share):
             variance[user, feature] = (1 - share) * (variance[user, feature] + share * off * off)
 
 
-@njit("f4[:, ::1](f8[:, :], f8[:, ::1], f8[:, ::1], f8, f8)", cache=True, error_model="numpy")
+@njit(float32[:, ::1](_Given, _Table, _Table, float64, float64), cache=True, error_model="numpy")
 def standardized(observation, mean, variance, no_spread, limit):
     """An observation (N, F) as the network sees it."""
     seen = np.empty(mean.shape, np.float32)

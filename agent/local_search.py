@@ -150,7 +150,9 @@ class LocalSearch:
                 relaxed[None], candidates, best, lambda near: evaluate(near[0], False)[None], [rng], frame, limits
             )
             return best.decision[0], float(best.value[0]), int(best.place[0])
-        decision, value, place = found
+        decision, value, place = np.ascontiguousarray(found[0], dtype=np.int64), found[1], found[2]
+        relaxed = np.ascontiguousarray(relaxed, dtype=np.float64)
+        candidates = np.ascontiguousarray(candidates, dtype=np.int64)
         if len(decision) != self._settled_for:
             self._settle_for(len(decision))
         likely = code.log_probabilities_of_bits(relaxed) if relaxed.ndim == 1 else self._log_probabilities(relaxed)

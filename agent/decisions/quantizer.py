@@ -317,7 +317,7 @@ def _for_one(relaxed: Array) -> Any:
     """The machine code that takes this relaxed decision; None where there is none."""
     if not isinstance(relaxed, np.ndarray) or relaxed.ndim != 1 or relaxed.dtype != np.float64:
         return None
-    return machine_code("decisions.compiled_quantizer") if relaxed.flags.c_contiguous else None
+    return machine_code("decisions.compiled_quantizer") if relaxed.flags.carray else None
 
 
 def _joined(kept: NDArray[np.int64], others: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -1,33 +1,101 @@
 """The pass of one observation, and Adam's step, in machine code (`agent.learners`)."""
 
 import numpy as np
-from numba import njit
+from numba import boolean, float32, int64, njit, types
 
+_Given, _GivenRows = (types.Array(float32, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _SUMS = {"reassoc", "contract", "nsz"}
 """Sums may be taken in any order; what is infinite or no number stays so."""
 
 
-@njit("f4[::1](f4[::1], i8[::1], b1, f4[::1])", cache=True, error_model="numpy", fastmath=_SUMS)
+@njit(float32[::1](float32[::1], int64, int64, _Given), cache=True, error_model="numpy", fastmath=_SUMS)
+def _layer(weights, start, outputs, signal):
+    """W x + b for a signal x, W (outputs, inputs) and b one after the other in `weights` from `start` on."""
+    inputs = len(signal)
+    biases = start + inputs * outputs
+    result = weights[biases : biases + outputs].copy()
+    for unit in range(outputs):
+        row, total = weights[start + unit * inputs : start + (unit + 1) * inputs], np.float32(0)
+        for entry in range(inputs):
+            total += row[entry] * signal[entry]
+        result[unit] += total
+    return result
+
+
+@njit(float32[::1](float32[::1], int64[::1], boolean, _Given), cache=True, error_model="numpy")
 def fully_connected(weights, widths, relu, observation):
     """Logits of one observation, both flat, for all weights and biases one after another, layer by layer."""
     signal, start = observation, 0
-    for layer in range(len(widths) - 1):
-        inputs, outputs = widths[layer], widths[layer + 1]
-        biases = start + inputs * outputs
-        result = weights[biases : biases + outputs].copy()
-        for unit in range(outputs):
-            row, total = weights[start + unit * inputs : start + (unit + 1) * inputs], np.float32(0)
-            for entry in range(inputs):
-                total += row[entry] * signal[entry]
-            result[unit] += total
-        if layer < len(widths) - 2:
-            for unit in range(outputs):
+    for layer in range(1, len(widths)):
+        result = _layer(weights, start, widths[layer], signal)
+        start += (len(signal) + 1) * widths[layer]
+        if layer < len(widths) - 1:
+            for unit in range(len(result)):
                 if relu:
                     result[unit] = max(result[unit], np.float32(0))
                 else:
                     result[unit] = np.float32(0.5) * np.tanh(np.float32(0.5) * result[unit]) + np.float32(0.5)
-        signal, start = result, biases + outputs
-    return signal
+        signal = result
+    return result
+
+
+@njit(
+    float32[::1](float32[::1], int64[::1], int64[::1], int64, boolean, boolean, int64, float32[::1], _GivenRows),
+    cache=True,
+    error_model="numpy",
+    fastmath=_SUMS,
+)
+def set_network(weights, embedding, hidden, sums, masked, relative, group, constants, observation):
+    """Logits (N,) of an observation (N, F) for the weights of a `SetNetwork` in their order.
+
+    Of layers of the widths `embedding` and `hidden`; its constants are NOBODY, CENTRE, SPREAD, SCALE and OFF.
+    """
+    nobody, centre, spread, scale, off = constants
+    users, own = observation.shape[0], observation.shape[1] - masked
+    seen, terms = np.empty((users, own + sums), np.float32), np.empty((users, sums), np.float32)
+    start = 0
+    for user in range(users):
+        seen[user, :own] = observation[user, :own]
+        signal, start = seen[user, :own], (embedding[-1] if len(embedding) else own) * sums
+        for width in embedding:
+            result = _layer(weights, start, width, signal)
+            start += (len(signal) + 1) * width
+            for unit in range(width):
+                result[unit] = max(result[unit], np.float32(0))
+            signal = result
+        for k in range(sums):
+            total = np.float32(0)
+            for entry in range(len(signal)):
+                total += signal[entry] * weights[entry * sums + k]
+            terms[user, k] = nobody if masked and not observation[user, own] > 0 else total
+    for first in range(0, users, group):
+        for k in range(sums):
+            top, total = np.float32(-np.inf), np.float32(0)
+            for user in range(first, first + group):
+                top = max(top, terms[user, k])
+            for user in range(first, first + group):
+                total += np.exp(terms[user, k] - top)
+            total = np.log(total)
+            for user in range(first, first + group):
+                crowd = terms[user, k] - top - total if relative else (total + (top - centre)) / spread
+                seen[user, own + k] = crowd
+    logits, layers = np.empty(users, np.float32), start
+    for user in range(users):
+        signal, start = seen[user], layers
+        for width in hidden:
+            result = _layer(weights, start, width, signal)
+            start += (len(signal) + 1) * width
+            for unit in range(width):
+                result[unit] = max(result[unit], np.float32(0))
+            signal = result
+        total, skip = np.float32(0), start + len(signal)
+        for entry in range(len(signal)):
+            total += signal[entry] * weights[start + entry]
+        for entry in range(own + sums):
+            total += seen[user, entry] * weights[skip + entry]
+        total += weights[skip + own + sums]
+        logits[user] = off if masked and not observation[user, own] > 0 else scale * total
+    return logits
 
 
 @njit("f8[::1](f4[::1])", cache=True, error_model="numpy")

@@ -4,15 +4,17 @@ The users of all frames are rows of one array. A sum c_k = ln sum_i exp(A_k f_i)
 proportion to that user's share of the sum, exp(A_k f_i - c_k).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.checks import InputError
 from agent.learners.backpropagation import Weights
 from agent.networks.set_network import CENTRE, NOBODY, OFF, SCALE, SPREAD, SetNetwork
 
 Float = NDArray[np.floating]
+_CONSTANTS = np.array([NOBODY, CENTRE, SPREAD, SCALE, OFF], dtype=np.float32)
 
 
 class Signals(NamedTuple):
@@ -39,6 +41,21 @@ class SetPasses:
         self._masked, self._group, self._relative = network.masked, network.group, network.relative
         self._embedding = _names("embedding", len(network.embedding))
         self._layers = _names("layers", len(network.layers))
+        self._widths = [
+            np.array([layer.out_features for layer in layers], dtype=np.int64)
+            for layers in (network.embedding, network.layers)
+        ]
+        self._sums = network.exponents.shape[1]
+
+    def forward_one(self, code: Any, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
+        """Logits (1, N) of one observation (1, N, F) in machine code; `vector` is all weights."""
+        one = np.ascontiguousarray(observation[0])
+        group = self._group or len(one)
+        if len(one) % group:
+            raise InputError(f"num_users must be a multiple of group, {group}, got {len(one)}")
+        return code.set_network(
+            vector, *self._widths, self._sums, self._masked, self._relative, group, _CONSTANTS, one
+        )[None]
 
     def forward(self, weights: Weights, observations: Float) -> tuple[Float, Signals]:
         """Logits (..., B, N) of observations (..., B, N, F), and what `backward` needs."""

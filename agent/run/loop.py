@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from agent.checks import whole_number
 from agent.run.contract import Agent, Environment, World, figures_of, world_of
-from agent.run.record import Frame, normalized
+from agent.run.record import Frame, normalized_one
 
 Check = Callable[[Any, Any, Any], None]
 """Called with (decision, value, optimum) before the decision is carried out."""
@@ -105,8 +104,10 @@ class _Counting:
 
 def _rated(world: World, frames: Iterator[Frame]) -> Iterator[Frame]:
     for frame in frames:
-        rate = np.nan
-        if frame.optimum is not None:
-            rate = float(normalized(frame.value, frame.optimum, world.value_is_cost))
+        if frame.optimum is None:
+            yield frame
+            continue
+        if frame.value > frame.optimum:
             world.suspect_excess(frame.frame, frame.value, frame.optimum)
-        yield frame._replace(normalized_rate=None if np.isnan(rate) else rate)
+        rate = normalized_one(float(frame.value), float(frame.optimum), world.value_is_cost)
+        yield frame._replace(normalized_rate=rate)

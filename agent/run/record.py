@@ -1,5 +1,6 @@
 """The record of frames: one entry a frame, named columns over frames, for one run or many side by side."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -60,6 +61,14 @@ def normalized(value: ArrayLike, optimum: ArrayLike, is_cost: bool = False) -> N
     np.divide(above, below, out=rate, where=(below != 0) & np.isfinite(above) & np.isfinite(below))
     rate[(np.asarray(value) == -np.inf) & np.isfinite(optimum)] = 0.0
     return rate
+
+
+def normalized_one(value: float, optimum: float, is_cost: bool) -> float | None:
+    """The same of one frame, in which an operation on an array costs more; None for nan."""
+    above, below = (optimum, value) if is_cost else (value, optimum)
+    if value == -math.inf and math.isfinite(optimum):
+        return 0.0
+    return above / below if below != 0 and math.isfinite(above) and math.isfinite(below) else None
 
 
 def exceeds(value: ArrayLike, optimum: ArrayLike) -> NDArray[np.bool_]:

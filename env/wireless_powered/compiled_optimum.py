@@ -8,6 +8,7 @@ price, is put right by insertion.
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 
+_Given, _GivenRows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _Row, _Rows, _Sides = float64[::1], float64[:, ::1], boolean[:, ::1]
 _TINY = float(np.finfo(np.float64).tiny)
 _FEW = 64
@@ -25,7 +26,7 @@ def log_snr(price):
 
 
 @njit(
-    types.Tuple((float64, float64))(float64, _Row, _Row, _Row, int64[::1], _Rows, boolean[::1]),
+    types.Tuple((float64, float64))(float64, _Given, _Given, _Given, int64[::1], _Rows, boolean[::1]),
     cache=True,
     error_model="numpy",
 )
@@ -79,7 +80,7 @@ def bound_at(v, local, snr, slope, order, room, decision):
 
 
 @njit(
-    types.Tuple((_Row, _Row, _Row, _Row, _Sides, _Sides))(_Rows, _Rows, _Rows, float64, int64),
+    types.Tuple((_Row, _Row, _Row, _Row, _Sides, _Sides))(_GivenRows, _GivenRows, _GivenRows, float64, int64),
     cache=True,
     error_model="numpy",
 )

@@ -15,6 +15,7 @@ from agent import (
     OffloadingAgent,
     OrderPreserving,
     OrderPreservingAndNearest,
+    SetNetwork,
 )
 from agent.decisions import Binary
 from agent.learners.numpy_learner import NumpyLearner
@@ -145,6 +146,35 @@ def test_the_pass_of_one_observation_is_the_same(activation, hidden, num_choices
         np.testing.assert_allclose(logits, learner.predict(observation), rtol=1e-5, atol=1e-6)
     with torch.no_grad():
         np.testing.assert_allclose(logits, network(torch.from_numpy(observation)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"hidden": []},
+        {"sums": 5, "hidden": [7, 5]},
+        {"masked": False, "embedding": [6]},
+        {"embedding": [6, 5], "relative": True, "group": 2, "hidden": []},
+        {"relative": True, "exponents": [[10.0, 1.0], [20.0, 1.0]]},
+    ],
+)
+@pytest.mark.parametrize("num_users", [2, 6, 40])
+def test_the_pass_of_a_set_is_the_same(settings, num_users):
+    torch.manual_seed(0)
+    network = SetNetwork(**settings)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight += 0.3 * torch.randn_like(weight)
+    learner = NumpyLearner(network, LearningRule(), Binary())
+    rng = np.random.default_rng(0)
+    observation = rng.normal(size=(1, num_users, 3)).astype(np.float32)
+    observation[..., 2] = rng.random(num_users) < 0.7
+    observation.setflags(write=False)
+    logits = learner.predict(observation)
+    assert logits.dtype == np.float32
+    with without_machine_code():
+        np.testing.assert_allclose(logits, learner.predict(observation), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("rule", [LearningRule(), LearningRule(weight_decay=0.1, betas=(0.5, 0.9))])

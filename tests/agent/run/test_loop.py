@@ -1,8 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from agent import OffloadingAgent
-from agent.run.loop import normalized, simulate
+from agent.run.loop import simulate
+from agent.run.record import normalized, normalized_one
 
 
 class CountDown:
@@ -71,6 +74,13 @@ def test_a_rate_is_1_at_the_optimum_and_below_elsewhere_of_costs_too():
     np.testing.assert_allclose(normalized([3.0, 4.0], 4.0), [0.75, 1.0])
     np.testing.assert_allclose(normalized([-5.0, -4.0], [-4.0, -4.0], is_cost=True), [0.8, 1.0])
     np.testing.assert_array_equal(normalized([0.0, 1.0], [0.0, 2.0]), [np.nan, 0.5])
+
+
+@pytest.mark.parametrize("is_cost", [False, True])
+def test_the_rate_of_one_frame_is_that_of_many(is_cost):
+    for value, optimum in itertools.product([-np.inf, -2.0, 0.0, 3.0, np.inf, np.nan], repeat=2):
+        rate = normalized_one(value, optimum, is_cost)
+        np.testing.assert_equal(np.nan if rate is None else rate, float(normalized(value, optimum, is_cost)))
 
 
 class Costs(CountDown):
