@@ -9,19 +9,16 @@ were chosen on, `reported` those that no choice has seen.
 """
 
 import argparse
-import os
-import sys
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import trust
 from common.errors import explained
+from common.parallel import CORES, spread
 from common.settings import Maker, read_yaml
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from agent.run.comparison import BaselineAgent, optima, skip
 from agent.run.loop import play
@@ -97,7 +94,7 @@ def main() -> None:
     parser.add_argument(
         "--problems", nargs="+", default=["tuned", "reported"], help="halves, or import paths of environments"
     )
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=int, default=CORES)
     parser.add_argument("--output", type=Path, help="file for the tables")
     arguments = parser.parse_args()
     with explained():
@@ -113,15 +110,8 @@ def main() -> None:
             for method in methods.values():
                 maker = Maker(name, {}, method.get("agent"))
                 maker.agent(maker.world(), 0)
-        results = []
-        with ProcessPoolExecutor(
-            arguments.processes, initializer=trust.allow, initargs=(arguments.allow,)
-        ) as pool:
-            jobs = [pool.submit(measure, name, seed, methods, frames) for name in names for seed in seeds]
-            with tqdm(total=len(jobs), unit="run", file=sys.stderr) as progress:
-                for job in jobs:
-                    results.append(job.result())
-                    progress.update()
+        jobs = [(name, seed, methods, frames) for name in names for seed in seeds]
+        results = spread(measure, jobs, None, arguments.processes, trust.allow, arguments.allow)
         text = ""
         for half, group in halves.items():
             head = [half, *methods]

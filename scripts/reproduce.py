@@ -14,11 +14,11 @@ from common.comparing import Comparison
 from common.errors import explained
 from common.figures import ROOT, WINDOW, Figure, Scale, save_curves, write_csv
 from common.lydroo_figures import LYDROO_FIGURES
+from common.parallel import spread
 from common.settings import Maker, read_yaml
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from agent.run.comparison import optima
 from agent.run.folder import RunFolder
@@ -47,8 +47,8 @@ class Scheduled(WirelessPoweredMEC):
 
 
 def published(**changes: Any) -> dict[str, Any]:
-    """The published agent settings with changes; the NumPy backend takes the same steps faster."""
-    return {**read_yaml(ROOT / "configs" / "wpmec_published.yaml")["agent"], "backend": "numpy", **changes}
+    """The published agent settings with changes."""
+    return {**read_yaml(ROOT / "configs" / "wpmec_published.yaml")["agent"], **changes}
 
 
 def play(
@@ -68,12 +68,10 @@ def sweep(
     schedule = schedule or {}
     best = {seed: optima(Scheduled(scale, seed, schedule), seed, 0, scale.frames) for seed in scale.seeds}
     results: dict[str, list[list[NDArray[np.float64]]]] = {label: [] for label in variants}
-    with tqdm(total=len(variants) * len(scale.seeds), desc=name, unit="run") as progress:
-        for label, settings in variants.items():
-            for seed in scale.seeds:
-                columns = play(scale, seed, settings, best[seed], schedule)
-                results[label].append([columns["normalized_rate"], columns["candidates"]])
-                progress.update()
+    labels = [(label, seed) for label in variants for seed in scale.seeds]
+    jobs = [(scale, seed, variants[label], best[seed], schedule) for label, seed in labels]
+    for (label, _), columns in zip(labels, spread(play, jobs, name), strict=True):
+        results[label].append([columns["normalized_rate"], columns["candidates"]])
     return {label: np.array(runs).swapaxes(0, 1) for label, runs in results.items()}
 
 

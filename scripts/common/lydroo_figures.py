@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from common.figures import ROOT, Figure, Scale, save_curves, write_csv
+from common.parallel import spread
 from common.settings import Maker, read_yaml
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from agent.run.comparison import BaselineAgent
 from agent.run.contract import Agent
@@ -24,14 +24,16 @@ FIGURES = {
     "rate": "Data processed (Mbit a frame)",
 }
 """The environment's metrics that are kept, in this order."""
+_PLAYED: dict[tuple[tuple[str, str, int], Scale], NDArray[np.float64]] = {}
+"""The figures of runs that several of the papers' figures show, by method, variant and seed."""
 Method = Callable[[int, dict[str, Any]], tuple[Any, Agent]]
 """Makes a world and an agent from a seed and the world's settings."""
 
 
 def learned(name: str) -> Method:
-    """The agent and the observation of configs/NAME.yaml; the NumPy backend takes the same steps as torch's."""
+    """The agent and the observation of configs/NAME.yaml."""
     config = read_yaml(ROOT / "configs" / f"{name}.yaml")
-    maker = Maker(config["environment"], config["env"], {**config["agent"], "backend": "numpy"})
+    maker = Maker(config["environment"], config["env"], config["agent"])
 
     def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
         world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **settings)
@@ -62,18 +64,24 @@ def sweep(
     name: str, scale: Scale, variants: dict[str, dict[str, Any]], methods: dict[str, Method] = METHODS
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
     """The figures (metrics, seeds, frames) of each (method, variant of the world's settings)."""
-    results = {}
-    with tqdm(total=len(methods) * len(variants) * len(scale.seeds), desc=name, unit="run") as progress:
-        for method, make in methods.items():
-            for label, settings in variants.items():
-                runs = []
-                for seed in scale.seeds:
-                    world, agent = make(seed, settings)
-                    history = simulate(world, agent, scale.frames, optimum=lambda: None)
-                    runs.append([[frame.metrics[metric] for metric in FIGURES] for frame in history])
-                    progress.update()
-                results[method, label] = np.array(runs).transpose(2, 0, 1)
-    return results
+    wanted = [(method, label, seed) for method in methods for label in variants for seed in scale.seeds]
+    missing = [one for one in wanted if (one, scale) not in _PLAYED]
+    jobs = [(methods[method], seed, variants[label], scale.frames) for method, label, seed in missing]
+    for one, metrics in zip(missing, spread(play, jobs, name), strict=True):
+        _PLAYED[one, scale] = metrics
+    runs = {one: _PLAYED[one, scale] for one in wanted}
+    return {
+        (method, label): np.stack([runs[method, label, seed] for seed in scale.seeds], 1)
+        for method in methods
+        for label in variants
+    }
+
+
+def play(make: Method, seed: int, settings: dict[str, Any], frames: int) -> NDArray[np.float64]:
+    """The figures (metrics, frames) of one run."""
+    world, agent = make(seed, settings)
+    history = simulate(world, agent, frames, optimum=lambda: None)
+    return np.array([[frame.metrics[metric] for metric in FIGURES] for frame in history]).T
 
 
 def arriving(rates: tuple[float, ...]) -> dict[str, dict[str, Any]]:
