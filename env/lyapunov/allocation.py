@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from env.arrays import FloatArray
+from env.machine_code import machine_code
 
 LARGEST_EXPONENT = 50.0
 """End of the table below: a signal-to-noise ratio of 5e21, beyond any link."""
@@ -81,7 +82,10 @@ class Answers(NamedTuple):
 
 
 class TimeSplit(NamedTuple):
-    """`transmit_time` (..., N), fractions of the frame, and the `exponent` (..., N) at which each transmits."""
+    """`transmit_time` (..., N), fractions of the frame, and the `exponent` (..., N) at which each transmits.
+
+    Of a user with no time on air the exponent is any at which it might.
+    """
 
     transmit_time: FloatArray
     exponent: FloatArray
@@ -108,6 +112,9 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     log_alone = np.maximum(log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=-np.inf), _NO_PRICE)
     rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
 
+    if rank.ndim == 1 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
+        asked = code.demand(log_threshold, log_cost, log_data, log_exponent, shortest, rank)
+        return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, asked)
     log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
     time = np.exp(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]))
     behind = rank[..., None] - rank[..., None, :]
@@ -148,6 +155,12 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
     Raises:
         ArithmeticError: when Newton's method has not ended after `MAX_STEPS` (no known instance).
     """
+    if frame.demand.ndim == 2 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
+        rows = np.ascontiguousarray(decisions, dtype=np.float64).reshape(-1, len(frame.rank))
+        transmit_time, exponent, ended = code.split_time(*frame, rows)
+        if not ended:
+            raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
+        return TimeSplit(transmit_time.reshape(decisions.shape), exponent.reshape(decisions.shape))
     if frame.demand.ndim == 2:  # one frame: one matrix product for all decisions
         demand = decisions @ frame.demand
     else:

@@ -21,8 +21,8 @@ def spread(
 ) -> list[Any]:
     """``function(*job)`` of each job in the jobs' order, over so many processes, beside a bar that says how many.
 
-    An error of one is raised as it was, once it is reached; so is that of a single process, in this one. Each process
-    calls ``start(*with_)`` first.
+    With one process it is this one, which has started; each other process calls ``start(*with_)`` first. An
+    error is raised as it was.
     """
     with tqdm(total=len(jobs), desc=name, unit="run", file=sys.stderr) as progress:
         results = []
