@@ -16,6 +16,7 @@ from env.environment import Environment
 from env.lambert_w import log_snr
 from env.lyapunov.world import EXHAUSTIVE_USERS, LyapunovMEC
 
+_MAX_STEPS = 100
 _GRID = np.exp(-np.arange(0, 30, 1 / 32))
 """Prices of time tried, over the highest one, so dense that an answer between two of them loses 1e-5 at most."""
 
@@ -121,13 +122,19 @@ class MyopicMEC(Environment):
         self._times = np.where(prices < highest[:, None], time, 0.0)
 
     def _time_to_empty(self, data: FloatArray) -> FloatArray:
-        """The time in which the budget's energy carries all data, (N,); the whole frame where it takes longer."""
-        low, high = data / self._full_power, np.ones(self.num_users)
-        for _ in range(60):
-            middle = (low + high) / 2
-            enough = self._capacity(middle) >= data
-            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-        return np.where(data > 0, high, 0.0)
+        """The time in which the budget's energy carries all data, (N,); the whole frame where it takes longer.
+
+        What is carried is concave in the time, so Newton's method climbs to it from the time at full power.
+        """
+        time = np.minimum(data / self._full_power, 1.0)
+        for _ in range(_MAX_STEPS):
+            snr = self.budget / self._noise / np.maximum(time, 1e-200)
+            slope = np.maximum(np.log1p(snr) - snr / (1 + snr), 1e-200)
+            later = np.minimum(time + np.maximum(data - self._capacity(time), 0.0) / slope, 1.0)
+            if (later - time <= 1e-15 * later).all():
+                break
+            time = later
+        return np.where(data > 0, later, 0.0)
 
     def _capacity(self, time: FloatArray) -> FloatArray:
         """Data that users could send in `time` (..., N), as an exponent times the time."""
