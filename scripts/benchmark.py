@@ -117,14 +117,16 @@ def benchmark_network(arguments: argparse.Namespace) -> Row:
 def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
     """The textbook loop over whole frames, and over the same loop with `agent.compat` and `env.compat`."""
     print(f"\nthe textbook loop over a frame and the drop-in, microseconds, median of {arguments.repetitions}")
-    print(f"{'users':>6} {'frame':>9} {'textbook':>11} {'ratio':>9} {'drop-in':>9} {'ratio':>9}")
+    heads = ("ratio", "drop-in", "ratio", "defaults", "ratio")
+    print(f"{'users':>6} {'frame':>9} {'textbook':>11} " + " ".join(f"{head:>9}" for head in heads))
     rows = []
     for num_users, textbook_frames in zip(arguments.textbook_users, arguments.textbook_frames, strict=True):
-        whole = Frames(num_users, agent_settings(arguments))
+        whole, defaults = Frames(num_users, agent_settings(arguments)), Frames(num_users, {})
         published = [
             PublishedFrames(num_users, loop(num_users, training_interval=arguments.training_interval))
             for loop in (Textbook, DropIn)
         ]
+        defaults.play(arguments.frames)
         for frames in published:
             frames.learn_from(whole, arguments.frames)
             frames.play(1)
@@ -133,28 +135,30 @@ def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
         for _ in range(arguments.repetitions):
             fast = whole.play(arguments.frames) / arguments.frames
             in_between = drop_in.play(arguments.frames) / arguments.frames
-            times.append((fast, in_between, textbook.play(textbook_frames) / textbook_frames))
-        frame, compat, slow = np.array(times).T
+            default = defaults.play(arguments.frames) / arguments.frames
+            times.append((fast, in_between, default, textbook.play(textbook_frames) / textbook_frames))
+        frame, compat, default, slow = np.array(times).T
         row = {
             "frame": 1e6 * float(np.median(frame)),
             "textbook": 1e6 * float(np.median(slow)),
             "ratio": float(np.median(slow / frame)),
             "drop_in": 1e6 * float(np.median(compat)),
             "ratio_drop_in": float(np.median(slow / compat)),
+            "defaults": 1e6 * float(np.median(default)),
+            "ratio_defaults": float(np.median(slow / default)),
         }
         rows.append({"users": num_users, **row})
         print(
             f"{num_users:>6} {row['frame']:>9.1f} {row['textbook']:>11.1f} {row['ratio']:>9.0f} "
-            f"{row['drop_in']:>9.1f} {row['ratio_drop_in']:>9.0f}"
+            f"{row['drop_in']:>9.1f} {row['ratio_drop_in']:>9.0f} "
+            f"{row['defaults']:>9.1f} {row['ratio_defaults']:>9.0f}"
         )
     return rows
 
 
 def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
     """Frames of an agent that nothing was said to over the network alone; without Numba, with a user's module."""
-    print(
-        print(f"\na frame of the defaults over its network alone, microseconds, median of {arguments.repetitions}")
-    )
+    print(f"\na frame of the defaults over its network alone, microseconds, median of {arguments.repetitions}")
     names = ("defaults", "without Numba", "own module", "published")
     print(f"{'users':>6} {'network':>9} " + " ".join(f"{name:>19}" for name in names))
     rows = []
