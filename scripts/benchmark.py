@@ -39,11 +39,13 @@ from textbook import HIDDEN, MEMORY_SIZE, Textbook
 import numpy as np
 import torch
 
+from agent import SetNetwork
 from env import WirelessPoweredMEC
 
 PARTS = ("network", "quantizer", "critic", "learning")
 QUICK = {
     "users": [10, 30],
+    "growth_users": [10, 30],
     "textbook_users": [10],
     "textbook_frames": [2],
     "replicas": [1, 4],
@@ -191,6 +193,37 @@ def own_module(num_users: int, num_features: int) -> torch.nn.Module:
     return torch.nn.Sequential(*layers[:-1])
 
 
+GROWTH = {"network": SetNetwork, "quantizer": "OP", "num_candidates": 10, "local_search": 0}
+"""One network for any number of users, and ten candidates of however many."""
+
+
+def benchmark_growth(arguments: argparse.Namespace) -> list[Row]:
+    """How time and memory of a frame grow with the number of users, K being fixed."""
+    print(f"\nthe set network, K = 10: milliseconds a frame, median of {arguments.repetitions}, and peak memory")
+    print(f"{'users':>6} {'frame':>9} {'over N':>9} {'MB':>9}")
+    counts = arguments.growth_users
+    players = [Frames(count, GROWTH, observation="user") for count in counts]
+    frames = [max(20, min(arguments.frames, 20_000 // count)) for count in counts]
+    for player, many in zip(players, frames, strict=True):
+        player.play(many)
+    times = [
+        [player.play(many) / many for player, many in zip(players, frames, strict=True)]
+        for _ in range(arguments.repetitions)
+    ]
+    rows = []
+    for count, seconds in zip(counts, np.median(times, axis=0), strict=True):
+        row = {"users": count, "frame": 1e3 * float(seconds), "megabytes": apart(_peak_of_growth, count) / 1e6}
+        rows.append(row)
+        print(f"{count:>6} {row['frame']:>9.3f} {row['frame'] / count:>9.6f} {row['megabytes']:>9.0f}")
+    return rows
+
+
+def _peak_of_growth(num_users: int) -> int:
+    torch.set_num_threads(1)
+    Frames(num_users, {**GROWTH, "memory_size": 128}, observation="user").play(130)
+    return _peak_so_far()
+
+
 def benchmark_capped(arguments: argparse.Namespace) -> list[Row]:
     """Frames of an agent with the defaults, and optima, where CPUs have a cap, over those where they have none."""
     print(f"\nframes with a cap on the CPUs, microseconds, median of {arguments.repetitions}")
@@ -266,7 +299,7 @@ def benchmark_replicas(arguments: argparse.Namespace) -> Row:
     print(f"\nreplicas, {num_users} users, {threads} threads, median of {arguments.repetitions}")
     print(f"{'runs':>6} {'run-frames/s':>13} {'over one':>9} {'MB a run':>9}")
     counts = sorted({1, *arguments.replicas})
-    memory = [peak_memory_apart(count, num_users, threads, settings) for count in counts]
+    memory = [apart(_peak_of_replicas, count, num_users, threads, settings) for count in counts]
     players = [Replicas(count, num_users, threads, settings) for count in counts]
     speeds = counts / take_turns(players, arguments.frames, arguments.repetitions)
     rows = []
@@ -282,16 +315,22 @@ def benchmark_replicas(arguments: argparse.Namespace) -> Row:
     return {"users": num_users, "threads": threads, "rows": rows}
 
 
-def peak_memory_apart(replicas: int, num_users: int, threads: int, settings: dict[str, Any]) -> int:
-    """Peak memory, bytes, of a process of its own that fills the replay memories of R replicas."""
+def apart(function: Callable[..., int], *arguments: Any) -> int:
+    """What a function returns in a process of its own, which has used no memory before."""
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-        return pool.submit(_peak_memory, replicas, num_users, threads, settings).result()
+        return pool.submit(function, *arguments).result()
 
 
-def _peak_memory(replicas: int, num_users: int, threads: int, settings: dict[str, Any]) -> int:
+def _peak_of_replicas(replicas: int, num_users: int, threads: int, settings: dict[str, Any]) -> int:
+    """That of filling the replay memories of R replicas."""
     torch.set_num_threads(1)
     Replicas(replicas, num_users, threads, settings).play(MEMORY_SIZE)
+    return _peak_so_far()
+
+
+def _peak_so_far() -> int:
+    """Memory, bytes, that this process has used at most."""
     status = Path("/proc/self/status")
     if status.exists():  # what is asked below has, on Linux, the parent's peak in it
         lines = (line.split() for line in status.read_text().splitlines())
@@ -407,6 +446,19 @@ def plot(results: dict[str, Any], folder: Path) -> list[Path]:
         axes.legend()
         paths.append(folder / "time_of_a_frame.png")
         figure.savefig(paths[-1], dpi=120)
+    if "growth" in results:
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        axes = figure.subplots()
+        users = [row["users"] for row in results["growth"]]
+        axes.plot(users, [row["frame"] for row in results["growth"]], marker="o", label="time a frame (ms)")
+        axes.plot(users, [row["megabytes"] for row in results["growth"]], marker="s", label="peak memory (MB)")
+        axes.plot(users, [users[0] / 1e4 * count for count in users], ":", color="gray", label="linear in N")
+        axes.set(xscale="log", yscale="log", xlabel="Users N (set network, K = 10)")
+        axes.set_xticks(users, [str(count) for count in users], minor=False)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend()
+        paths.append(folder / "growth.png")
+        figure.savefig(paths[-1], dpi=120)
     if "replicas" in results:
         many = results["replicas"]
         figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -452,6 +504,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "network": benchmark_network,
     "textbook": benchmark_textbook,
     "defaults": benchmark_defaults,
+    "growth": benchmark_growth,
     "capped": benchmark_capped,
     "replicas": benchmark_replicas,
     "device": benchmark_device,
@@ -466,6 +519,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS), help="what to run")
     users = [10, 30, 100, 300, 1000]
     parser.add_argument("--users", type=int, nargs="+", default=users, help="of replicas the first number")
+    parser.add_argument("--growth_users", type=int, nargs="+", default=[10, 100, 1000, 10_000])
     parser.add_argument("--textbook_users", type=int, nargs="+", default=[10, 30, 100])
     parser.add_argument("--textbook_frames", type=int, nargs="+", default=[20, 5, 1], help="a repetition, each")
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 4, 16, 64, 256])
@@ -486,7 +540,15 @@ def parse() -> argparse.Namespace:
     if parser.parse_args().quick:
         parser.set_defaults(**QUICK)
     arguments = parser.parse_args()
-    for name in ("users", "textbook_users", "textbook_frames", "replicas", "device_replicas", "frames"):
+    for name in (
+        "users",
+        "growth_users",
+        "textbook_users",
+        "textbook_frames",
+        "replicas",
+        "device_replicas",
+        "frames",
+    ):
         if np.min(getattr(arguments, name)) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
     for name in ("optimum_frames", "dear_seeds", "dear_warmup", "dear_frames", "repetitions", "threads"):

@@ -29,7 +29,10 @@ def test_it_measures_everything_and_writes_it(tmp_path):
     assert results["versions"]["numpy"] == np.__version__
     assert [row["users"] for row in results["textbook"]] == [10]
     assert [row["users"] for row in results["defaults"]] == [10, 30]
-    assert results["defaults"][0]["ratio_numpy"] > 0
+    assert results["defaults"][0]["without Numba, ratio"] > results["defaults"][0]["defaults, ratio"] > 0
+    assert results["defaults"][1]["own module, ratio"] > 0
+    assert [row["users"] for row in results["growth"]] == [10, 30]
+    assert results["growth"][1]["megabytes"] > 0
     assert results["capped"][1]["ratio"] > 0
     assert results["textbook"][0]["ratio"] > results["textbook"][0]["ratio_drop_in"] > 1
     assert [row["replicas"] for row in results["replicas"]["rows"]] == [1, 4]
@@ -43,7 +46,7 @@ def test_it_measures_everything_and_writes_it(tmp_path):
         assert "skipped, there is no CUDA device" in printed
     else:
         assert 0 < results["device"]["busy"] <= 1
-    for name in ("time_of_a_frame.png", "replicas.png"):
+    for name in ("time_of_a_frame.png", "growth.png", "replicas.png"):
         assert (plots / name).read_bytes().startswith(b"\x89PNG")
 
 
