@@ -22,6 +22,22 @@ def _layer(weights, start, outputs, signal):
     return result
 
 
+@njit(
+    types.Tuple((float32[::1], int64))(float32[::1], int64, int64[::1], float32[::1]),
+    cache=True,
+    error_model="numpy",
+)
+def _hidden(weights, start, widths, signal):
+    """What comes out of layers of these widths with ReLU, and where the next one's weights start."""
+    for width in widths:
+        result = _layer(weights, start, width, signal)
+        start += (len(signal) + 1) * width
+        for unit in range(width):
+            result[unit] = max(result[unit], np.float32(0))
+        signal = result
+    return signal, start
+
+
 @njit(float32[::1](float32[::1], int64[::1], boolean, _Given), cache=True, error_model="numpy")
 def fully_connected(weights, widths, relu, observation):
     """Logits of one observation, both flat, for all weights and biases one after another, layer by layer."""
@@ -57,12 +73,7 @@ def set_network(weights, embedding, hidden, sums, masked, relative, group, const
     for user in range(users):
         seen[user, :own] = observation[user, :own]
         signal, start = seen[user, :own], (embedding[-1] if len(embedding) else own) * sums
-        for width in embedding:
-            result = _layer(weights, start, width, signal)
-            start += (len(signal) + 1) * width
-            for unit in range(width):
-                result[unit] = max(result[unit], np.float32(0))
-            signal = result
+        signal, start = _hidden(weights, start, embedding, signal)
         for k in range(sums):
             total = np.float32(0)
             for entry in range(len(signal)):
@@ -81,13 +92,7 @@ def set_network(weights, embedding, hidden, sums, masked, relative, group, const
                 seen[user, own + k] = crowd
     logits, layers = np.empty(users, np.float32), start
     for user in range(users):
-        signal, start = seen[user], layers
-        for width in hidden:
-            result = _layer(weights, start, width, signal)
-            start += (len(signal) + 1) * width
-            for unit in range(width):
-                result[unit] = max(result[unit], np.float32(0))
-            signal = result
+        signal, start = _hidden(weights, layers, hidden, seen[user])
         total, skip = np.float32(0), start + len(signal)
         for entry in range(len(signal)):
             total += signal[entry] * weights[start + entry]
