@@ -193,12 +193,12 @@ def own_module(num_users: int, num_features: int) -> torch.nn.Module:
     return torch.nn.Sequential(*layers[:-1])
 
 
-GROWTH = {"network": SetNetwork, "quantizer": "OP", "num_candidates": 10, "local_search": 0}
+GROWTH = {"num_features": 3, "network": SetNetwork, "quantizer": "OP", "num_candidates": 10, "local_search": 0}
 """One network for any number of users, and ten candidates of however many."""
 
 
 def benchmark_growth(arguments: argparse.Namespace) -> list[Row]:
-    """How time and memory of a frame grow with the number of users, K being fixed."""
+    """How time and memory of a frame, with 64 pairs remembered, grow with the number of users, K being fixed."""
     print(f"\nthe set network, K = 10: milliseconds a frame, median of {arguments.repetitions}, and peak memory")
     print(f"{'users':>6} {'frame':>9} {'over N':>9} {'MB':>9}")
     counts = arguments.growth_users
@@ -220,7 +220,7 @@ def benchmark_growth(arguments: argparse.Namespace) -> list[Row]:
 
 def _peak_of_growth(num_users: int) -> int:
     torch.set_num_threads(1)
-    Frames(num_users, {**GROWTH, "memory_size": 128}, observation="user").play(130)
+    Frames(num_users, {**GROWTH, "memory_size": 64}, observation="user").play(64)
     return _peak_so_far()
 
 
