@@ -24,6 +24,17 @@ def machine_code(module: str) -> Any:
     return _load(module) if _state["allowed"] else None
 
 
+def compile_ahead() -> None:
+    """Load all that one agent may use, so that what must be compiled is so before its first frame."""
+    for module in (
+        "compiled_search",
+        "compiled_standardization",
+        "decisions.compiled_quantizer",
+        "learners.compiled_passes",
+    ):
+        machine_code(module)
+
+
 @contextmanager
 def without_machine_code() -> Iterator[None]:
     """Within, agents do in NumPy what they would do in machine code, so that one can be held against the other."""

@@ -24,6 +24,7 @@ from agent.learned_value import LearnedValue
 from agent.learners.ensemble import Ensemble
 from agent.learners.rule import Learner
 from agent.local_search import LocalSearch
+from agent.machine_code import compile_ahead
 from agent.memory import ReplayMemory
 from agent.networks.interface import first_weights
 from agent.networks.set_network import SetNetwork
@@ -123,6 +124,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             )
         self._last_learned = self.memory.counter
         self._learned = False
+        compile_ahead()
         self._settle()
 
     def _settle(self) -> None:
