@@ -58,12 +58,13 @@ def _load(module: str) -> Any:
             said = False
 
             def on_start(self, event: Any) -> None:
+                """Of something: the first of a module is told."""
                 if not self.said:
                     logging.getLogger("agent").warning("compiling agent.%s to machine code, once", module)
                 self.said = True
 
             def on_end(self, event: Any) -> None:
-                pass
+                """Nothing to say."""
 
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None

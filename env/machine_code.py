@@ -26,12 +26,13 @@ def machine_code(module: str) -> Any:
             said = False
 
             def on_start(self, event: Any) -> None:
+                """Of something: the first of a module is told."""
                 if not self.said:
                     logging.getLogger("env").warning("compiling env.%s to machine code, once", module)
                 self.said = True
 
             def on_end(self, event: Any) -> None:
-                pass
+                """Nothing to say."""
 
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None
