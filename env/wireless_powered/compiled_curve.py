@@ -8,7 +8,7 @@ decision is a few additions and a bisection of the table, without an array in be
 from math import log, log1p, nan
 
 import numpy as np
-from numba import boolean, float64, guvectorize, int64, njit, types
+from numba import boolean, float64, int64, njit, types
 
 from env.arrays import FloatArray
 from env.wireless_powered.allocation import split_time
@@ -16,6 +16,8 @@ from env.wireless_powered.price_curve import NO_RATE, nested_sums, tabulate
 
 _Frames, _Decisions = float64[:, :, ::1], types.Array(int64, 3, "C", readonly=True)
 _Places = types.Array(int64, 2, "C", readonly=True)
+SIDE_BY_SIDE = 64
+"""Decisions whose prices are sought together."""
 
 
 class CompiledCurve:
@@ -32,7 +34,10 @@ class CompiledCurve:
 
     def rate(self, local_rate: FloatArray, snr: FloatArray) -> FloatArray:
         """The best rate (...), bit/s, for S (...), bit/s, and H (..., G)."""
-        rate: FloatArray = _rate(local_rate, snr, self._table, self.slope)
+        rate = np.empty(local_rate.size)
+        rows = (np.ascontiguousarray(local_rate).ravel(), np.ascontiguousarray(snr).reshape(-1, snr.shape[-1]))
+        _find(*rows, self._table, self.slope, rate)
+        rate = rate.reshape(local_rate.shape)[()]
         if np.isnan(rate).any():  # a price that is not in the table
             return split_time(local_rate, snr, self.slope).rate
         return rate
@@ -65,39 +70,6 @@ class CompiledCurve:
 
 
 @njit(cache=True, error_model="numpy")
-def _rate_of(S, H, table, slope):
-    """The best rate for S and H (G,); nan when its price is not in the table."""
-    groups = len(H)
-    third = (S + NO_RATE) / 3  # a constant in the compiled code, which is kept until this file changes
-    cubed = third**3
-    low, high = 0, len(table) - 1
-    while high - low > 1:
-        # (3), cubed: is what is left for local computing, v - sum W H / (1 + y), less than S / 3 a^(-2/3)?
-        middle = (low + high) // 2
-        row = table[middle]
-        left, inverse_a = row[0], 1.0
-        for g in range(groups):
-            inverse_a += H[g] * row[1 + g]
-            left -= H[g] * row[1 + groups + g]
-        if left * left * left < cubed * inverse_a * inverse_a:
-            low = middle
-        else:
-            high = middle
-    if low == 0 or high == len(table) - 1:
-        return nan
-    # Between the two, the logarithm of (3)'s sides is all but straight.
-    below, above = _log_excess(third, H, table[low]), _log_excess(third, H, table[high])
-    share = below / (below - above)
-    inverse_a, offloaded = 1.0, 0.0
-    for g in range(groups):
-        first = table[low, 1 + g]
-        inverse_snr = first + share * (table[high, 1 + g] - first)
-        inverse_a += H[g] * inverse_snr
-        offloaded += slope[g] * H[g] * inverse_snr * log1p(1 / inverse_snr)
-    return S * (1 / inverse_a) ** (1 / 3) + offloaded / inverse_a
-
-
-@njit(cache=True, error_model="numpy")
 def _log_excess(third, H, row):
     """ln of what time earns at a price of the table, the left side of (3), over that price."""
     earned, inverse_a = 0.0, 1.0
@@ -107,25 +79,49 @@ def _log_excess(third, H, row):
     return log((third * inverse_a ** (2 / 3) + earned) / row[0])
 
 
-@njit(cache=True, error_model="numpy")
-def _rate_of_decision(columns, decision, table, slope, H):
-    """The best rate of a decision (N,), H (G,) being room for its sums; nan where it is none."""
-    S = 0.0
-    H[:] = 0.0
-    for user in range(len(decision)):
-        if decision[user] == 0:
-            S += columns[user, 0]
-        elif decision[user] == 1:
-            for g in range(len(slope)):
-                H[g] += columns[user, 1 + g]
-        else:
-            return nan
-    return _rate_of(S, H, table, slope)
+@njit("void(f8[::1], f8[:, ::1], f8[:, ::1], f8[::1], f8[::1])", cache=True, error_model="numpy")
+def _find(S, H, table, slope, rate):
+    """Into `rate` (K,) the best rates for S (K,) and H (K, G); nan where a price is not in the table.
 
-
-@guvectorize("f8,f8[:],f8[:,:],f8[:],f8[:]", "(),(g),(p,t),(g)->()", nopython=True, cache=True)
-def _rate(S, H, table, slope, rate):
-    rate[0] = _rate_of(S, H, table, slope)
+    The prices of some decisions are sought side by side: so none waits for what another's comparison gives.
+    """
+    groups, last = len(slope), len(table) - 1
+    third, cubed, low = np.empty(SIDE_BY_SIDE), np.empty(SIDE_BY_SIDE), np.empty(SIDE_BY_SIDE, np.int64)
+    for start in range(0, len(S), SIDE_BY_SIDE):
+        count = min(SIDE_BY_SIDE, len(S) - start)
+        for k in range(count):
+            third[k] = (S[start + k] + NO_RATE) / 3  # a constant in the compiled code, which is kept until
+            cubed[k] = third[k] ** 3  # this file changes
+            low[k] = 0
+        step = 1
+        while 2 * step <= last:
+            step *= 2
+        while step > 0:
+            for k in range(count):
+                # (3), cubed: is what is left for local computing, v - sum W H / (1 + y), less than
+                # S / 3 a^(-2/3)? Then the price is higher.
+                row = min(low[k] + step, last)
+                left, inverse_a = table[row, 0], 1.0
+                for g in range(groups):
+                    inverse_a += H[start + k, g] * table[row, 1 + g]
+                    left -= H[start + k, g] * table[row, 1 + groups + g]
+                low[k] += (row - low[k]) * (left * left * left < cubed[k] * inverse_a * inverse_a)
+            step //= 2
+        for k in range(count):
+            row, ratios = low[k], H[start + k]
+            if row == 0 or row >= last - 1:
+                rate[start + k] = nan
+                continue
+            # Between the two, the logarithm of (3)'s sides is all but straight.
+            below, above = _log_excess(third[k], ratios, table[row]), _log_excess(third[k], ratios, table[row + 1])
+            share = below / (below - above)
+            inverse_a, offloaded = 1.0, 0.0
+            for g in range(groups):
+                first = table[row, 1 + g]
+                inverse_snr = first + share * (table[row + 1, 1 + g] - first)
+                inverse_a += ratios[g] * inverse_snr
+                offloaded += slope[g] * ratios[g] * inverse_snr * log1p(1 / inverse_snr)
+            rate[start + k] = S[start + k] * (1 / inverse_a) ** (1 / 3) + offloaded / inverse_a
 
 
 @njit(
@@ -134,10 +130,24 @@ def _rate(S, H, table, slope, rate):
     error_model="numpy",
 )
 def _rates_of_frames(columns, decisions, table, slope):
-    rate, H, known = np.empty(decisions.shape[:2]), np.empty(len(slope)), True
-    for r in range(rate.shape[0]):
-        for k in range(rate.shape[1]):
-            rate[r, k] = _rate_of_decision(columns[r], decisions[r, k], table, slope, H)
+    frames, count, users = decisions.shape
+    groups = len(slope)
+    rate, S, H, known = np.empty((frames, count)), np.empty(count), np.empty((count, groups)), True
+    for r in range(frames):
+        for k in range(count):
+            computed, either = 0.0, 0
+            H[k] = 0.0
+            for user in range(users):
+                choice = decisions[r, k, user]
+                either |= choice
+                computed += (1 - choice) * columns[r, user, 0]
+                for g in range(groups):
+                    H[k, g] += choice * columns[r, user, 1 + g]
+            if either & ~1:
+                return rate, False
+            S[k] = computed
+        _find(S, H, table, slope, rate[r])
+        for k in range(count):
             known &= rate[r, k] == rate[r, k]
     return rate, known
 
@@ -150,6 +160,7 @@ def _rates_of_frames(columns, decisions, table, slope):
 def _nested_rates(columns, order, counts, table, slope):
     users, known = order.shape[1], True
     rate, running = np.full(counts.shape, nan), np.zeros((users + 1, columns.shape[2]))
+    S, H = np.empty(counts.shape[1]), np.empty((counts.shape[1], len(slope)))
     for r in range(len(rate)):
         inside = True  # machine code does not look where it reads; `nested_sums` raises the error
         for place in order[r]:
@@ -160,8 +171,10 @@ def _nested_rates(columns, order, counts, table, slope):
             return rate, False
         for place in range(users):
             running[place + 1] = running[place] + columns[r, order[r, place]]
-        for k in range(rate.shape[1]):
-            sums = running[counts[r, k]]
-            rate[r, k] = _rate_of(running[-1, 0] - sums[0], sums[1:], table, slope)
+        for k in range(len(S)):
+            S[k] = running[-1, 0] - running[counts[r, k], 0]
+            H[k] = running[counts[r, k], 1:]
+        _find(S, H, table, slope, rate[r])
+        for k in range(len(S)):
             known &= rate[r, k] == rate[r, k]
     return rate, known

@@ -31,6 +31,7 @@ from env.arrays import (
 )
 from env.decisions import Binary
 from env.environment import Environment
+from env.machine_code import machine_code
 from env.processes.channel import Channel, Rayleigh
 from env.processes.presence import Presence
 from env.processes.stream import BLOCK, Stream
@@ -164,6 +165,7 @@ class WirelessPoweredMEC(_OneOrMany):
         self._switched_on = np.ones(num_users, dtype=bool)
         self._weigh(self.weights)
         self._seed = seed
+        machine_code("wireless_powered.compiled_optimum")  # what must be compiled is so before the first frame
         self.reset()
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Array:
@@ -210,15 +212,15 @@ class WirelessPoweredMEC(_OneOrMany):
 
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
-        groups = self._groups
-        nested = hasattr(decisions, "counts")
-        if nested and self._columns is not None:
-            last_dimension("decisions.order", decisions.order, self.num_users)
-            return groups.curve.nested_rate(self._columns[self._place], decisions.order, decisions.counts)
-        if self._columns is not None and is_compiled(groups.curve, decisions, self._columns[self._place]):
-            rates = groups.curve.decided_rate(self._columns[self._place], decisions)
+        groups, columns = self._groups, None if self._columns is None else self._columns[self._place]
+        if columns is not None and is_compiled(groups.curve, decisions, columns):
+            rates = groups.curve.decided_rate(columns, decisions)
             if rates is not None:
                 return rates
+        nested = hasattr(decisions, "counts")
+        if nested and columns is not None:
+            last_dimension("decisions.order", decisions.order, self.num_users)
+            return groups.curve.nested_rate(columns, decisions.order, decisions.counts)
         decisions = self._checked(decisions.expand() if nested else decisions)
         if self._capped is not None:
             return self._capped.rates(self._place, groups, decisions)
