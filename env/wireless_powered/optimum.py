@@ -11,6 +11,8 @@ is the largest of N + 1 concave functions of a, one for each prefix of that orde
 convex; its minimum over v is the bound. Where it leaves a gap, the two decisions that are optimal just left and
 just right of the minimum differ in some users, and fixing one of them, local or offloading, gives two problems of
 the same form (H_i = 0 or L_i = 0): a branch and bound, whose open nodes are solved together as rows of one array.
+Users that are equal in L, H and W are interchangeable: of these the first ones offload, so that fixing one to
+offload fixes those before it, and fixing one to compute locally those after it.
 
 Where CPUs have a cap, kinks k_i in the functions below, the local rates and G at a price are those of `capped`.
 """
@@ -93,6 +95,7 @@ def certified_optimum(
     node_local, node_snr = local, snr
     parent_bound = np.full(frames, np.inf)
     groups = _groups(slope)
+    alike = _alike(local, snr, slope)
     while frame.size:
         node_kink = None if kink is None else kink[frame]
         relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance, node_kink)
@@ -121,9 +124,15 @@ def certified_optimum(
         frame, parent_bound = np.tile(frame[is_open], 2), np.tile(bound[is_open], 2)
         user = _branching_user(differing[is_open], node_local[is_open], node_snr[is_open])
         fixed_local, fixed_offloading = node_snr[is_open], node_local[is_open]
-        rows = np.arange(user.size)
-        fixed_local[rows, user] = 0
-        fixed_offloading[rows, user] = 0
+        if alike is None:
+            rows = np.arange(user.size)
+            fixed_local[rows, user] = 0
+            fixed_offloading[rows, user] = 0
+        else:
+            kind = alike[frame[: user.size]]
+            same, place = kind == np.take_along_axis(kind, user[:, None], 1), np.arange(num_users)
+            fixed_local[same & (place >= user[:, None])] = 0
+            fixed_offloading[same & (place <= user[:, None])] = 0
         node_local, node_snr = (
             np.concatenate([node_local[is_open], fixed_offloading]),
             np.concatenate([fixed_local, node_snr[is_open]]),
@@ -138,6 +147,18 @@ def _groups(slope: FloatArray) -> _Groups | None:
         if 2 * len(distinct) <= len(group):
             return _Groups(distinct, (group[:, None] == np.arange(len(distinct))).astype(np.float64))
     return None
+
+
+def _alike(local: FloatArray, snr: FloatArray, slope: FloatArray) -> NDArray[np.int64] | None:
+    """Of users (M, N) of M frames a number, the same for those that are equal; None where no two are."""
+    order = np.lexsort((slope, snr, local), axis=-1)
+    ordered = [np.take_along_axis(each, order, -1) for each in (local, snr, slope)]
+    differ = np.logical_or.reduce([each[:, 1:] != each[:, :-1] for each in ordered])
+    if differ.all():
+        return None
+    kinds = np.zeros(local.shape, dtype=np.int64)
+    np.put_along_axis(kinds, order[:, 1:], differ.cumsum(-1), -1)
+    return kinds
 
 
 def rounded_relaxation(

@@ -76,6 +76,24 @@ def test_no_neighbour_of_the_optimum_is_better(num_users):
         assert rates.max() <= optimum.rate[row] * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("cap", [None, 3e6])
+def test_equal_users_are_interchangeable(cap):
+    rng = np.random.default_rng(4)
+    env = WirelessPoweredMEC(8, weights=rng.choice([1.0, 1.5, 2.0], 8), cpu_frequency=cap)
+    every = Binary(8).all()
+    gains = rng.choice([1e-6, 2e-6, 5e-5], (200, 8))
+    optimum = env.optimum(gains)
+    best = [env.allocate(row, every).rate.max() for row in gains]
+    np.testing.assert_allclose(optimum.rate, best, rtol=1e-9)
+    np.testing.assert_allclose(env.allocate(gains, optimum.decision).rate, optimum.rate, rtol=1e-9)
+
+
+def test_many_equal_users_are_solved_too():
+    env = WirelessPoweredMEC(60)  # at 3 m in line of sight, all of them
+    optimum = env.optimum(PathLoss(distances=[3.0] * 60).average_gain(60), time_limit=60)
+    assert optimum.upper_bound <= optimum.rate * (1 + 1e-9)
+
+
 def test_extreme_gains_and_weights():
     rng = np.random.default_rng(0)
     env = WirelessPoweredMEC(6)
