@@ -1,7 +1,6 @@
 """Learning written out in NumPy: on a CPU the fastest backend for the project's networks."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,8 @@ CACHED_REPLICAS = 8
 """Replicas that learn together: the signals of so many stay in a processor's cache."""
 PASSES: dict[type[nn.Module], Any] = {FullyConnected: FullyConnectedPasses, SetNetwork: SetPasses}
 """The networks whose passes are written out."""
+VIEWS = ("weights", "gradients", "_deciding", "_chunks")
+"""Attributes that copies and pickles make again: a copied view is an array of its own, which nothing trains."""
 
 
 class NumpyLearner:
@@ -65,27 +66,37 @@ class NumpyLearner:
         }
         if rule.weight_averaging:
             self._state["average"] = weights.copy()
+        in_place = isinstance(network, nn.Module) and weights.dtype == np.float32
+        self._network = networks[0] if in_place else None
         self._look()
-        if isinstance(network, nn.Module) and weights.dtype == np.float32:
-            for name, parameter in network.named_parameters():
-                parameter.data = torch.from_numpy(self.weights[name])
-        self._chunks: list[tuple[slice, NumpyLearner]] = []
-        if len(networks) > CACHED_REPLICAS:
-            for first in range(0, len(networks), CACHED_REPLICAS):
-                replicas = slice(first, first + CACHED_REPLICAS)
-                self._chunks.append((replicas, self._part(replicas)))
 
     def _look(self) -> None:
+        """Make what consists of views: arrays by name, the network's parameters, replicas that learn together."""
         self.weights = self._views(self._state["weights"])
         self.gradients = self._views(self._state["gradient"])
         self._deciding = self._views(self._state["average"]) if self.rule.weight_averaging else self.weights
+        if self._network is not None:
+            for name, parameter in self._network.named_parameters():
+                parameter.data = torch.from_numpy(self.weights[name])
+        self._chunks: list[tuple[slice, NumpyLearner]] = []
+        replicas = len(self._state["rate"]) if self._state["rate"].ndim > 1 else 1
+        if replicas > CACHED_REPLICAS:
+            for first in range(0, replicas, CACHED_REPLICAS):
+                places = slice(first, first + CACHED_REPLICAS)
+                self._chunks.append((places, self._part(places)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in VIEWS}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._look()
 
     def _part(self, replicas: Any) -> "NumpyLearner":
         """A learner of some replicas; for a slice its arrays are views of this one's."""
-        part = copy(self)
-        part._state = {name: array[replicas] for name, array in self._state.items()}
-        part._chunks = []
-        part._look()
+        part = object.__new__(type(self))
+        of_some = {name: array[replicas] for name, array in self._state.items()}
+        part.__setstate__({**self.__getstate__(), "_state": of_some})
         return part
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
