@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from agent.decisions import Kind
-from agent.learners.backpropagation import FullyConnectedPasses
+from agent.learners.backpropagation import of_fully_connected
 from agent.learners.rule import ADAM_EPSILON, LearningRule
 from agent.learners.set_backpropagation import SetPasses
 from agent.machine_code import machine_code
@@ -18,7 +18,7 @@ from agent.networks.set_network import SetNetwork
 
 CACHED_REPLICAS = 8
 """Replicas that learn together: the signals of so many stay in a processor's cache."""
-PASSES: dict[type[nn.Module], Any] = {FullyConnected: FullyConnectedPasses, SetNetwork: SetPasses}
+PASSES: dict[type[nn.Module], Any] = {FullyConnected: of_fully_connected, SetNetwork: SetPasses}
 """The networks whose passes are written out."""
 VIEWS = ("weights", "gradients", "_deciding", "_chunks")
 """Attributes that copies and pickles make again: a copied view is an array of its own, which nothing trains."""
@@ -30,24 +30,29 @@ class NumpyLearner:
     The weights start as the network's, so that all backends begin from the same place.
 
     Args:
-        network: a `FullyConnected` or `SetNetwork`, trained in place: its parameters become views of `weights`. Or
-            one for each of R replicas, all of one size, which are copied; all arrays then have R as first
-            dimension, written (...) below.
+        network: trained in place: its parameters become views of `weights`. Or one for each of R replicas, all of
+            one size, which are copied; all arrays then have R as first dimension, written (...) below.
         rule: loss, optimiser and their settings.
         kind: of decision.
         dtype: of weights and signals; float64 to check gradients.
+        passes: forward and backward of the network; by default those of its class, in `PASSES`.
 
     Attributes:
         weights, gradients: views of the vectors, by the names they have in the torch network.
     """
 
     def __init__(
-        self, network: nn.Module | Sequence[nn.Module], rule: LearningRule, kind: Kind, dtype: str = "float32"
+        self,
+        network: nn.Module | Sequence[nn.Module],
+        rule: LearningRule,
+        kind: Kind,
+        dtype: str = "float32",
+        passes: Any = None,
     ) -> None:
         networks = [network] if isinstance(network, nn.Module) else network
         self.rule = rule
         self._kind = kind
-        self._passes = PASSES[type(networks[0])](networks[0])
+        self._passes = PASSES[type(networks[0])](networks[0]) if passes is None else passes
         self._shapes = {name: tuple(weight.shape) for name, weight in networks[0].named_parameters()}
         vectors = [
             np.concatenate([weight.detach().numpy().ravel() for weight in one.parameters()]) for one in networks
@@ -196,9 +201,16 @@ class NumpyLearner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of a learner with the same network returned."""
+        """Take over what `state_dict` of a learner with the same network returned.
+
+        Raises ValueError, and changes nothing, for weights of other names or shapes.
+        """
+        saved = {name: np.asarray(weight) for name, weight in state["network"].items()}
+        own, others = ({name: one.shape for name, one in each.items()} for each in (self.weights, saved))
+        if own != others:
+            raise ValueError(f"shapes must be {own}, got {others}")
         for name, weight in self.weights.items():
-            weight[...] = np.asarray(state["network"][name])
+            weight[...] = saved[name]
         for name, array in self._state.items():
             if name not in ("weights", "gradient", "rate"):
                 array[...] = np.asarray(state[name])
