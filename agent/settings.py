@@ -238,7 +238,7 @@ class AgentSettings(LearningRule):
         return not (self.published or any_size) if self.standardize is None else self.standardize
 
     def pick_backend(self, networks: Sequence[nn.Module]) -> Any:
-        """Settle on a backend for the networks that are trained; returns their passes, where it has them written out.
+        """Settle on a backend for the networks that are trained; returns their passes, where they are written out.
 
         Raises InputError for one that cannot train them.
         """

@@ -1,7 +1,7 @@
 """What a network of a user's own is, where it is linear layers one after another: read from what it calls.
 
-A copy of the module is run on a few observations while every function of torch that it calls is watched. Its passes
-can then be written out (`agent.learners.backpropagation`), and are held against the module's own.
+A copy of the module is run on a few observations while every function of torch that it calls is watched. Its
+passes can then be written out (`agent.learners.backpropagation`), and are held against the module's own.
 """
 
 from collections import deque
@@ -139,9 +139,9 @@ def _read(network: nn.Module, num_users: int, num_features: int, output: tuple[i
     for training, batch in _USES:
         network.train(training)
         observations = torch.from_numpy(rng.normal(size=(batch, num_users, num_features)).astype(np.float32))
-        with torch.inference_mode(not training), torch.set_grad_enabled(training):
-            with _Watch(names, observations) as watch:
-                logits = network(observations)
+        watch = _Watch(names, observations)
+        with torch.inference_mode(not training), torch.set_grad_enabled(training), watch:
+            logits = network(observations)
         found.append(watch.end(logits))
     if any(layers != found[0] for layers in found):
         raise UnreadableError("it does not always call the same")
