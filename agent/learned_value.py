@@ -81,6 +81,14 @@ class ValueModel:
             self.weights[name][...] = rng.uniform(-bound, bound, self.weights[name].shape)
         self._steps = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("weights", "gradients")}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """A copied view would be an array of its own, which nothing trains."""
+        vars(self).update(state)
+        self.weights, self.gradients = self._views(self._vector), self._views(self._gradient)
+
     def _views(self, vector: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
         parts = zip(self._shapes.items(), np.split(vector, ends[:-1]), strict=True)

@@ -85,11 +85,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             parts.make_network(made.network, made.num_users, made.num_features, made.kind, seed)
             for seed in of_networks
         ]
-        made.pick_backend(modules[0])
+        passes = made.pick_backend(modules)
         if made.num_networks > 1:  # copies, since a module that was passed is all of them
             modules = [deepcopy(module) for module in modules]
         learners = [
-            parts.make_learner(module, made.backend, made, made.kind, seed)
+            parts.make_learner(module, made.backend, passes, made, made.kind, seed)
             for module, seed in zip(modules, of_networks, strict=True)
         ]
         self.learner: Learner = learners[0] if made.num_networks == 1 else Ensemble(learners)

@@ -1,7 +1,7 @@
 """The parts of an agent: made from its settings, described in its checkpoints, and made again from there."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from agent.decisions import Kind
 from agent.decisions.most_probable import MostProbable
 from agent.decisions.quantizer import CLASSES, PUBLISHED_QUANTIZERS, QUANTIZERS, Quantizer
 from agent.learners.numpy_learner import PASSES, NumpyLearner
+from agent.learners.reading import READ, UnreadableError, read
 from agent.learners.rule import Learner, LearningRule
 from agent.learners.stacked import StackedLearner
 from agent.learners.torch_learner import TorchLearner
@@ -101,35 +102,59 @@ def takes_any_size(network: nn.Module) -> bool:
     return bool(getattr(network, "any_size", False))
 
 
-def make_learner(network: nn.Module, backend: str, rule: LearningRule, kind: Kind, seed: int) -> Learner:
-    """The backend that trains `network`, as `backend_of` names it."""
-    return NumpyLearner(network, rule, kind) if backend == "numpy" else TorchLearner(network, rule, kind, seed)
+def make_learner(
+    network: nn.Module, backend: str, passes: Any, rule: LearningRule, kind: Kind, seed: int
+) -> Learner:
+    """The backend that trains `network`, with the passes that `backend_of` found for it."""
+    if backend == "numpy":
+        return NumpyLearner(network, rule, kind, passes=passes)
+    return TorchLearner(network, rule, kind, seed)
 
 
 def make_stacked_learner(
-    networks: list[nn.Module], backend: str, rule: LearningRule, kind: Kind, device: str | None
+    networks: list[nn.Module], backend: str, passes: Any, rule: LearningRule, kind: Kind, device: str | None
 ) -> Learner:
-    """The backend that trains one network a replica, as `backend_of` names it."""
+    """The backend that trains one network a replica, with the passes that `backend_of` found for them."""
     if backend == "numpy":
-        return NumpyLearner(networks, rule, kind)
+        return NumpyLearner(networks, rule, kind, passes=passes)
     return StackedLearner(networks, rule, kind, device)
 
 
-def backend_of(network: nn.Module, backend: str, device: str | None) -> str:
-    """'numpy' or 'torch': for "auto" the faster one that can train `network`.
+def backend_of(
+    networks: Sequence[nn.Module],
+    backend: str,
+    device: str | None,
+    num_users: int,
+    num_features: int,
+    output: tuple[int, ...],
+) -> tuple[str, Any]:
+    """'numpy' or 'torch', for "auto" the faster one that can train all `networks`, and with 'numpy' their passes.
 
     Raises InputError for an unknown one, or one that cannot.
     """
     if backend not in ("auto", "torch", "numpy"):
         raise InputError(f"backend must be 'auto', 'torch' or 'numpy', got {backend!r}")
-    written_out = type(network) in PASSES
+    kind, plain = type(networks[0]), True
     if backend == "auto":
-        plain = all(one.requires_grad and one.dtype is torch.float32 for one in network.parameters())
-        return "numpy" if written_out and plain and device is None else "torch"
-    if backend == "numpy" and not written_out:
-        known = " or ".join(kind.__name__ for kind in PASSES)
-        raise InputError(f"network must be {known} for the 'numpy' backend, got {type(network).__name__}")
-    return backend
+        weights = [weight for network in networks for weight in network.parameters()]
+        plain = device is None and all(one.requires_grad and one.dtype is torch.float32 for one in weights)
+    if backend == "torch" or not plain:
+        return "torch", None
+    if kind in PASSES:
+        return "numpy", PASSES[kind](networks[0])
+    try:
+        different = {id(network): network for network in networks}.values()
+        first, *others = (read(network, num_users, num_features, output) for network in different)
+        if not all(first.alike(other) for other in others):
+            raise UnreadableError("they differ")
+        return "numpy", first
+    except UnreadableError as error:
+        if backend == "auto":
+            return "torch", None
+        known = ", ".join(one.__name__ for one in PASSES)
+        raise InputError(
+            f"network must be {known} or {READ} for the 'numpy' backend, got {kind.__name__}: {error}"
+        ) from error
 
 
 def make_quantizer(quantizer: str | Quantizer | None, kind: Kind, published: bool = False) -> Quantizer:

@@ -63,11 +63,11 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             parts.make_network(made.network, made.num_users, made.num_features, made.kind, seed)
             for seed in made.seeds
         ]
-        made.pick_backend(modules[0])
+        passes = made.pick_backend(modules)
         self._network = modules[0]
         self._device = made.device
         self._lead = (made.replicas,)
-        self.learner = parts.make_stacked_learner(modules, made.backend, made, made.kind, made.device)
+        self.learner = parts.make_stacked_learner(modules, made.backend, passes, made, made.kind, made.device)
         standardizes = made.standardizes(modules[0])
         self._standardization = (
             Standardization(made.num_users, made.num_features, replicas=made.replicas, device=made.device)

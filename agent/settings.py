@@ -42,10 +42,12 @@ class AgentSettings(LearningRule):
         num_networks: M networks that share the memory, each with K candidates, initial weights and minibatches of
             its own (DDLO: several networks with K = 1); a module passed as `network` is copied, weights and all.
         backend: 'auto', which is 'numpy', the learner written out in `agent.learners.numpy_learner` and the
-            fastest on a CPU, for the networks that it has passes for, the fully connected and the set network in
-            single precision without a device; and 'torch' for all others. What was picked is this setting of the
-            agent that is made. Both take the same steps, up to rounding, and train a module that was passed in
-            place.
+            fastest on a CPU, for the fully connected and the set network in single precision without a device,
+            and for a module of your own where it is linear layers one after another, with ReLU, LeakyReLU,
+            Sigmoid or Tanh between them (`agent.learners.reading` says what is looked at); and 'torch' for all
+            others. What was picked is this setting of the agent that is made. Both take the same steps, up to
+            rounding, and train a module that was passed in place; but only 'torch' calls it, and so heeds what
+            is changed about it later, such as hooks, other than the values of its weights.
         quantizer: 'OP', 'KNN', 'OPN', 'OP+KNN' for bits, 'MP' (the K most probable) for either, or an object like
             those in `agent.decisions.quantizer`; by default 'OP+KNN', without local search and on a device 'OP',
             for choices 'MP'.
@@ -235,9 +237,18 @@ class AgentSettings(LearningRule):
             raise InputError(f"standardize must be false for {type(network).__name__}, a network for any N")
         return not (self.published or any_size) if self.standardize is None else self.standardize
 
-    def pick_backend(self, network: nn.Module) -> None:
-        """Settle on a backend for the network that is trained; raises InputError for one that cannot train it."""
-        object.__setattr__(self, "backend", parts.backend_of(network, self.backend, getattr(self, "device", None)))
+    def pick_backend(self, networks: Sequence[nn.Module]) -> Any:
+        """Settle on a backend for the networks that are trained; returns their passes, where they are written out.
+
+        Raises InputError for one that cannot train them.
+        """
+        device = getattr(self, "device", None)
+        output = self.kind.output(self.num_users)
+        backend, passes = parts.backend_of(
+            networks, self.backend, device, self.num_users, self.num_features, output
+        )
+        object.__setattr__(self, "backend", backend)
+        return passes
 
     def describe(self, network: nn.Module) -> dict[str, Any]:
         """All of them as plain values, the network by its class and settings."""

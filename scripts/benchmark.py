@@ -159,9 +159,9 @@ def benchmark_textbook(arguments: argparse.Namespace) -> list[Row]:
 
 
 def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
-    """Frames of an agent that nothing was said to over the network alone; without Numba, with a user's module."""
+    """Frames of an agent that nothing was said to over the network alone; without Numba, with a user's modules."""
     print(f"\na frame of the defaults over its network alone, microseconds, median of {arguments.repetitions}")
-    names = ("defaults", "without Numba", "own module", "published")
+    names = ("defaults", "without Numba", "own module", "with LayerNorm", "published")
     print(f"{'users':>6} {'network':>9} " + " ".join(f"{name:>19}" for name in names))
     rows = []
     for num_users in arguments.users:
@@ -171,6 +171,7 @@ def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
             Frames(num_users, {}),
             FramesWithoutNumba(num_users, {}),
             Frames(num_users, {"network": own_module}),
+            Frames(num_users, {"network": normalized_module}),
             Frames(num_users, published),
         ]
         times = take_turns(players, arguments.frames, arguments.repetitions)
@@ -185,12 +186,18 @@ def benchmark_defaults(arguments: argparse.Namespace) -> list[Row]:
 
 
 def own_module(num_users: int, num_features: int) -> torch.nn.Module:
-    """A network of the published size as a user would write it."""
+    """A network of the published size as a user would write it: its passes are written out."""
     widths = [num_users * num_features, *HIDDEN, num_users]
     layers: list[torch.nn.Module] = [torch.nn.Flatten(-2)]
     for inputs, outputs in itertools.pairwise(widths):
         layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
     return torch.nn.Sequential(*layers[:-1])
+
+
+def normalized_module(num_users: int, num_features: int) -> torch.nn.Module:
+    """The same with its first layer normalised: torch trains it."""
+    flatten, first, *others = own_module(num_users, num_features).children()
+    return torch.nn.Sequential(flatten, first, torch.nn.LayerNorm(HIDDEN[0]), *others)
 
 
 GROWTH = {"num_features": 3, "network": SetNetwork, "quantizer": "OP", "num_candidates": 10, "local_search": 0}

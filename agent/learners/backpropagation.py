@@ -5,69 +5,126 @@ bias gradient the sum of d over the batch; the layer below has d W times the act
 Hinton and Williams 1986). The mean over the batch enters once, in the last d.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from agent.arrays import sigmoid
 from agent.networks.fully_connected import FullyConnected
 
-Weights = Mapping[str, NDArray[np.floating]]
+Float = NDArray[np.floating]
+Weights = Mapping[str, Float]
 """Arrays by the names they have in the torch network; of R replicas, with R as first dimension."""
 
 
+class Activation(NamedTuple):
+    """A function of each entry by itself, and its derivative as a function of what comes out."""
+
+    apply: Callable[[Float, float], Float]
+    """Of weighted inputs, which it may overwrite, and the slope below 0."""
+    derivative: Callable[[Float, float], Any]
+
+
+ACTIVATIONS = {
+    "none": Activation(lambda signal, slope: signal, lambda signal, slope: 1),
+    "relu": Activation(lambda signal, slope: np.maximum(signal, 0, out=signal), lambda signal, slope: signal > 0),
+    "leaky_relu": Activation(
+        lambda signal, slope: np.maximum(signal, slope * signal, out=signal),
+        lambda signal, slope: np.where(signal > 0, signal.dtype.type(1), signal.dtype.type(slope)),
+    ),
+    "sigmoid": Activation(lambda signal, slope: sigmoid(signal), lambda signal, slope: signal * (1 - signal)),
+    "tanh": Activation(
+        lambda signal, slope: np.tanh(signal, out=signal), lambda signal, slope: 1 - signal * signal
+    ),
+}
+"""In the order of their numbers in machine code."""
+
+
+class Layer(NamedTuple):
+    """A linear layer, and the activation after it; the last has none."""
+
+    weight: str
+    """Its name in the network; (outputs, inputs)."""
+    bias: str | None
+    activation: str = "none"
+    slope: float = 0.0
+    """Of 'leaky_relu' below 0, from 0 to 1."""
+
+
 class FullyConnectedPasses:
-    """Forward and backward pass of `FullyConnected`, for any leading dimensions (...) of replicas.
+    """Forward and backward pass of linear layers one after another, for any leading dimensions (...) of replicas.
 
     Args:
-        network: its sizes and activation; not its weights.
+        network: whose parameters they are, and no others; not its weights.
+        layers: first to last.
+        output: shape of the logits of one observation, (N,) or (N, C).
     """
 
-    def __init__(self, network: FullyConnected) -> None:
-        self._output = network.output
-        self._relu = network.settings["activation"] == "relu"
-        self._layers = [(f"layers.{layer}.weight", f"layers.{layer}.bias") for layer in range(len(network.layers))]
-        widths = [network.layers[0].in_features, *(layer.out_features for layer in network.layers)]
-        self._widths = np.array(widths, dtype=np.int64)
+    def __init__(self, network: nn.Module, layers: Sequence[Layer], output: tuple[int, ...]) -> None:
+        self.layers = list(layers)
+        self._output = output
+        shapes = {name: weight.shape for name, weight in network.named_parameters()}
+        ends = np.cumsum([shape.numel() for shape in shapes.values()]).tolist()
+        begins: dict[str | None, int] = dict(zip(shapes, [0, *ends[:-1]], strict=True))
+        begins[None] = -1
+        self._widths = np.array(
+            [shapes[self.layers[0].weight][1], *(shapes[layer.weight][0] for layer in layers)], dtype=np.int64
+        )
+        self._begins = np.array([(begins[layer.weight], begins[layer.bias]) for layer in layers], dtype=np.int64)
+        names = list(ACTIVATIONS)
+        self._activations = np.array([names.index(layer.activation) for layer in layers], dtype=np.int64)
+        self._slopes = np.array([layer.slope for layer in layers], dtype=np.float32)
+
+    def alike(self, other: "FullyConnectedPasses") -> bool:
+        """Whether both are of networks of the same layers, whose weights may be stacked."""
+        return self.layers == other.layers and all(
+            np.array_equal(*pair) for pair in ((self._widths, other._widths), (self._begins, other._begins))
+        )
 
     def forward_one(self, code: Any, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
         """Logits (1, N) or (1, N, C) of one observation (1, N, F) in machine code; `vector` is all weights."""
-        logits = code.fully_connected(vector, self._widths, self._relu, observation.ravel())
+        logits = code.fully_connected(
+            vector, self._widths, self._begins, self._activations, self._slopes, observation.ravel()
+        )
         return logits.reshape(1, *self._output)
 
-    def forward(
-        self, weights: Weights, observations: NDArray[np.floating]
-    ) -> tuple[NDArray[np.floating], list[NDArray[np.floating]]]:
+    def forward(self, weights: Weights, observations: Float) -> tuple[Float, list[Float]]:
         """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F), and each layer's input."""
         signal = observations.reshape(*observations.shape[:-2], observations.shape[-2] * observations.shape[-1])
         signals = []
-        for weight, bias in self._layers:
+        for layer in self.layers:
             signals.append(signal)
-            signal = signal @ weights[weight].swapaxes(-1, -2)
-            signal += weights[bias][..., None, :]
-            if len(signals) < len(self._layers):
-                signal = np.maximum(signal, 0, out=signal) if self._relu else sigmoid(signal)
+            signal = signal @ weights[layer.weight].swapaxes(-1, -2)
+            if layer.bias is not None:
+                signal += weights[layer.bias][..., None, :]
+            signal = ACTIVATIONS[layer.activation].apply(signal, layer.slope)
         if len(self._output) > 1:
             signal = signal.reshape(*signal.shape[:-1], *self._output)
         return signal, signals
 
-    def backward(
-        self,
-        weights: Weights,
-        gradients: Weights,
-        signals: list[NDArray[np.floating]],
-        error: NDArray[np.floating],
-    ) -> None:
+    def backward(self, weights: Weights, gradients: Weights, signals: list[Float], error: Float) -> None:
         """Fill `gradients`, arrays like the weights, for the error term of the logits, of their shape."""
         if len(self._output) > 1:
             error = error.reshape(*error.shape[:-2], -1)
-        for layer in reversed(range(len(self._layers))):
-            weight, bias = self._layers[layer]
-            signal = signals[layer]
-            np.matmul(error.swapaxes(-1, -2), signal, out=gradients[weight])
-            np.sum(error, axis=-2, out=gradients[bias])
-            if layer:
-                error = error @ weights[weight]
-                error *= signal > 0 if self._relu else signal * (1 - signal)
+        for place in reversed(range(len(self.layers))):
+            layer, signal = self.layers[place], signals[place]
+            np.matmul(error.swapaxes(-1, -2), signal, out=gradients[layer.weight])
+            if layer.bias is not None:
+                np.sum(error, axis=-2, out=gradients[layer.bias])
+            if place:
+                before = self.layers[place - 1]
+                error = error @ weights[layer.weight]
+                error *= ACTIVATIONS[before.activation].derivative(signal, before.slope)
+
+
+def of_fully_connected(network: FullyConnected) -> FullyConnectedPasses:
+    """The passes of the project's own."""
+    last, activation = len(network.layers) - 1, network.settings["activation"]
+    layers = [
+        Layer(f"layers.{place}.weight", f"layers.{place}.bias", "none" if place == last else activation)
+        for place in range(last + 1)
+    ]
+    return FullyConnectedPasses(network, layers, network.output)

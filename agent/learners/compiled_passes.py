@@ -3,17 +3,19 @@
 import numpy as np
 from numba import boolean, float32, int64, njit, types
 
+from agent.learners.backpropagation import ACTIVATIONS
+
 _Given, _GivenRows = (types.Array(float32, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _SUMS = {"reassoc", "contract", "nsz"}
 """Sums may be taken in any order; what is infinite or no number stays so."""
+_, RELU, LEAKY_RELU, SIGMOID, TANH = range(len(ACTIVATIONS))
 
 
-@njit(float32[::1](float32[::1], int64, int64, _Given), cache=True, error_model="numpy", fastmath=_SUMS)
-def _layer(weights, start, outputs, signal):
-    """W x + b for a signal x, W (outputs, inputs) and b one after the other in `weights` from `start` on."""
+@njit(float32[::1](float32[::1], int64, int64, int64, _Given), cache=True, error_model="numpy", fastmath=_SUMS)
+def _layer(weights, start, biases, outputs, signal):
+    """W x + b for a signal x, W (outputs, inputs) and b in `weights` from `start` and `biases` on; -1 for no b."""
     inputs = len(signal)
-    biases = start + inputs * outputs
-    result = weights[biases : biases + outputs].copy()
+    result = np.zeros(outputs, np.float32) if biases < 0 else weights[biases : biases + outputs].copy()
     for unit in range(outputs):
         row, total = weights[start + unit * inputs : start + (unit + 1) * inputs], np.float32(0)
         for entry in range(inputs):
@@ -30,7 +32,7 @@ def _layer(weights, start, outputs, signal):
 def _hidden(weights, start, widths, signal):
     """What comes out of layers of these widths with ReLU, and where the next one's weights start."""
     for width in widths:
-        result = _layer(weights, start, width, signal)
+        result = _layer(weights, start, start + len(signal) * width, width, signal)
         start += (len(signal) + 1) * width
         for unit in range(width):
             result[unit] = max(result[unit], np.float32(0))
@@ -38,19 +40,26 @@ def _hidden(weights, start, widths, signal):
     return signal, start
 
 
-@njit(float32[::1](float32[::1], int64[::1], boolean, _Given), cache=True, error_model="numpy")
-def fully_connected(weights, widths, relu, observation):
-    """Logits of one observation, both flat, for all weights and biases one after another, layer by layer."""
-    signal, start = observation, 0
-    for layer in range(1, len(widths)):
-        result = _layer(weights, start, widths[layer], signal)
-        start += (len(signal) + 1) * widths[layer]
-        if layer < len(widths) - 1:
-            for unit in range(len(result)):
-                if relu:
-                    result[unit] = max(result[unit], np.float32(0))
-                else:
-                    result[unit] = np.float32(0.5) * np.tanh(np.float32(0.5) * result[unit]) + np.float32(0.5)
+@njit(
+    float32[::1](float32[::1], int64[::1], int64[:, ::1], int64[::1], float32[::1], _Given),
+    cache=True,
+    error_model="numpy",
+)
+def fully_connected(weights, widths, begins, activations, slopes, observation):
+    """Logits of one observation, flat; `begins` (L, 2) says where each layer's weights and biases are."""
+    signal = observation
+    for layer in range(len(begins)):
+        result = _layer(weights, begins[layer, 0], begins[layer, 1], widths[layer + 1], signal)
+        activation, slope = activations[layer], slopes[layer]
+        for unit in range(len(result)):
+            if activation == RELU:
+                result[unit] = max(result[unit], np.float32(0))
+            elif activation == LEAKY_RELU:
+                result[unit] = max(result[unit], slope * result[unit])
+            elif activation == SIGMOID:
+                result[unit] = np.float32(0.5) * np.tanh(np.float32(0.5) * result[unit]) + np.float32(0.5)
+            elif activation == TANH:
+                result[unit] = np.tanh(result[unit])
         signal = result
     return result
 

@@ -1,7 +1,6 @@
 """Learning written out in NumPy: on a CPU the fastest backend for the project's networks."""
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from agent.decisions import Kind
-from agent.learners.backpropagation import FullyConnectedPasses
+from agent.learners.backpropagation import of_fully_connected
 from agent.learners.rule import ADAM_EPSILON, LearningRule
 from agent.learners.set_backpropagation import SetPasses
 from agent.machine_code import machine_code
@@ -19,8 +18,10 @@ from agent.networks.set_network import SetNetwork
 
 CACHED_REPLICAS = 8
 """Replicas that learn together: the signals of so many stay in a processor's cache."""
-PASSES: dict[type[nn.Module], Any] = {FullyConnected: FullyConnectedPasses, SetNetwork: SetPasses}
+PASSES: dict[type[nn.Module], Any] = {FullyConnected: of_fully_connected, SetNetwork: SetPasses}
 """The networks whose passes are written out."""
+VIEWS = ("weights", "gradients", "_deciding", "_chunks")
+"""Attributes that copies and pickles make again: a copied view is an array of its own, which nothing trains."""
 
 
 class NumpyLearner:
@@ -29,24 +30,29 @@ class NumpyLearner:
     The weights start as the network's, so that all backends begin from the same place.
 
     Args:
-        network: a `FullyConnected` or `SetNetwork`, trained in place: its parameters become views of `weights`. Or
-            one for each of R replicas, all of one size, which are copied; all arrays then have R as first
-            dimension, written (...) below.
+        network: trained in place: its parameters become views of `weights`. Or one for each of R replicas, all of
+            one size, which are copied; all arrays then have R as first dimension, written (...) below.
         rule: loss, optimiser and their settings.
         kind: of decision.
         dtype: of weights and signals; float64 to check gradients.
+        passes: forward and backward of the network; by default those of its class, in `PASSES`.
 
     Attributes:
         weights, gradients: views of the vectors, by the names they have in the torch network.
     """
 
     def __init__(
-        self, network: nn.Module | Sequence[nn.Module], rule: LearningRule, kind: Kind, dtype: str = "float32"
+        self,
+        network: nn.Module | Sequence[nn.Module],
+        rule: LearningRule,
+        kind: Kind,
+        dtype: str = "float32",
+        passes: Any = None,
     ) -> None:
         networks = [network] if isinstance(network, nn.Module) else network
         self.rule = rule
         self._kind = kind
-        self._passes = PASSES[type(networks[0])](networks[0])
+        self._passes = PASSES[type(networks[0])](networks[0]) if passes is None else passes
         self._shapes = {name: tuple(weight.shape) for name, weight in networks[0].named_parameters()}
         vectors = [
             np.concatenate([weight.detach().numpy().ravel() for weight in one.parameters()]) for one in networks
@@ -65,27 +71,37 @@ class NumpyLearner:
         }
         if rule.weight_averaging:
             self._state["average"] = weights.copy()
+        in_place = isinstance(network, nn.Module) and weights.dtype == np.float32
+        self._network = networks[0] if in_place else None
         self._look()
-        if isinstance(network, nn.Module) and weights.dtype == np.float32:
-            for name, parameter in network.named_parameters():
-                parameter.data = torch.from_numpy(self.weights[name])
-        self._chunks: list[tuple[slice, NumpyLearner]] = []
-        if len(networks) > CACHED_REPLICAS:
-            for first in range(0, len(networks), CACHED_REPLICAS):
-                replicas = slice(first, first + CACHED_REPLICAS)
-                self._chunks.append((replicas, self._part(replicas)))
 
     def _look(self) -> None:
+        """Make what consists of views: arrays by name, the network's parameters, replicas that learn together."""
         self.weights = self._views(self._state["weights"])
         self.gradients = self._views(self._state["gradient"])
         self._deciding = self._views(self._state["average"]) if self.rule.weight_averaging else self.weights
+        if self._network is not None:
+            for name, parameter in self._network.named_parameters():
+                parameter.data = torch.from_numpy(self.weights[name])
+        self._chunks: list[tuple[slice, NumpyLearner]] = []
+        replicas = len(self._state["rate"]) if self._state["rate"].ndim > 1 else 1
+        if replicas > CACHED_REPLICAS:
+            for first in range(0, replicas, CACHED_REPLICAS):
+                places = slice(first, first + CACHED_REPLICAS)
+                self._chunks.append((places, self._part(places)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in VIEWS}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._look()
 
     def _part(self, replicas: Any) -> "NumpyLearner":
         """A learner of some replicas; for a slice its arrays are views of this one's."""
-        part = copy(self)
-        part._state = {name: array[replicas] for name, array in self._state.items()}
-        part._chunks = []
-        part._look()
+        part = object.__new__(type(self))
+        of_some = {name: array[replicas] for name, array in self._state.items()}
+        part.__setstate__({**self.__getstate__(), "_state": of_some})
         return part
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -185,9 +201,16 @@ class NumpyLearner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of a learner with the same network returned."""
+        """Take over what `state_dict` of a learner with the same network returned.
+
+        Raises ValueError, and changes nothing, for weights of other names or shapes.
+        """
+        saved = {name: np.asarray(weight) for name, weight in state["network"].items()}
+        own, others = ({name: one.shape for name, one in each.items()} for each in (self.weights, saved))
+        if own != others:
+            raise ValueError(f"shapes must be {own}, got {others}")
         for name, weight in self.weights.items():
-            weight[...] = np.asarray(state["network"][name])
+            weight[...] = saved[name]
         for name, array in self._state.items():
             if name not in ("weights", "gradient", "rate"):
                 array[...] = np.asarray(state[name])

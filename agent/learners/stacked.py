@@ -46,8 +46,6 @@ class StackedLearner:
         self._steps = torch.zeros(len(networks), dtype=torch.float64, device=self._device)
         self._rate = torch.ones_like(self._steps)
         self.follow(rule)
-        self._gradient = vmap(grad_and_value(self._loss))
-        self._forward = vmap(self._call)
 
     def follow(self, rule: LearningRule) -> None:
         """Take the next steps by another rule, of the same loss, optimizer and averaging."""
@@ -58,7 +56,7 @@ class StackedLearner:
     def predict(self, observations: Array) -> Array:
         """Logits (R, B, N) of observations (R, B, N, F)."""
         with torch.no_grad():
-            logits = self._forward(self._average, self._buffers, self._tensor(observations))
+            logits = vmap(self._call)(self._average, self._buffers, self._tensor(observations))
         return self._array(logits)
 
     def learn(self, observations: Array, decisions: Array, replicas: Array | None = None) -> Array:
@@ -70,7 +68,7 @@ class StackedLearner:
         observations, decisions = self._tensor(observations), self._tensor(decisions)
         weights = {name: weight[rows] for name, weight in self.weights.items()}
         buffers = {name: buffer[rows] for name, buffer in self._buffers.items()}
-        gradients, loss = self._gradient(weights, buffers, observations, decisions)
+        gradients, loss = vmap(grad_and_value(self._loss))(weights, buffers, observations, decisions)
         rule = self.rule
         if rule.renewed:
             self._steps[rows] = 0

@@ -3,6 +3,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from agent import FullyConnected
 from agent.decisions import Binary
@@ -146,3 +147,29 @@ def test_loss_is_stable_for_extreme_logits():
 def test_bad_rules_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         LearningRule(**settings)
+
+
+class OwnMode(nn.Dropout):
+    """Tells what it was switched to."""
+
+    def __init__(self):
+        super().__init__(0.5)
+        self.modes = []
+
+    def train(self, mode=True):
+        self.modes.append(mode)
+        return super().train(mode)
+
+
+@pytest.mark.parametrize("switched", [nn.Dropout(0.5), OwnMode()])
+def test_a_network_learns_in_training_mode_and_decides_in_evaluation_mode(switched):
+    seen = []
+    switched.register_forward_hook(lambda part, *_: seen.append(part.training))
+    network = nn.Sequential(nn.Flatten(-2), nn.Linear(14, 20), nn.Sequential(switched), nn.Linear(20, 7))
+    learner = TorchLearner(network, LearningRule(), Binary())
+    _, observations, decisions = problem([], "relu", np.float32)
+    learner.learn(observations, decisions)
+    learner.predict(observations)
+    assert seen == [True, False]
+    assert {part.training for part in network.modules()} == {False}
+    assert getattr(switched, "modes", [False, True, False]) == [False, True, False]
