@@ -1,7 +1,7 @@
-"""One frame of `allocation` and of its world in machine code, one decision after another; the equations are theirs.
+"""One frame of `allocation` and of its world in machine code; the equations are those there.
 
-Logarithms and exponentials of whole rows stay with NumPy, between these functions: its own differ in the last digit,
-and runs that learn do not forget it.
+Logarithms and exponentials of whole rows stay with NumPy, between these functions: those of machine code differ in
+the last digit, which runs that learn do not forget.
 """
 
 import numpy as np
@@ -59,7 +59,7 @@ def folded(
     gains, data_queue, energy_queue, rate_value, noise_power, transmit_power,
     rate_scale, cycles_per_mbit, steepness, cpu_frequency,
 ):  # fmt: skip
-    """Of `LyapunovMEC.fold`: a, price of energy, noise, SNR at full power, A, C, L and the CPU's frequency, (N,)."""
+    """Of `LyapunovMEC.fold`, (N,): a, price of energy, noise, SNR at full power, A, C, L, the CPU's frequency."""
     users = len(gains)
     value, energy_price, noise, snr = np.empty(users), np.empty(users), np.empty(users), np.empty(users)
     data_value, cost, data, frequency = np.empty(users), np.empty(users), np.empty(users), np.empty(users)
