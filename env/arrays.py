@@ -74,7 +74,9 @@ def binary(name: str, value: ArrayLike) -> FloatArray:
     if isinstance(value, np.ndarray) and are_bits(value):
         return value.astype(np.float64)
     array = real_numbers(name, value)
-    _require(name, array, (array == 0) | (array == 1), "hold only 0 and 1")
+    good = (array == 0) | (array == 1)
+    if not np.logical_and.reduce(good, None):
+        _require(name, array, good, "hold only 0 and 1")
     return array
 
 

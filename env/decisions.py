@@ -75,7 +75,7 @@ class Binary:
 
     def neighbours(self, decision: NDArray[Any]) -> FloatArray:
         """The decisions in which one user does the other thing, (N, N): row i flips user i."""
-        return np.abs(decision - np.eye(self.num_users))
+        return np.abs(decision - _identity(self.num_users))
 
     def random(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Uniformly random decisions, (count, N)."""
@@ -142,6 +142,11 @@ def decisions_of(environment: Any) -> Decisions:
     """The kind of decision of an environment: bits, where it says nothing."""
     found: Decisions | None = getattr(environment, "decisions", None)
     return Binary(environment.num_users) if found is None else found
+
+
+@lru_cache(maxsize=16)
+def _identity(num_users: int) -> FloatArray:
+    return np.eye(num_users)
 
 
 @lru_cache(maxsize=4)

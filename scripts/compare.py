@@ -14,6 +14,7 @@ from pathlib import Path
 from common import trust
 from common.comparing import Comparison
 from common.errors import explained
+from common.parallel import CORES
 from common.settings import read_yaml
 
 from agent.run.comparison import OptimumViolatedError
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, help="folder; one with a part of the same comparison is gone on with"
     )
+    parser.add_argument("--processes", type=int, default=CORES, help="at once; all processors by default")
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -43,7 +45,7 @@ def main() -> None:
         comparison = Comparison(settings)
         output = comparison.prepare(arguments.output)
         try:
-            comparison.run(output)
+            comparison.run(output, arguments.processes, arguments.allow)
         except OptimumViolatedError as error:
             sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
         comparison.report(output)

@@ -30,6 +30,8 @@ from env import InputError, WirelessPoweredMEC
 Event = Callable[[WirelessPoweredMEC], None]
 Schedule = dict[float, Event]
 """What happens to the environment, by the share of the frames that have passed."""
+_OPTIMA: dict[Scale, dict[int, NDArray[np.float64]]] = {}
+"""Of frames in which nothing happens."""
 
 
 class Scheduled(WirelessPoweredMEC):
@@ -61,12 +63,28 @@ def play(
     return columns_of(list(simulate(world, agent, scale.frames, optimum=lambda: float(next(known)))))
 
 
+def optima_of(scale: Scale, schedule: Schedule) -> dict[int, NDArray[np.float64]]:
+    """The optimum of each frame, (frames,), by seed; where nothing happens, it is the same in all figures."""
+    if schedule or scale not in _OPTIMA:
+        found = spread(best_of, [(scale, seed, schedule) for seed in scale.seeds], "optima")
+        best = dict(zip(scale.seeds, found, strict=True))
+        if schedule:
+            return best
+        _OPTIMA[scale] = best
+    return _OPTIMA[scale]
+
+
+def best_of(scale: Scale, seed: int, schedule: Schedule) -> NDArray[np.float64]:
+    """The optimum of each frame of one seed, (frames,)."""
+    return optima(Scheduled(scale, seed, schedule), seed, 0, scale.frames)
+
+
 def sweep(
     name: str, scale: Scale, variants: dict[str, dict[str, Any]], schedule: Schedule | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Normalised rate and candidates of each variant of the agent's settings, (2, seeds, frames)."""
     schedule = schedule or {}
-    best = {seed: optima(Scheduled(scale, seed, schedule), seed, 0, scale.frames) for seed in scale.seeds}
+    best = optima_of(scale, schedule)
     results: dict[str, list[list[NDArray[np.float64]]]] = {label: [] for label in variants}
     labels = [(label, seed) for label in variants for seed in scale.seeds]
     jobs = [(scale, seed, variants[label], best[seed], schedule) for label, seed in labels]

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit("i8[::1](f8[::1], i8)", cache=True, error_model="numpy")
+@njit(["i8[::1](f8[::1], i8)", "i8[::1](f4[::1], i8)"], cache=True, error_model="numpy")
 def smallest(values, count):
     """Places of the `count` smallest of values (N,), or of all, smallest first; of equal ones the first."""
     count = min(count, len(values))
@@ -45,6 +45,26 @@ def order_preserving(relaxed, k):
     """Order (N,) and counts (k,) of `Nested` candidates, as of `OrderPreserving`; of few users."""
     order = smallest(-relaxed, len(relaxed))
     return order, counts_of_order(relaxed, order, k)
+
+
+@njit(
+    ["Tuple((i8[::1], i8[::1]))(f8[::1], i8[::1])", "Tuple((i8[::1], i8[::1]))(f4[::1], i8[::1])"],
+    cache=True,
+    error_model="numpy",
+)
+def tied(relaxed, nearest):
+    """Order (N,) and counts (k,) of `Nested` candidates in which equal entries change sides together.
+
+    `nearest` (k - 1,) are the places of the entries nearest to 1/2, which are the thresholds.
+    """
+    counts = np.zeros(len(nearest) + 1, np.int64)
+    for x in relaxed:
+        counts[0] += x > 0.5
+    for row in range(1, len(counts)):
+        threshold = relaxed[nearest[row - 1]]
+        for x in relaxed:
+            counts[row] += x > threshold or (x == threshold and not threshold > 0.5)
+    return smallest(-relaxed, len(relaxed)), counts
 
 
 @njit("b1(f8[::1], i8[::1], i8[:, ::1], i8, i8)", cache=True, error_model="numpy")

@@ -109,6 +109,8 @@ class OrderPreserving:
         if self.distinct and (code := _for_one(relaxed)) is not None and len(relaxed) <= FEW:
             return Nested(*code.order_preserving(relaxed, k))
         xp = namespace(relaxed)
+        if not self.distinct and (code := _for_one(relaxed, single=True)) is not None and len(relaxed) <= FEW:
+            return Nested(*code.tied(relaxed, abs(relaxed - 0.5).argsort()[: k - 1]))
         order = (-relaxed).argsort(stable=True)
         if self.distinct:
             margin = take(relaxed, order) - 0.5
@@ -313,9 +315,11 @@ class OrderPreservingAndNearest:
         return _joined(kept, KNearest().within(relaxed, k, None, limits), k)
 
 
-def _for_one(relaxed: Array) -> Any:
-    """The machine code that takes this relaxed decision; None where there is none."""
-    if not isinstance(relaxed, np.ndarray) or relaxed.ndim != 1 or relaxed.dtype != np.float64:
+def _for_one(relaxed: Array, single: bool = False) -> Any:
+    """The machine code that takes this relaxed decision, in `single` precision too; None where there is none."""
+    if not isinstance(relaxed, np.ndarray) or relaxed.ndim != 1:
+        return None
+    if relaxed.dtype != np.float64 and not (single and relaxed.dtype == np.float32):
         return None
     return machine_code("decisions.compiled_quantizer") if relaxed.flags.carray else None
 

@@ -22,6 +22,9 @@ class OptimumViolatedError(ArithmeticError):
         self.value = value
         self.optimum = optimum
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.decision, self.value, self.optimum), vars(self)
+
 
 class BaselineAgent:
     """An agent that asks a baseline in every frame and learns nothing.

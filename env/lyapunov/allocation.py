@@ -22,7 +22,7 @@ there is no such user, the time asked for is a decreasing convex function of the
 Newton's method climbs from a price that is too low to its root without ever passing it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ from numpy.typing import NDArray
 from env.arrays import FloatArray
 from env.machine_code import machine_code
 
+ENERGY_WEIGHT = 10.0
+"""F: the published solver multiplies the energy queue by it."""
 LARGEST_EXPONENT = 50.0
 """End of the table below: a signal-to-noise ratio of 5e21, beyond any link."""
 MARGIN = 1e-12
@@ -100,6 +102,8 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
         data: L, (..., N), 0 or more.
         largest_exponent: X, (..., N), positive, at most `LARGEST_EXPONENT`.
     """
+    if value.ndim == 1 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
+        return _answers_of_one(code, value, cost, data, largest_exponent)
     log_cost = _log(cost, cost > 0, _NO_COST)
     exponent = np.minimum(np.maximum(np.log(value) - log_cost, 0.0), largest_exponent)
     threshold = value * exponent - cost * np.expm1(exponent)
@@ -112,13 +116,24 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     log_alone = np.maximum(log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=-np.inf), _NO_PRICE)
     rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
 
-    if rank.ndim == 1 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
-        asked = code.demand(log_threshold, log_cost, log_data, log_exponent, shortest, rank)
-        return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, asked)
     log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
     time = np.exp(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]))
     behind = rank[..., None] - rank[..., None, :]
     demand = np.where(behind < 0, time, np.where(behind == 0, shortest[..., None], 0.0))
+    return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
+
+
+def _answers_of_one(
+    code: Any, value: FloatArray, cost: FloatArray, data: FloatArray, largest_exponent: FloatArray
+) -> Answers:
+    """The same of one frame (N,), in machine code but for the logarithms and exponentials."""
+    logarithms = np.log(code.positive_ones(value, cost, data))
+    best, log_cost = code.best_exponent(cost, largest_exponent, logarithms)
+    exponent, log_data, numbers = code.thresholds(value, cost, data, best, np.expm1(best), logarithms)
+    log_exponent, log_threshold = np.log(numbers)
+    shortest = np.exp(log_data - log_exponent)
+    log_threshold, log_alone, rank = code.ranks(log_threshold, log_cost, log_data)
+    demand = code.demand(log_threshold, log_cost, log_data, log_exponent, shortest, rank)
     return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
 
 

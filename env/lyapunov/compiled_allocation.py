@@ -1,9 +1,22 @@
-"""The time splits of `allocation` in machine code, one decision after another; the equations are those there."""
+"""One frame of `allocation` and of its world in machine code; the equations are those there.
+
+Logarithms and exponentials of whole rows stay with NumPy, between these functions: those of machine code differ in
+the last digit, which runs that learn do not forget.
+"""
 
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 
-from env.lyapunov.allocation import _LOG_EXPONENT, _LOG_PRICE, _NO_PRICE, _SLOPE, MARGIN, MAX_STEPS
+from env.lyapunov.allocation import (
+    _LOG_EXPONENT,
+    _LOG_PRICE,
+    _NO_COST,
+    _NO_PRICE,
+    _SLOPE,
+    ENERGY_WEIGHT,
+    MARGIN,
+    MAX_STEPS,
+)
 
 _Row, _Rows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _Ranks = types.Array(int64, 1, "C", readonly=True)
@@ -24,6 +37,132 @@ def _place(log_price):
         else:
             high = middle
     return low, (log_price - _LOG_PRICE[low]) / (_LOG_PRICE[high] - _LOG_PRICE[low])
+
+
+@njit(float64(float64), cache=True, error_model="numpy")
+def _price_at(log_x):
+    """The logarithm of the price at which a user answers with an exponent, from the table, as `np.interp`."""
+    high = len(_LOG_EXPONENT) - 1
+    if log_x >= _LOG_EXPONENT[high]:
+        return _LOG_PRICE[high]
+    low = np.searchsorted(_LOG_EXPONENT, log_x, "right") - 1
+    slope = (_LOG_PRICE[low + 1] - _LOG_PRICE[low]) / (_LOG_EXPONENT[low + 1] - _LOG_EXPONENT[low])
+    return slope * (log_x - _LOG_EXPONENT[low]) + _LOG_PRICE[low]
+
+
+@njit(
+    types.Tuple((float64[::1],) * 8)(_Row, _Row, _Row, _Row, float64, float64, float64, float64, float64, float64),
+    cache=True,
+    error_model="numpy",
+)
+def folded(
+    gains, data_queue, energy_queue, rate_value, noise_power, transmit_power,
+    rate_scale, cycles_per_mbit, steepness, cpu_frequency,
+):  # fmt: skip
+    """Of `LyapunovMEC.fold`, (N,): a, price of energy, noise, SNR at full power, A, C, L, the CPU's frequency."""
+    users = len(gains)
+    value, energy_price, noise, snr = np.empty(users), np.empty(users), np.empty(users), np.empty(users)
+    data_value, cost, data, frequency = np.empty(users), np.empty(users), np.empty(users), np.empty(users)
+    for i in range(users):
+        value[i] = data_queue[i] + rate_value[i]
+        energy_price[i] = ENERGY_WEIGHT * energy_queue[i]
+        noise[i] = noise_power / gains[i]
+        snr[i] = transmit_power / noise[i]
+        data_value[i] = value[i] * rate_scale
+        cost[i] = energy_price[i] * noise[i]
+        data[i] = data_queue[i] / rate_scale
+        cheapest = np.sqrt(value[i] / max(steepness * energy_price[i], 1e-200))
+        frequency[i] = min(min(cheapest, cycles_per_mbit * data_queue[i]), cpu_frequency)
+    return value, energy_price, noise, snr, data_value, cost, data, frequency
+
+
+@njit(float64[:, ::1](_Row, _Row, _Row), cache=True, error_model="numpy")
+def positive_ones(value, cost, data):
+    """A, C and L, (3, N), with 1 in place of what has no logarithm."""
+    numbers = np.ones((3, len(value)))
+    for i in range(len(value)):
+        numbers[0, i] = value[i]
+        if cost[i] > 0:
+            numbers[1, i] = cost[i]
+        if data[i] > 0:
+            numbers[2, i] = data[i]
+    return numbers
+
+
+@njit(types.Tuple((float64[::1], float64[::1]))(_Row, _Row, _Rows), cache=True, error_model="numpy")
+def best_exponent(cost, largest_exponent, logarithms):
+    """x0 and ln C, (N,), from the logarithms of `positive_ones`."""
+    exponent, log_cost = np.empty(len(cost)), np.empty(len(cost))
+    for i in range(len(cost)):
+        log_cost[i] = logarithms[1, i] if cost[i] > 0 else _NO_COST
+        exponent[i] = min(max(logarithms[0, i] - log_cost[i], 0.0), largest_exponent[i])
+    return exponent, log_cost
+
+
+@njit(
+    types.Tuple((float64[::1], float64[::1], float64[:, ::1]))(_Row, _Row, _Row, _Row, _Row, _Rows),
+    cache=True,
+    error_model="numpy",
+)
+def thresholds(value, cost, data, exponent, power, logarithms):
+    """The exponents and ln L of users that send, (N,), and x0 and s, (2, N), with 1 where they do not.
+
+    `power` is e^x0 - 1.
+    """
+    exponents, log_data = np.ones(len(value)), np.full(len(value), -np.inf)
+    numbers = np.ones((2, len(value)))
+    for i in range(len(value)):
+        threshold = value[i] * exponent[i] - cost[i] * power[i]
+        if data[i] > 0 and threshold > 0:
+            exponents[i] = numbers[0, i] = exponent[i]
+            numbers[1, i] = threshold
+            log_data[i] = logarithms[2, i]
+    return exponents, log_data, numbers
+
+
+@njit(types.Tuple((float64[::1], float64[::1], int64[::1]))(_Row, _Row, _Row), cache=True, error_model="numpy")
+def ranks(log_threshold, log_cost, log_data):
+    """Logarithms of thresholds and of prices alone, and ranks, (N,), as of `Answers`."""
+    users = len(log_data)
+    log_thresholds, log_alone = np.full(users, _NO_PRICE), np.full(users, _NO_PRICE)
+    rank = np.zeros(users, np.int64)
+    for i in range(users):
+        if log_data[i] > -np.inf:
+            log_thresholds[i] = log_threshold[i]
+            if log_data[i] >= _LOG_EXPONENT[0]:
+                log_alone[i] = max(log_cost[i] + _price_at(log_data[i]), _NO_PRICE)
+    for i in range(users):
+        for j in range(i):  # of equal ones the first comes first
+            if log_thresholds[i] > log_thresholds[j]:
+                rank[j] += 1
+            else:
+                rank[i] += 1
+    return log_thresholds, log_alone, rank
+
+
+@njit(float64[:, ::1](_Rows, _Rows, _Rows, _Rows, _Row, _Row, _Row), cache=True, error_model="numpy")
+def earned(decisions, time, exponent, power, value, cost, local_objective):
+    """What each user earns in decisions (K, N); `power` is e^x - 1."""
+    earns = np.empty(decisions.shape)
+    for k in range(len(decisions)):
+        for i in range(len(value)):
+            if decisions[k, i] > 0:
+                earns[k, i] = (value[i] * exponent[k, i] - cost[i] * power[k, i]) * time[k, i]
+            else:
+                earns[k, i] = local_objective[i]
+    return earns
+
+
+@njit(int64(_Rows, _Row), cache=True, error_model="numpy")
+def place_of(decisions, decision):
+    """The first place of a decision (N,) among decisions (K, N); -1 where it is not there."""
+    for k in range(len(decisions)):
+        same = True
+        for i in range(len(decision)):
+            same &= decisions[k, i] == decision[i]
+        if same:
+            return k
+    return -1
 
 
 @njit(float64[:, ::1](_Row, _Row, _Row, _Row, _Row, _Ranks), cache=True, error_model="numpy")

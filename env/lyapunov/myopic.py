@@ -15,6 +15,7 @@ from env.arrays import FloatArray, not_negative, one_a_user
 from env.environment import Environment
 from env.lambert_w import log_snr
 from env.lyapunov.world import EXHAUSTIVE_USERS, LyapunovMEC
+from env.machine_code import machine_code
 
 _MAX_STEPS = 100
 _GRID = np.exp(-np.arange(0, 30, 1 / 32))
@@ -60,12 +61,11 @@ class MyopicMEC(Environment):
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
         decisions = self.decisions.check("decisions", decisions)
-        return self._rates(decisions, self._transmit_times(decisions)) @ self.world.weights
+        return self._allocation(decisions)[1] @ self.world.weights
 
     def carry_out(self, decision: FloatArray) -> None:
         """Serve the queues with the allocation that `evaluate` found."""
-        time = self._transmit_times(decision)
-        rate = self._rates(decision, time)
+        time, rate = self._allocation(decision)
         # A user spends no more than its data take: over `time`, at the lowest power that carries them.
         exponent = rate / self.world.rate_scale / np.maximum(time, 1e-200)
         sent = np.where(time > 0, self._noise * np.expm1(np.where(time > 0, exponent, 0.0)) * time, 0.0)
@@ -111,6 +111,12 @@ class MyopicMEC(Environment):
         highest = value * self._full_power
         usable = world.data_queue / world.rate_scale
         at_full_power = np.minimum(self.budget / world.transmit_power, usable / self._full_power)
+        if (code := machine_code("lyapunov.compiled_myopic")) is not None:
+            energy = self.budget / self._noise
+            longest, prices = code.time_to_empty(usable, energy, self._full_power), code.prices_of(_GRID, highest)
+            times, known = np.empty((len(prices), self.num_users)), np.zeros(len(prices), dtype=np.bool_)
+            self._answers = prices, value, highest, energy, at_full_power, longest, times, known
+            return
         longest = self._time_to_empty(usable)
 
         # Either side of each price at which a user falls silent, so that a mix of neighbours serves it in part.
@@ -120,6 +126,17 @@ class MyopicMEC(Environment):
         stretched = (self.budget / self._noise)[:, None] / np.expm1(np.minimum(exponent, 600.0))
         time = np.minimum(np.maximum(stretched, at_full_power[:, None]), longest[:, None])
         self._times = np.where(prices < highest[:, None], time, 0.0)
+
+    def _allocation(self, decisions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Times and rates (..., N) of decisions (..., N)."""
+        if (code := machine_code("lyapunov.compiled_myopic")) is None:
+            time = self._transmit_times(decisions)
+            return time, self._rates(decisions, time)
+        rows = np.ascontiguousarray(decisions, dtype=np.float64).reshape(-1, self.num_users)
+        world = self.world
+        frame = self._full_power, world.data_queue, self._local_rate, world.rate_scale
+        time, rate = code.allocation(rows, *self._answers, *frame)
+        return time.reshape(decisions.shape), rate.reshape(decisions.shape)
 
     def _time_to_empty(self, data: FloatArray) -> FloatArray:
         """The time in which the budget's energy carries all data, (N,); the whole frame where it takes longer.

@@ -31,15 +31,22 @@ from env.arrays import (
     whole_number,
 )
 from env.environment import Environment
-from env.lyapunov.allocation import LARGEST_EXPONENT, Answers, TimeSplit, answers, break_even, split_time
+from env.lyapunov.allocation import (
+    ENERGY_WEIGHT,
+    LARGEST_EXPONENT,
+    Answers,
+    TimeSplit,
+    answers,
+    break_even,
+    split_time,
+)
+from env.machine_code import machine_code
 from env.processes.arrivals import Arrivals, ExponentialArrivals
 from env.processes.channel import Channel, PathLoss, Rician
 from env.processes.trace import RecordedTrace
 from env.state import generator_state, restore_generator
 
 _MBIT = 1e6
-ENERGY_WEIGHT = 10.0
-"""F: the published solver multiplies the energy queue by it."""
 _OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
 """Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
 _LEAST, _MOST = -5.0, 5.0
@@ -287,13 +294,14 @@ class LyapunovMEC(Environment):
 
         `data_queue` and `rate` in Mbit, `energy` in J, `energy_queue` in the units of the recorded data.
         """
-        return {
-            "data_queue": float(self.data_queue.mean()),
-            "energy_queue": float(self.energy_queue.mean()),
-            "rate": float(self.rate.mean()),
-            "weighted_rate": float((self.weights * self.rate).mean()),
-            "energy": float(self.energy.mean()),
+        figures = {
+            "data_queue": self.data_queue,
+            "energy_queue": self.energy_queue,
+            "rate": self.rate,
+            "weighted_rate": self.weights * self.rate,
+            "energy": self.energy,
         }
+        return {name: float(np.add.reduce(of_users)) / self.num_users for name, of_users in figures.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
@@ -328,6 +336,12 @@ class LyapunovMEC(Environment):
         """Of a decision (N,): the known one where it was among those last evaluated, as an agent's choice is."""
         if self._evaluated is not None:
             decisions, split = self._evaluated
+            code = machine_code("lyapunov.compiled_allocation")
+            if code is not None and decisions.ndim == 2 and decisions.flags.c_contiguous:
+                place = code.place_of(decisions, np.ascontiguousarray(decision))
+                if place < 0:
+                    return split_time(self._problem.answers, decision)
+                return TimeSplit(split.transmit_time[place], split.exponent[place])
             same = (decisions == decision).all(-1)
             if same.any():
                 return TimeSplit(split.transmit_time[same][0], split.exponent[same][0])
@@ -342,22 +356,31 @@ class LyapunovMEC(Environment):
 
     def fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "Problem":
         """The frames (..., N) with their physics folded in, ready for any decisions."""
-        value = data_queue + self._rate_value  # a_i, of a Mbit
-        energy_price = ENERGY_WEIGHT * energy_queue  # of a J
-        noise = self.noise_power / gains  # W, at the user
-        largest_exponent = np.log1p(self.transmit_power / noise)
-        if not (largest_exponent.max(initial=0) <= LARGEST_EXPONENT and largest_exponent.min(initial=1) > 0):
+        # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
+        scale, steepness = self.rate_scale, 3 * self.cycles_per_mbit * self.energy_coefficient
+        if gains.ndim == 1 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
+            value, energy_price, noise, snr, data_value, power_cost, data, frequency = code.folded(
+                gains, data_queue, energy_queue, self._rate_value, self.noise_power, self.transmit_power,
+                scale, self.cycles_per_mbit, steepness, self.cpu_frequency,
+            )  # fmt: skip
+        else:
+            value = data_queue + self._rate_value  # a_i, of a Mbit
+            energy_price = ENERGY_WEIGHT * energy_queue  # of a J
+            noise = self.noise_power / gains  # W, at the user
+            snr = self.transmit_power / noise
+            cheapest = np.sqrt(value / np.maximum(steepness * energy_price, 1e-200))
+            frequency = np.minimum(np.minimum(cheapest, self.cycles_per_mbit * data_queue), self.cpu_frequency)
+            data_value, power_cost, data = value * scale, energy_price * noise, data_queue / scale
+        largest_exponent = np.log1p(snr)
+        highest, lowest = (np.maximum.reduce, np.minimum.reduce)
+        if largest_exponent.size and not (
+            highest(largest_exponent, None) <= LARGEST_EXPONENT and lowest(largest_exponent, None) > 0
+        ):
             raise InputError(
                 f"gains must give signal-to-noise ratios up to 5e21, got gains from {gains.min()} to {gains.max()}"
             )
-
-        # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
-        steepness = 3 * self.cycles_per_mbit * self.energy_coefficient * energy_price
-        cheapest = np.sqrt(value / np.maximum(steepness, 1e-200))
-        frequency = np.minimum(np.minimum(cheapest, self.cycles_per_mbit * data_queue), self.cpu_frequency)
         local_rate = frequency / self.cycles_per_mbit
         local_energy = self.energy_coefficient * frequency**3
-        data_value, power_cost = value * self.rate_scale, energy_price * noise
         return Problem(
             local_rate,
             local_energy,
@@ -366,7 +389,7 @@ class LyapunovMEC(Environment):
             power_cost,
             noise,
             self.rate_scale,
-            answers(data_value, power_cost, data_queue / self.rate_scale, largest_exponent),
+            answers(data_value, power_cost, data, largest_exponent),
         )
 
 
@@ -391,6 +414,11 @@ class Problem(NamedTuple):
     def objective(self, decisions: FloatArray, split: TimeSplit) -> FloatArray:
         """(...) of decisions (..., N)."""
         time, x = split
+        if decisions.ndim == 2 and self.value.ndim == 1:
+            code = machine_code("lyapunov.compiled_allocation")
+            if code is not None and decisions.flags.c_contiguous:
+                earns = code.earned(decisions, time, x, np.expm1(x), self.value, self.cost, self.local_objective)
+                return np.asarray(np.add.reduce(earns, -1))
         offloaded = (self.value * x - self.cost * np.expm1(x)) * time
         return np.where(decisions > 0, offloaded, self.local_objective).sum(-1)
 

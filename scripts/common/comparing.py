@@ -1,11 +1,13 @@
 """A comparison: methods x numbers of users x seeds, each measured once, gone on with where it was stopped."""
 
 import csv
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from common import trust
+from common.parallel import CORES, Pool
 from common.settings import Maker, dump_yaml, load_yaml, takes
 
 import numpy as np
@@ -59,6 +61,7 @@ class Comparison:
         self.sizes: list[int | None] = settings["users"] or [None]
         self._methods: dict[str, Maker] = {}
         self._baselines: dict[str, Any] = {}
+        self._matter_later: dict[str, bool] = {}
         self._known = True  # whether all methods can be held against an optimum
         left_out = ["num_users"] if settings["users"] else []
         for name, method in settings["methods"].items():
@@ -69,6 +72,7 @@ class Comparison:
                 raise InputError(f"users must be null for {path}, which takes no num_users")
             worlds = [self._world(name, size) for size in self.sizes]
             self._known &= all(world.frame_optimum() is not None for world in worlds)
+            self._matter_later[name] = worlds[0].decisions_matter_later
             if "baseline" in method:
                 self._baselines[name] = self._baseline(name, str(method["baseline"]), worlds[0])
             else:  # where the limits of K are narrowest
@@ -106,8 +110,12 @@ class Comparison:
         config.write_text(dump_yaml(self.settings), encoding="utf-8")
         return output
 
-    def run(self, output: Path) -> None:
-        """Run every method for every number of users and seed that `rows.csv` does not hold yet."""
+    def run(self, output: Path, processes: int = CORES, allowed: Sequence[str] = ()) -> None:
+        """Run every method for every number of users and seed that `rows.csv` does not hold yet.
+
+        Over so many processes, which may load the modules `allowed`. A row is written once those before it are;
+        what was not when a run ended is run again.
+        """
         with (output / "rows.csv").open(newline="", encoding="utf-8") as file:
             done = {(int(row["users"]), int(row["seed"]), row["method"]) for row in csv.DictReader(file)}
         todo = [
@@ -115,22 +123,65 @@ class Comparison:
             for size, users in zip(self.sizes, self.users, strict=True)
             for seed in self.settings["seeds"]
         ]
-        with tqdm(total=sum(len(names) for *_, names in todo), unit="method") as progress:
-            for size, users, seed, names in todo:
-                best: dict[tuple[type, str], np.ndarray] = {}
-                for name in names:
-                    world = self._world(name, size)
-                    kind = type(world.environment), str(self.settings["methods"][name].get("env"))
-                    if self._known and kind not in best and not world.decisions_matter_later:
-                        progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
-                        best[kind] = optima(world, seed, self.settings["warmup"], self.settings["frames"])
-                    progress.set_postfix_str(f"{users} users, seed {seed}: {name}")
-                    row = self._row(world, name, seed, best.get(kind), output)
-                    with (output / "rows.csv").open("a", newline="", encoding="utf-8") as file:
-                        csv.writer(file, lineterminator="\n").writerow(row)
-                    figure = f"{row[3]:.6f}" if self._known else f"{row[8]:.6g}"
-                    progress.write(f"{users:>5} users  seed {seed}  {name:<26} {figure}  {row[7]:.3f} ms")
-                    progress.update()
+        total = sum(len(names) for *_, names in todo)
+        with (
+            tqdm(total=total, unit="method") as progress,
+            Pool(min(processes, total), trust.allow, list(allowed)) as pool,
+        ):
+            running: list[tuple[str, Callable[[], Any]]] = []
+            searched = [self._search(pool, *part) for part in todo[:1]]
+            for place, (size, users, seed, names) in enumerate(todo):
+                searched += [self._search(pool, *part) for part in todo[place + 1 : place + 2]]  # while these run
+                best = {}
+                for kind, found in searched[place].items():
+                    progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
+                    try:
+                        best[kind] = found()
+                    except Exception:
+                        self._write_rows(running, output, progress)  # those before it
+                        raise
+                following = [
+                    (
+                        f"{users} users, seed {seed}: {name}",
+                        pool.submit(self._row, name, size, seed, best.get(self._kind(name)), output),
+                    )
+                    for name in names
+                ]
+                if pool.alone:
+                    running, following = following, []
+                self._write_rows(running, output, progress)
+                running = following
+            self._write_rows(running, output, progress)
+
+    def _search(
+        self, pool: Pool, size: int | None, users: int, seed: int, names: Sequence[str]
+    ) -> dict[str, Callable[[], Any]]:
+        """What waits for the optima of the frames of one seed, by the kinds of worlds that have them."""
+        kinds = {self._kind(name): name for name in reversed(names) if not self._matter_later[name]}
+        if not self._known:
+            return {}
+        return {kind: pool.submit(self._optima, name, size, seed) for kind, name in kinds.items()}
+
+    def _kind(self, name: str) -> str:
+        """The same for methods in the same worlds."""
+        return f"{self._methods[name].environment} {self.settings['methods'][name].get('env')}"
+
+    def _optima(self, name: str, size: int | None, seed: int) -> np.ndarray:
+        return optima(self._world(name, size), seed, self.settings["warmup"], self.settings["frames"])
+
+    def _write_rows(
+        self, running: Sequence[tuple[str, Callable[[], Any]]], output: Path, progress: "tqdm[Any]"
+    ) -> None:
+        """Write, and show, the rows of what runs, each as soon as it has ended."""
+        for text, ended in running:
+            progress.set_postfix_str(text)
+            row = ended()
+            with (output / "rows.csv").open("a", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow(row)
+            users, seed, name = row[:3]
+            figure = f"{row[3]:.6f}" if self._known else f"{row[8]:.6g}"
+            progress.write(f"{users:>5} users  seed {seed}  {name:<26} {figure}  {row[7]:.3f} ms")
+            progress.update()
 
     def report(self, output: Path) -> None:
         """`table.md`, `table.csv` and `boxes.png` over all seeds.
@@ -138,7 +189,6 @@ class Comparison:
         Where an optimum is not known, values stand beside those of the best method, paired: by how much a method
         is worse on the frames of the same seed. Where decisions matter later, the worlds' own metrics come first.
         """
-        worlds = {name: self._world(name, self.sizes[0]) for name in self._methods}
         rows: list[dict[str, str]] = []
         boxes: dict[int, dict[str, np.ndarray]] = {}
         for users in self.users:
@@ -157,7 +207,7 @@ class Comparison:
                     for key in of_seeds[0]
                     if key.startswith(METRIC)
                 }
-                first = metrics if worlds[name].decisions_matter_later else {}
+                first = metrics if self._matter_later[name] else {}
                 cost = {"critic calls": f"{calls:.1f}", "ms": f"{1e3 * seconds:.3f}"}
                 rows.append({"users": str(users), "method": name, **first, **quality[name], **cost, **metrics})
         head = list(dict.fromkeys(key for row in rows for key in row))
@@ -166,7 +216,7 @@ class Comparison:
         (output / "table.md").write_text(table, encoding="utf-8")
         with (output / "table.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([head, *lines[2:]])
-        labels = next(iter(worlds.values())).metric_labels
+        labels = self._world(next(iter(self._methods)), self.sizes[0]).metric_labels
         plot_boxes(boxes, output / "boxes.png", value_label(labels, normalized=self._known))
         print(table + f"table, box plot and frames: {output}")
 
@@ -174,11 +224,14 @@ class Comparison:
         """A method's world with so many users, or as many as it has."""
         return self._methods[method].world(**({} if size is None else {"num_users": size}))
 
-    def _row(self, world: World, name: str, seed: int, best: np.ndarray | None, output: Path) -> tuple[Any, ...]:
+    def _row(
+        self, name: str, size: int | None, seed: int, best: np.ndarray | None, output: Path
+    ) -> tuple[Any, ...]:
         """One row: a method on the frames of one seed, whose frames are saved before the row is.
 
         `best` holds their optima, where decisions do not matter later.
         """
+        world = self._world(name, size)
         world.reset(seed=seed)
         warmup, frames = self.settings["warmup"], self.settings["frames"]
         baseline = self._baselines.get(name)

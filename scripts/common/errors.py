@@ -41,6 +41,8 @@ def explained() -> Iterator[None]:
 def in_users_code(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, passed through a module that the user allowed."""
     while error is not None:
+        if vars(error).get("in_users_code"):  # in another process, whose frames are not here
+            return True
         modules = (str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__))
         if any(trust.is_users(module) for module in modules):
             return True

@@ -92,9 +92,10 @@ def arriving(rates: tuple[float, ...]) -> dict[str, dict[str, Any]]:
 def queues(scale: Scale) -> None:
     """LyDROO: data queue and energy over the frames for growing arrivals, of all methods."""
     panels = {FIGURES[metric]: place for place, metric in enumerate(("data_queue", "energy"))}
-    for rate, variant in zip(RATES, arriving(RATES).items(), strict=True):
-        results = sweep("queues", scale, dict([variant]))
-        save_curves(f"queues_{rate:g}", scale, {method: runs for (method, _), runs in results.items()}, panels)
+    results = sweep("queues", scale, arriving(RATES))
+    for rate, label in zip(RATES, arriving(RATES), strict=True):
+        curves = {method: results[method, label] for method in METHODS}
+        save_curves(f"queues_{rate:g}", scale, curves, panels)
 
 
 def points(

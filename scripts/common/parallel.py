@@ -1,14 +1,24 @@
 """Independent runs spread over processes."""
 
 import os
+import pickle
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Thread
 from typing import Any
+
+from common.errors import in_users_code
 
 from tqdm import tqdm
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """Processors that this process may use."""
+_IDLE = 300
+"""Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
+_ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Of each process: what it multiplies takes one processor."""
 
 
 def spread(
@@ -21,21 +31,91 @@ def spread(
 ) -> list[Any]:
     """``function(*job)`` of each job in the jobs' order, over so many processes, beside a bar that says how many.
 
-    With one process it is this one, which has started; each other process calls ``start(*with_)`` first. An
-    error is raised as it was.
+    Jobs begin in their order, so the longest should come first where they differ. With one process it is this
+    one, which has started; each other process calls ``start(*with_)`` first. An error is raised as it was.
     """
     with tqdm(total=len(jobs), desc=name, unit="run", file=sys.stderr) as progress:
         results = []
-        if min(processes, len(jobs)) < 2:
-            for job in jobs:
-                results.append(function(*job))
-                progress.update()
-            return results
-        from loky import ProcessPoolExecutor  # which takes functions that are made in functions
-
-        with ProcessPoolExecutor(min(processes, len(jobs)), initializer=start, initargs=with_) as pool:
-            waiting = [pool.submit(function, *job) for job in jobs]
-            for one in waiting:
-                results.append(one.result())
-                progress.update()
+        for result in each(function, jobs, processes, start, *with_):
+            results.append(result)
+            progress.update()
         return results
+
+
+def each(
+    function: Callable[..., Any],
+    jobs: Sequence[tuple[Any, ...]],
+    processes: int = CORES,
+    start: Callable[..., Any] | None = None,
+    *with_: Any,
+) -> Iterator[Any]:
+    """The results that `spread` lists, in the jobs' order, each as soon as it and those before it are there."""
+    with Pool(min(processes, len(jobs)), start, *with_) as pool:
+        for waiting in [pool.submit(function, *job) for job in jobs]:
+            yield waiting()
+
+
+class Pool:
+    """So many processes that take jobs in the order in which they are submitted; one is this one.
+
+    Used with `with`: whatever ends that early, an error or Ctrl-C, ends the processes; otherwise they stay for the
+    next pool.
+    """
+
+    def __init__(self, processes: int, start: Callable[..., Any] | None = None, *with_: Any) -> None:
+        self._executor: Any = None
+        if processes > 1:
+            from loky import get_reusable_executor  # which takes functions that are made in functions
+
+            begin = os.getpid(), start, with_
+            self._executor = get_reusable_executor(
+                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=_ALONE
+            )
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and self._executor is not None:
+            self._executor.shutdown(kill_workers=True)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is this process, in which a job runs when its result is asked for."""
+        return self._executor is None
+
+    def submit(self, function: Callable[..., Any], *job: Any) -> Callable[[], Any]:
+        """What waits for ``function(*job)`` and returns it, or raises its error."""
+        if self._executor is None:
+            return lambda: function(*job)
+        result: Callable[[], Any] = self._executor.submit(_run, function, job).result
+        return result
+
+
+def _run(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
+    """In a process: an error is sent as it is, or what can be sent of it."""
+    try:
+        return function(*job)
+    except Exception as error:
+        error.__dict__["in_users_code"] = in_users_code(error)
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            other = RuntimeError(f"{type(error).__name__}: {error}")
+            other.__dict__["in_users_code"] = in_users_code(error)
+            raise other from error
+        raise
+
+
+def _begin(parent: int, start: Callable[..., Any] | None, with_: tuple[Any, ...]) -> None:
+    """What a process does first: Ctrl-C is its parent's to answer, and nobody waits for it once that is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    if start is not None:
+        start(*with_)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

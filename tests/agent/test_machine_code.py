@@ -39,6 +39,16 @@ def relaxed_decisions(draw):
     return relaxed
 
 
+@given(relaxed_decisions(), st.booleans(), st.integers(1, 40))
+def test_published_thresholds_are_the_same(relaxed, single, k):
+    relaxed = relaxed.astype(np.float32) if single else relaxed
+    quantizer = OrderPreserving(distinct=False)
+    k = min(k, quantizer.max_candidates(len(relaxed)))
+    compiled = quantizer(relaxed, k)
+    with without_machine_code():
+        np.testing.assert_array_equal(compiled, quantizer(relaxed, k))
+
+
 def test_the_machine_code_is_there():
     assert machine_code("compiled_search") is not None
     with without_machine_code():

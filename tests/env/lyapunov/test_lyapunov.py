@@ -19,6 +19,7 @@ from lyapunov_reference import (
 
 from env import ConstantArrivals, ExponentialArrivals, LyapunovMEC, PathLoss, Rayleigh, RecordedTrace, baselines
 from env.decisions import Binary
+from env.lyapunov.allocation import split_time
 
 ENVIRONMENTS = {num_users: LyapunovMEC(num_users) for num_users in (1, 2, 3, 10, 50)}
 
@@ -438,3 +439,27 @@ def test_bad_arguments_are_named_and_change_nothing(call, message):
         call(env)
     assert env.frame == 0
     np.testing.assert_array_equal(env.observe(), before)
+
+
+def test_machine_code_computes_a_frame_to_the_last_digit(monkeypatch):
+    pytest.importorskip("env.lyapunov.compiled_allocation", reason="the extra `fast` is not installed")
+    world, rng = LyapunovMEC(7, seed=3), np.random.default_rng(0)
+    for frame in range(60):
+        if frame == 0:
+            queues = np.zeros(7), np.zeros(7)
+        else:
+            queues = (10.0 ** rng.uniform(-3, 4, (2, 7))) * (rng.random((2, 7)) < 0.8)
+        gains = world.gains * 10 ** rng.uniform(-2, 2, 7)
+        compiled = world.fold(gains, *queues)
+        decisions = world.decisions.random(9, rng)
+        split = split_time(compiled.answers, decisions)
+        values = compiled.objective(decisions, split)
+        with monkeypatch.context() as without:
+            for module in ("allocation", "world"):
+                without.setattr(f"env.lyapunov.{module}.machine_code", lambda module: None)
+            plain = world.fold(gains, *queues)
+            np.testing.assert_array_equal(values, plain.objective(decisions, split))
+        for name in (*plain._fields[:-1], *plain.answers._fields[:-1]):
+            of = (compiled, plain) if hasattr(plain, name) else (compiled.answers, plain.answers)
+            np.testing.assert_array_equal(*(getattr(one, name) for one in of), err_msg=name)
+        np.testing.assert_allclose(compiled.answers.demand, plain.answers.demand, rtol=1e-12)

@@ -111,3 +111,21 @@ def test_bad_arguments_are_named():
         env.step([0, 1])
     with pytest.raises(ValueError, match="rate_weight must be positive"):
         MyopicMEC(3, rate_weight=-1.0)
+
+
+def test_machine_code_allocates_as_numpy_does(monkeypatch):
+    pytest.importorskip("env.lyapunov.compiled_myopic", reason="the extra `fast` is not installed")
+    for settings in ({}, {"energy_threshold": 0.003, "arrivals": ConstantArrivals(20.0)}):
+        compiled, plain = MyopicMEC(5, seed=4, **settings), MyopicMEC(5, seed=4, **settings)
+        for _ in range(40):
+            decisions = compiled.decisions.all()
+            values = compiled.evaluate(decisions)
+            with monkeypatch.context() as without:
+                without.setattr("env.lyapunov.myopic.machine_code", lambda module: None)
+                plain.begin_frame()
+                expected = plain.evaluate(decisions)
+                np.testing.assert_allclose(values, expected, rtol=1e-9)
+                plain.step(decisions[expected.argmax()])
+            compiled.step(decisions[expected.argmax()])
+            np.testing.assert_allclose(compiled.world.rate, plain.world.rate, rtol=1e-7, atol=1e-12)
+            np.testing.assert_allclose(compiled.world.energy, plain.world.energy, rtol=1e-7, atol=1e-12)
