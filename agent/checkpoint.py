@@ -1,5 +1,11 @@
-"""Checkpoint files: plain values and arrays, written whole or not at all, read without executing code."""
+"""Checkpoint files: plain values and arrays, written whole or not at all, read without executing code.
 
+A checkpoint is what `torch.save` writes, with its SHA-256 as the archive's comment: a file in which a bit has
+changed is refused.
+"""
+
+import hashlib
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +17,8 @@ import torch
 from agent.checks import InputError
 from agent.version import VERSION
 
+_DIGEST = b"sha256:"
+
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write nested dicts and lists of numbers, strings, arrays and tensors, and this project's version.
@@ -21,8 +29,13 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
+    saved = io.BytesIO()
+    torch.save(_to_tensors({"version": VERSION, "digest": True, **content}), saved)
+    archive = bytearray(saved.getvalue())
+    archive[-2:] = (len(_DIGEST) + 64).to_bytes(2, "little")  # the comment's length, which ends a zip archive
     with temporary.open("wb") as file:
-        torch.save(_to_tensors({"version": VERSION, **content}), file)
+        file.write(archive)
+        file.write(_DIGEST + hashlib.sha256(archive).hexdigest().encode())
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -38,13 +51,20 @@ def read(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no such checkpoint: {path}")
+    data = path.read_bytes()
+    archive, comment = data[: -len(_DIGEST) - 64], data[-len(_DIGEST) - 64 :]
+    has_digest = comment.startswith(_DIGEST)
+    if has_digest and comment[len(_DIGEST) :] != hashlib.sha256(archive).hexdigest().encode():
+        raise InputError(f"{path} is damaged: it is not what was written, by its SHA-256")
     try:
-        content = torch.load(path, weights_only=True)
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged zip, a truncated pickle and forbidden content each raise their own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} is not a readable checkpoint: {reason}") from error
     if not isinstance(content, dict) or "agent" not in content:
         raise InputError(f"{path} is not a checkpoint of this project: it holds no agent")
+    if content.get("digest") and not has_digest:  # which earlier versions did not write
+        raise InputError(f"{path} is damaged: its SHA-256 is missing")
     return content
 
 

@@ -119,13 +119,22 @@ class Configured(ABC):
         """Go on exactly where the agent that `state_dict` describes was.
 
         Raises:
-            InputError: when that agent had other settings, naming them.
+            InputError: when that agent had other settings, naming them, or the state is not whole; this one is
+                then as it was.
         """
         own, saved = self.settings.describe(self._network), as_now(state["settings"])
         differing = sorted(name for name in own if own[name] != saved.get(name))
         if differing:
             pairs = ", ".join(f"{name} was {saved.get(name)}, is {own[name]}" for name in differing)
             raise InputError(f"the checkpoint is of another configuration: {pairs}")
+        before = self.state_dict()
+        try:
+            self._take(state)
+        except BaseException:
+            self._take(before)
+            raise
+
+    def _take(self, state: Mapping[str, Any]) -> None:
         try:
             self.learner.load_state_dict(state["learner"])
         except (RuntimeError, KeyError, ValueError) as error:

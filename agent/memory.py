@@ -49,12 +49,21 @@ class ReplayMemory:
         whole_number("num_features", num_features)
         lead = () if replicas is None else (whole_number("replicas", replicas),)
         shape = (*lead, capacity, num_users, num_features)
-        if device is None:
-            self.observations: Array = np.zeros(shape, dtype=np.float64 if double else np.float32)
-            self.decisions: Array = np.zeros(shape[:-1], dtype=np.float32)
-        else:
-            self.observations = torch.zeros(shape, dtype=torch.float64 if double else torch.float32, device=device)
-            self.decisions = torch.zeros(shape[:-1], dtype=torch.float32, device=device)
+        self.observations: Array
+        self.decisions: Array
+        try:
+            if device is None:
+                self.observations = np.zeros(shape, dtype=np.float64 if double else np.float32)
+                self.decisions = np.zeros(shape[:-1], dtype=np.float32)
+            else:
+                dtype = torch.float64 if double else torch.float32
+                self.observations = torch.zeros(shape, dtype=dtype, device=device)
+                self.decisions = torch.zeros(shape[:-1], dtype=torch.float32, device=device)
+        except (MemoryError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"memory_size must be such that {' x '.join(map(str, shape))} numbers fit the machine's memory, "
+                f"got {capacity}"
+            ) from error
         self._lead = lead
         self._replicas = on_device(np.arange(*lead), device) if lead else None
         self.counter = int(blank_row)

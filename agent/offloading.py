@@ -308,6 +308,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         network: nn.Module | NetworkFactory | None = None,
         quantizer: Quantizer | None = None,
         num_users: int | None = None,
+        device: str | None = None,
     ) -> "OffloadingAgent":
         """The agent that `save`, or a simulation's checkpoint, wrote; it goes on exactly where that one was.
 
@@ -316,6 +317,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             network: needed when the agent had a network that is not one of this project's.
             quantizer: likewise.
             num_users: N, where the agent is to go on with another number of users; only with a network for any.
+            device: where replicas of a device are to go on, such as 'cpu'; by default where they were.
 
         Raises:
             FileNotFoundError: when there is no such file.
@@ -326,6 +328,10 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         try:
             if num_users is not None:
                 state = _resized(state, whole_number("num_users", num_users))
+            if device is not None:
+                if state["settings"].get("device") is None:
+                    raise InputError(f"device must be None for an agent that was on none, got {device!r}")
+                state = {**state, "settings": {**state["settings"], "device": device}}
             settings = as_now(state["settings"])
             saved_network, saved_quantizer = settings.pop("network"), settings.pop("quantizer")
             if network is None:

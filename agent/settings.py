@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from agent import parts
@@ -282,6 +283,7 @@ class ReplicaSettings(AgentSettings):
                 object.__setattr__(self, "probe_interval", 0)
             if self.quantizer is None and self.num_choices == 2:
                 object.__setattr__(self, "quantizer", "OP")
+            _check_device(self.device)
         super().__post_init__()
         if self.num_networks > 1:
             raise InputError(f"num_networks must be 1 for replicas, got {self.num_networks}")
@@ -319,3 +321,14 @@ class ReplicaSettings(AgentSettings):
         seeds = tuple(whole_number("seed", seed, 0) for seed in self.each("seed"))
         several = isinstance(self.seed, list | tuple)
         return seeds if several else tuple(seed + place for place, seed in enumerate(seeds))
+
+
+def _check_device(device: Any) -> None:
+    """Raise InputError for a device that torch does not have here."""
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"device must be one that torch has here, such as 'cpu', got {device!r}: {reason}"
+        ) from error

@@ -11,6 +11,7 @@ import argparse
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from common import trust
@@ -24,7 +25,7 @@ from common.running import (
     new_folder,
     of_this_version,
     progress_of,
-    told_of_interrupt,
+    told_to_stop,
 )
 from common.settings import (
     WORLD,
@@ -132,7 +133,8 @@ def check(settings: Namespace) -> None:
 def run(settings: Namespace, parser: ArgumentParser) -> None:
     """One run, from its first or its next frame to the last: metrics, checkpoints, summary and plots.
 
-    Ctrl-C ends it after the frame (of replicas, the block of frames) with all of these, and exit status 130.
+    Ctrl-C or SIGTERM ends it after the frame (of replicas, the block of frames) with all of these, and exit status
+    130 or 143.
     """
     environment = load_environment(settings.environment)
     if settings.check and settings.resume is None and trust.is_users(environment.__module__):
@@ -140,64 +142,100 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     made = (Single if settings.replicas is None else Replicated)(settings, parser, environment)
     config = config_text(settings, parser)
     identity = identity_of(config)
-    done = 0
+    metrics = list(made.world.frame_metrics())
     if settings.resume is None:
-        folder = new_folder(settings, list(made.world.frame_metrics()))
-        folder.create(config)
-        states = made.states()
-        folder.save(0, *states, identity)
-        if None in states:
-            name = settings.environment
-            print(
-                f"note: {name} has no state_dict and load_state_dict: this run cannot be resumed", file=sys.stderr
-            )
+        folder = new_folder(settings, metrics)
     else:
         folder = RunFolder(settings.resume, settings.replicas)
-        folder.record(list(made.world.frame_metrics()))
-        saved = folder.read_config()
-        before = parser.parse_object(of_this_version(load_yaml(saved)))
-        check_same_run(config, config_text(before, parser), folder.path)
-        state = folder.read_checkpoint(identity, identity_of(saved))
-        if state is not None:
-            done = state["frame"]
-            if settings.frames < done:
-                raise InputError(
-                    f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"
-                )
-            made.load(state)
-        folder.cut_metrics(done)
-        folder.write_config(config)
+        folder.record(metrics)
+    with folder.locked("output" if settings.resume is None else "resume"), told_to_stop() as stopped:
+        if settings.resume is None:
+            done = begin(made, folder, config, identity, settings.environment)
+        else:
+            done = go_on(made, folder, config, identity, settings, parser)
+        done, speed = advance(made, folder, done, identity, settings, stopped)
+        finish(made, folder, settings, f"{environment.__name__}, {made.world.num_users} users", speed)
+    if done < settings.frames:
+        allowed = "".join(f" --allow {module}" for module in trust.allowed())
+        print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
+        sys.exit(128 + stopped())
 
-    with (
-        told_of_interrupt() as stopped,
-        tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5, smoothing=0) as progress,
-    ):
-        while done < settings.frames:
+
+def begin(made: Single | Replicated, folder: RunFolder, config: str, identity: str, name: str) -> int:
+    """Make the folder of a new run, with a checkpoint before the first frame; how many frames are done: none."""
+    folder.create(config)
+    states = made.states()
+    folder.save(0, *states, identity)
+    if None in states:
+        print(f"note: {name} has no state_dict and load_state_dict: this run cannot be resumed", file=sys.stderr)
+    return 0
+
+
+def go_on(
+    made: Single | Replicated,
+    folder: RunFolder,
+    config: str,
+    identity: str,
+    settings: Namespace,
+    parser: ArgumentParser,
+) -> int:
+    """Go on from the folder's checkpoint; how many frames are done."""
+    saved = folder.read_config()
+    before = parser.parse_object(of_this_version(load_yaml(saved)))
+    check_same_run(config, config_text(before, parser), folder.path)
+    state = folder.read_checkpoint(identity, identity_of(saved))
+    done, digests = 0, None
+    if state is not None:
+        done, digests = state["frame"], state.get("tables")
+        if settings.frames < done:
+            raise InputError(
+                f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"
+            )
+        made.load(state)
+    folder.cut_metrics(done, digests)
+    folder.write_config(config)
+    return done
+
+
+def advance(
+    made: Single | Replicated,
+    folder: RunFolder,
+    done: int,
+    identity: str,
+    settings: Namespace,
+    stopped: Callable[[], int],
+) -> tuple[int, float | None]:
+    """All frames that are left, or as far as it is let; how many are then done, and frames a second."""
+    with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5, smoothing=0) as progress:
+        while done < settings.frames and not stopped():
             to_checkpoint = settings.checkpoint_every - done % settings.checkpoint_every
             count = min(BLOCK, settings.frames - done, to_checkpoint)
             columns = made.advance(done, count, progress.update, stopped)
             folder.append(columns)
             done += len(columns["frame"])
-            if count == to_checkpoint or done == settings.frames:
+            if count == to_checkpoint or done == settings.frames or stopped():
                 folder.save(done, *made.states(), identity)
             else:
                 folder.flush()
             progress.set_postfix(progress_of(columns))
-            if stopped():
-                folder.save(done, *made.states(), identity)
-                break
+    speed = progress.format_dict
+    return done, (speed["n"] - speed["initial"]) / speed["elapsed"] if speed["elapsed"] else None
+
+
+def finish(
+    made: Single | Replicated, folder: RunFolder, settings: Namespace, title: str, speed: float | None
+) -> None:
+    """Summary and plots."""
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
     labels = {name: name for name in made.world.frame_metrics()} | dict(made.world.metric_labels)
     label = value_label(labels, normalized=False).replace("\n", " ")
-    speed = progress.format_dict
     summary = folder.write_summary(
         seed=settings.seed,
         num_users=made.world.num_users,
         **replicas,
         unit=f"value: {label}",
-        frames_per_second=(speed["n"] - speed["initial"]) / speed["elapsed"] if speed["elapsed"] else None,
+        frames_per_second=speed,
     )
-    title = f"{environment.__name__}, {made.world.num_users} users"
     plot_run(
         folder.read_metrics(),
         folder.path,
@@ -209,10 +247,6 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     for name, value in summary.items():
         print(f"{name}: {'not known' if value is None else value}")
     print(f"curves, metrics and checkpoint: {folder.path}")
-    if done < settings.frames:
-        allowed = "".join(f" --allow {module}" for module in trust.allowed())
-        print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ The kind of decision (`agent.decisions`) makes the relaxed decision from the log
 these shapes can take the place of one of the project's; it must return logits, without a sigmoid of its own.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -15,6 +16,10 @@ from agent.checks import InputError, whole_number
 
 Activation = Literal["relu", "sigmoid"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Torch's generator and default precision are those of all threads."""
 
 
 def output_shape(num_users: int, num_choices: int) -> tuple[int, ...]:
@@ -47,28 +52,34 @@ def check_output(network: nn.Module, num_users: int, num_features: int, output: 
     if children and isinstance(children[-1], nn.Sigmoid):
         raise InputError("network must return logits: leave out its last layer, the Sigmoid")
     expected = (2, *output)
+    training = [module for module in network.modules() if module.training]
     try:
+        network.eval()  # a look must not move running statistics, or draw what drops out
         with torch.no_grad():
             shape = tuple(network(torch.zeros(2, num_users, num_features, dtype=dtype_of(network))).shape)
     except Exception as error:  # whatever a user's module raises, the cause is kept
         raise InputError(
             f"network must accept observations of shape (batch, {num_users}, {num_features}), it raised: {error}"
         ) from error
+    finally:
+        for module in training:
+            module.training = True
     if shape != expected:
         raise InputError(f"network must map (2, {num_users}, {num_features}) to {expected}, got {shape}")
 
 
 @contextmanager
 def first_weights(seed: int | None = None) -> Iterator[None]:
-    """Networks made within are in single precision whatever torch's default, and with a seed from it alone."""
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
-    try:
-        if seed is None:
-            yield
-        else:
-            with torch.random.fork_rng(devices=[]):
+    """Networks made within are in single precision whatever torch's default, and with a seed from it alone.
+
+    Torch's generator is afterwards as it was. Threads that make networks wait for one another.
+    """
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
+        try:
+            if seed is not None:
                 torch.manual_seed(seed)
-                yield
-    finally:
-        torch.set_default_dtype(default)
+            yield
+        finally:
+            torch.set_default_dtype(default)

@@ -2,10 +2,13 @@
 
 import contextlib
 import csv
+import hashlib
+import io
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from agent import checkpoint
 from agent.checks import InputError
 from agent.run.record import FIXED, Columns, confidence_band, means_of, rates_of
 
+LOCK = ".lock"
 CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
 REPLICAS = "replicas.csv"
 BAND = ("low", "high")
@@ -49,6 +53,8 @@ class RunFolder:
             self._headers[REPLICAS] = [str(place) for place in range(replicas)]
         self._metrics: Sequence[str] = ()
         self._rows: dict[str, list[Sequence[str]]] = {name: [] for name in self._headers}
+        self._digests: dict[str, Any] = {}
+        """SHA-256 of each table as far as it is written."""
 
     @classmethod
     def new(cls, parent: str | Path, name: str, replicas: int | None = None) -> "RunFolder":
@@ -65,6 +71,9 @@ class RunFolder:
 
         Raises InputError when one bears the name of another column or of an entry of the summary.
         """
+        torn = [name for name in metrics if not name or set(name) & set(',"\r\n')]
+        if torn:
+            raise InputError(f"frame_metrics must have names without commas, quotes or line breaks, got {torn}")
         taken = [name for name in metrics if name in (*self._headers[METRICS], *_SUMMARIZED)]
         if taken:
             raise InputError(f"frame_metrics must not name columns that there are already, got {', '.join(taken)}")
@@ -75,14 +84,43 @@ class RunFolder:
         """Make the folder for a new run of the configuration `config` (YAML text).
 
         Raises:
-            InputError: when the folder already holds anything, or is a file.
+            InputError: when the folder already holds anything, or is a file. What a run left that was stopped
+                while it made its folder is nothing.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        begun = {LOCK, *(name + end for name in (CONFIG, *self._headers) for end in ("", ".part"))} - {CONFIG}
+        if self.path.exists() and (not self.path.is_dir() or {held.name for held in self.path.iterdir()} - begun):
             raise InputError(f"output must be a new or empty folder, {self.path} belongs to another run")
         self.path.mkdir(parents=True, exist_ok=True)
-        for name, header in self._headers.items():
-            self._replace(name, ",".join(header) + "\n")
+        for name in self._headers:
+            self._replace(name, self._header(name))
         self._replace(CONFIG, config)
+
+    @contextlib.contextmanager
+    def locked(self, argument: str) -> Iterator[None]:
+        """Keep other processes out, which are refused with an InputError that names the `argument`.
+
+        The system lets go of the lock when a process ends, however it does.
+        """
+        from filelock import FileLock, Timeout
+
+        if self.path.exists() and not self.path.is_dir():  # which `create` refuses
+            yield
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InputError(
+                f"{argument} must be a folder that no other process writes to, a run in {self.path} is still going"
+            ) from error
+        except NotImplementedError:  # a file system without locks
+            pass
+        try:
+            yield
+        finally:
+            (self.path / LOCK).unlink(missing_ok=True)
+            lock.release()
 
     def read_config(self) -> str:
         """The configuration that `create` was given; raises InputError when the folder holds no run."""
@@ -104,10 +142,14 @@ class RunFolder:
     def flush(self) -> None:
         """Write the rows kept since the last flush, down to the disk."""
         for name, rows in self._rows.items():
-            with (self.path / name).open("a", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(rows)
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows(rows)
+            written = text.getvalue().encode()
+            with (self.path / name).open("ab") as file:
+                file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
+            self._digest_of(name).update(written)
             rows.clear()
 
     def write_config(self, config: str) -> None:
@@ -122,7 +164,14 @@ class RunFolder:
         `identity` is what must not differ when the run goes on: the configuration without what may change.
         """
         self.flush()
-        content = {"frame": frame, "agent": agent, "environment": environment, "identity": identity}
+        tables = {name: self._digest_of(name).hexdigest() for name in self._headers}
+        content = {
+            "frame": frame,
+            "agent": agent,
+            "environment": environment,
+            "identity": identity,
+            "tables": tables,
+        }
         checkpoint.write(self.path / CHECKPOINT, content)
 
     def read_checkpoint(self, *identities: str) -> dict[str, Any] | None:
@@ -144,10 +193,13 @@ class RunFolder:
             raise InputError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
         return {**state, "environment": checkpoint.to_arrays(state["environment"])}
 
-    def cut_metrics(self, frames: int) -> None:
+    def cut_metrics(self, frames: int, digests: Mapping[str, str] | None = None) -> None:
         """Leave the first `frames` rows of `metrics.csv` and the like.
 
-        Raises InputError where there are fewer, or other columns than this run writes.
+        `digests` are what the checkpoint says of these tables, by their names, where it does.
+
+        Raises InputError where there are fewer rows, others than were written, or other columns than this run
+        writes; nothing is then changed.
         """
         kept = {}
         for name, header in self._headers.items():
@@ -155,20 +207,27 @@ class RunFolder:
             lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
             if len(lines) <= frames or not lines[frames].endswith("\n"):
                 raise InputError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
+            as_written = hashlib.sha256("".join(lines[: frames + 1]).encode()).hexdigest()
             lines = _with_columns(lines[: frames + 1], header)
-            if lines[0] != ",".join(header) + "\n":
+            if lines[0] != self._header(name):
                 raise InputError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
+            if digests is not None and digests.get(name, as_written) != as_written:
+                raise InputError(
+                    f"{table} must hold the {frames} rows that the run wrote, some were changed since"
+                )
             kept[name] = "".join(lines)
         for name, text in kept.items():
             self._replace(name, text)
+            self._digests[name] = hashlib.sha256(text.encode())
 
     def read_metrics(self) -> dict[str, NDArray[np.float64]]:
         """The columns of `metrics.csv`, each (frames,), nan where empty."""
-        with (self.path / METRICS).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-        table = np.array([[float(cell) if cell else np.nan for cell in row] for row in rows[1:]])
-        table = table.reshape(-1, len(rows[0]))
-        return dict(zip(rows[0], table.T, strict=True))
+        with (self.path / METRICS).open(encoding="utf-8") as file:
+            names = file.readline().rstrip("\n").split(",")
+            numbers = array("d")  # row by row: as text, a long run would take ten times as much memory
+            for line in file:
+                numbers.extend(float(cell or "nan") for cell in line.rstrip("\n").split(","))
+        return dict(zip(names, np.frombuffer(numbers).reshape(-1, len(names)).T, strict=True))
 
     def read_each(self) -> NDArray[np.float64] | None:
         """The rates (frames, R) of the replicas; None for a run of one."""
@@ -185,9 +244,10 @@ class RunFolder:
         seconds = float(metrics["decide_seconds"].sum())
         each = self.read_each()
         if each is not None:
-            means = each[tail].mean(0)
-            low, high = confidence_band(means)
-            more |= {"rate_of_each": means.tolist(), "rate_low": float(low), "rate_high": float(high)}
+            means = [_mean(rates) for rates in each[tail].T]
+            known = np.array([mean for mean in means if mean is not None])
+            low, high = confidence_band(known) if len(known) else (np.nan, np.nan)
+            more |= {"rate_of_each": means, "rate_low": float(low), "rate_high": float(high)}
         summary = {
             "frames": frames,
             **more,
@@ -201,8 +261,19 @@ class RunFolder:
             **{name: _mean(metrics[name][tail]) for name in self._metrics},
             "decisions_per_second": frames / seconds if seconds else None,
         }
-        self._replace(SUMMARY, json.dumps(summary, indent=2) + "\n")
+        summary = {name: _finite(value) for name, value in summary.items()}
+        self._replace(SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")
         return summary
+
+    def _header(self, name: str) -> str:
+        """The first line of a table."""
+        return ",".join(self._headers[name]) + "\n"
+
+    def _digest_of(self, name: str) -> Any:
+        """The running SHA-256 of a table."""
+        if name not in self._digests:
+            self._digests[name] = hashlib.sha256(self._header(name).encode())
+        return self._digests[name]
 
     def _replace(self, name: str, text: str) -> None:
         """Put a text file in its place in one step."""
@@ -228,6 +299,13 @@ def _with_columns(lines: list[str], header: Sequence[str]) -> list[str]:
 def _mean(values: Iterable[float]) -> float | None:
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else None
+
+
+def _finite(value: Any) -> Any:
+    """A value as JSON has it, which knows no infinity: None in its place."""
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _cell(value: float, whole: bool) -> str:

@@ -109,6 +109,8 @@ def means_of(columns: Columns) -> Columns:
 def confidence_band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """95% confidence band (Student's t) of the mean over R replicas, low and high (...), of values (..., R).
 
+    nan where one of them is not finite.
+
     Raises ImportError without SciPy, naming the extra.
     """
     try:
@@ -119,8 +121,9 @@ def confidence_band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], N
     mean = values.mean(-1)
     if replicas == 1:
         return mean, mean
-    half = t.ppf(0.975, replicas - 1) * values.std(-1, ddof=1) / np.sqrt(replicas)
-    return mean - half, mean + half
+    with np.errstate(invalid="ignore"):
+        half = t.ppf(0.975, replicas - 1) * values.std(-1, ddof=1) / np.sqrt(replicas)
+        return mean - half, mean + half
 
 
 def _tables(frames: Sequence[Frame], replicas: int) -> Columns:

@@ -13,6 +13,7 @@ from jsonargparse import ArgumentError
 
 import agent
 import env
+from agent import InputError
 from agent.run.contract import InfeasibleError
 
 USER_ERRORS = (
@@ -36,6 +37,13 @@ def explained() -> Iterator[None]:
         if in_users_code(error):
             raise
         fail(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except RecursionError as error:
+        if in_users_code(error):
+            raise
+        fail(InputError("the configuration must not be nested this deep"))
 
 
 def in_users_code(error: BaseException | None) -> bool:

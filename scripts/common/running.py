@@ -37,7 +37,7 @@ class Single:
         self._agent = make_agent_for(self.world, parser, settings, settings.seed)
         self._optimum = None if settings.optimum else _not_asked
 
-    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool]) -> Columns:
+    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], int]) -> Columns:
         """The figures of the next `count` frames, or of fewer when `stopped`; calls `tick` after each."""
         frames = []
         for frame in simulate(self.world, self._agent, count, first_frame=done, optimum=self._optimum):
@@ -74,7 +74,7 @@ class Replicated:
         self.world: World = self._groups[0].environment
         self._optimum = settings.optimum
 
-    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], bool]) -> Columns:
+    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], int]) -> Columns:
         """The figures of the next `count` frames, of each replica, all of them; calls `tick` with their number."""
         columns = advance(self._groups, count, self._optimum, done)
         tick(count)
@@ -199,23 +199,25 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 @contextmanager
-def told_of_interrupt() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed, which does not interrupt by itself any more; a second one does."""
-    pressed = False
+def told_to_stop() -> Iterator[Callable[[], int]]:
+    """The number of the signal that asked to stop (Ctrl-C, SIGTERM), 0 without one; a second one stops at once."""
+    received = 0
 
-    def press(number: int, frame: Any) -> None:
-        nonlocal pressed
-        if pressed:
+    def receive(number: int, frame: Any) -> None:
+        nonlocal received
+        if received:
             raise KeyboardInterrupt
-        pressed = True
+        received = number
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # as of a job in the background
-        signal.signal(signal.SIGINT, press)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as of a job in the background
+            signal.signal(number, receive)
     try:
-        yield lambda: pressed
+        yield lambda: received
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _not_asked() -> None:

@@ -347,7 +347,7 @@ def test_a_run_of_version_0_1_goes_on(tmp_path, name):
     (old / "config.yaml").write_text(as_before(text))
     content = torch.load(old / "checkpoint.pt", weights_only=True)
     settings = content["agent"]["settings"]
-    del content["version"]
+    del content["version"], content["digest"], content["tables"]
     for part in (settings, settings["network"]["settings"], settings["quantizer"]["settings"]):
         for added in ADDED & part.keys():
             del part[added]
@@ -363,8 +363,8 @@ def test_a_run_of_version_0_1_goes_on(tmp_path, name):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-@pytest.mark.parametrize("more", [(), ("--replicas", 2)])
-def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more):
+@pytest.mark.parametrize(("more", "number"), [((), "SIGINT"), (("--replicas", 2), "SIGINT"), ((), "SIGTERM")])
+def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more, number):
     output = tmp_path / "run"
 
     def interruptible():  # also where the tests run in the background, whose children ignore SIGINT
@@ -375,9 +375,12 @@ def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more):
     while not (output / "metrics.csv").exists() or len((output / "metrics.csv").read_text().splitlines()) < 2:
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    refused = subprocess.run(command("--resume", output), capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: resume must be a folder that no other process writes to, a run in")
+    process.send_signal(getattr(signal, number))
     said, _ = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 128 + getattr(signal, number)
     done = len(rows(output))
     assert torch.load(output / "checkpoint.pt", weights_only=True)["frame"] == done > 0
     assert f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {output}" in said

@@ -5,7 +5,7 @@ import pytest
 
 from agent.run.folder import RunFolder
 from agent.run.plots import plot_run, value_label
-from agent.run.record import Frame, columns_of
+from agent.run.record import Frame, columns_of, columns_of_replicas
 
 
 def frame(number, **fields):
@@ -25,7 +25,7 @@ def started(path, frames=5):
 def resume(path):
     folder = RunFolder(path)
     state = folder.read_checkpoint("seed: 0")
-    folder.cut_metrics(state["frame"])
+    folder.cut_metrics(state["frame"], state["tables"])
     return state
 
 
@@ -101,6 +101,11 @@ def damage_metrics(folder):
     (folder.path / "metrics.csv").write_text("\n".join(lines(folder)[:3]) + "\n")
 
 
+def swap_rows(folder):
+    header, first, second, *others = lines(folder)
+    (folder.path / "metrics.csv").write_text("\n".join([header, second, first, *others]) + "\n")
+
+
 def forget_environment(folder):
     folder.save(5, {}, None, "seed: 0")
 
@@ -109,7 +114,8 @@ def forget_environment(folder):
     ("damage", "message"),
     [
         (other_configuration, "is the checkpoint of another configuration"),
-        (damage_checkpoint, "is not a readable checkpoint"),
+        (damage_checkpoint, "is damaged: its SHA-256 is missing"),
+        (swap_rows, "must hold the 5 rows that the run wrote, some were changed since"),
         (damage_metrics, "must hold the 5 frames of the checkpoint, it was cut short"),
         (forget_environment, "holds no environment"),
     ],
@@ -121,6 +127,56 @@ def test_a_damaged_run_is_refused_and_left_alone(tmp_path, damage, message):
     with pytest.raises(ValueError, match=message):
         resume(folder.path)
     assert lines(folder) == before
+
+
+def test_a_run_that_went_on_knows_its_rows(tmp_path):
+    folder = started(tmp_path / "run", 3)
+    again = RunFolder(folder.path)
+    again.cut_metrics(3, again.read_checkpoint("seed: 0")["tables"])
+    again.append(columns_of([frame(3)]))
+    again.save(4, {"weights": np.arange(3)}, {"frame": 4}, "seed: 0")
+    assert resume(folder.path)["frame"] == 4
+
+
+def test_any_flipped_bit_of_a_checkpoint_is_found(tmp_path):
+    path = started(tmp_path / "run").path / "checkpoint.pt"
+    written = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in [0, len(written) - 1, len(written) - 70, *rng.integers(len(written), size=100).tolist()]:
+        flipped = bytearray(written)
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        with pytest.raises(ValueError, match=r"checkpoint\.pt is (damaged|not a readable checkpoint)"):
+            RunFolder(path.parent).read_checkpoint("seed: 0")
+    path.write_bytes(written)
+    assert RunFolder(path.parent).read_checkpoint("seed: 0")["frame"] == 5
+
+
+def test_a_folder_that_was_being_made_is_used_and_a_locked_one_refused(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("seed: 0\n")
+    (folder.path / "config.yaml").rename(folder.path / "config.yaml.part")
+    RunFolder(folder.path).create("seed: 0\n")
+    assert RunFolder(folder.path).read_config() == "seed: 0\n"
+    message = "resume must be a folder that no other process writes to, a run in"
+    with folder.locked("output"), pytest.raises(ValueError, match=message):
+        RunFolder(folder.path).locked("resume").__enter__()
+    with RunFolder(folder.path).locked("resume"):
+        pass
+
+
+def test_a_summary_is_json_whatever_the_figures(tmp_path):
+    folder = RunFolder(tmp_path / "run", replicas=2)
+    folder.create("seed: 0\n")
+    folder.append(columns_of_replicas([frame(0, value=np.array([-np.inf, 1.0]))], 2, False))
+    folder.flush()
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    folder.write_summary(seed=0)
+    text = (folder.path / "summary.json").read_text()
+    assert json.loads(text, parse_constant=refuse)["rate_of_each"] == [None, 1.0]
 
 
 def test_summary_is_over_the_last_fifth(tmp_path):
