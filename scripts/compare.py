@@ -18,6 +18,7 @@ from common.parallel import CORES
 from common.settings import read_yaml
 
 from agent.run.comparison import OptimumViolatedError
+from agent.run.folder import locked
 
 
 def main() -> None:
@@ -44,11 +45,12 @@ def main() -> None:
                 settings[name] = getattr(arguments, name)
         comparison = Comparison(settings)
         output = comparison.prepare(arguments.output)
-        try:
-            comparison.run(output, arguments.processes, arguments.allow)
-        except OptimumViolatedError as error:
-            sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
-        comparison.report(output)
+        with locked(output, "output"):
+            try:
+                comparison.run(output, arguments.processes, arguments.allow)
+            except OptimumViolatedError as error:
+                sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
+            comparison.report(output)
 
 
 if __name__ == "__main__":

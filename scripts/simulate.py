@@ -40,7 +40,7 @@ from common.settings import (
 from jsonargparse import ArgumentParser, Namespace
 from tqdm import tqdm
 
-from agent.run.folder import RunFolder
+from agent.run.folder import RunFolder, locked
 from agent.run.plots import plot_run, value_label
 from env import InputError, check_environment
 
@@ -148,7 +148,10 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     else:
         folder = RunFolder(settings.resume, settings.replicas)
         folder.record(metrics)
-    with folder.locked("output" if settings.resume is None else "resume"), told_to_stop() as stopped:
+    with (
+        locked(folder.path, "output" if settings.resume is None else "resume"),
+        told_to_stop() as stopped,
+    ):
         if settings.resume is None:
             done = begin(made, folder, config, identity, settings.environment)
         else:

@@ -95,33 +95,6 @@ class RunFolder:
             self._replace(name, self._header(name))
         self._replace(CONFIG, config)
 
-    @contextlib.contextmanager
-    def locked(self, argument: str) -> Iterator[None]:
-        """Keep other processes out, which are refused with an InputError that names the `argument`.
-
-        The system lets go of the lock when a process ends, however it does.
-        """
-        from filelock import FileLock, Timeout
-
-        if self.path.exists() and not self.path.is_dir():  # which `create` refuses
-            yield
-            return
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise InputError(
-                f"{argument} must be a folder that no other process writes to, a run in {self.path} is still going"
-            ) from error
-        except NotImplementedError:  # a file system without locks
-            pass
-        try:
-            yield
-        finally:
-            (self.path / LOCK).unlink(missing_ok=True)
-            lock.release()
-
     def read_config(self) -> str:
         """The configuration that `create` was given; raises InputError when the folder holds no run."""
         path = self.path / CONFIG
@@ -283,6 +256,35 @@ class RunFolder:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path / name)
+
+
+@contextlib.contextmanager
+def locked(path: Path, argument: str) -> Iterator[None]:
+    """Keep other processes out of a folder, which is made where there is none.
+
+    They are refused with an InputError that names the `argument`. The system lets go of the lock when a process
+    ends, however it does.
+    """
+    from filelock import FileLock, Timeout
+
+    if path.exists() and not path.is_dir():  # which is refused for what it is
+        yield
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(
+            f"{argument} must be a folder that no other process writes to, a run in {path} is still going"
+        ) from error
+    except NotImplementedError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        (path / LOCK).unlink(missing_ok=True)
+        lock.release()
 
 
 def _with_columns(lines: list[str], header: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima
+from agent.run.folder import locked
 from agent.settings import AgentSettings
 from env import LyapunovMEC, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
 
@@ -232,6 +233,15 @@ def test_another_comparison_is_left_alone(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("")
     assert "output must be a new or empty folder" in compare(tmp_path / "full", status=2).stderr
+
+
+def test_one_comparison_at_a_time_in_a_folder(tmp_path):
+    compare(tmp_path / "run")
+    before = (tmp_path / "run" / "rows.csv").read_bytes()
+    with locked(tmp_path / "run", "output"):
+        refused = compare(tmp_path / "run", status=2).stderr
+    assert "output must be a folder that no other process writes to" in refused
+    assert (tmp_path / "run" / "rows.csv").read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", [".mat", ".npz"])

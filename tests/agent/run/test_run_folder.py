@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from agent.run.folder import RunFolder
+from agent.run.folder import RunFolder, locked
 from agent.run.plots import plot_run, value_label
 from agent.run.record import Frame, columns_of, columns_of_replicas
 
@@ -159,9 +159,9 @@ def test_a_folder_that_was_being_made_is_used_and_a_locked_one_refused(tmp_path)
     RunFolder(folder.path).create("seed: 0\n")
     assert RunFolder(folder.path).read_config() == "seed: 0\n"
     message = "resume must be a folder that no other process writes to, a run in"
-    with folder.locked("output"), pytest.raises(ValueError, match=message):
-        RunFolder(folder.path).locked("resume").__enter__()
-    with RunFolder(folder.path).locked("resume"):
+    with locked(folder.path, "output"), pytest.raises(ValueError, match=message):
+        locked(folder.path, "resume").__enter__()
+    with locked(folder.path, "resume"):
         pass
 
 
