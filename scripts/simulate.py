@@ -195,6 +195,7 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
         num_users=made.world.num_users,
         **replicas,
         unit=f"value: {label}",
+        **(made.world.run_figures(done) if settings.optimum else {}),
         frames_per_second=(speed["n"] - speed["initial"]) / speed["elapsed"] if speed["elapsed"] else None,
     )
     title = f"{environment.__name__}, {made.world.num_users} users"
