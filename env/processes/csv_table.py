@@ -40,8 +40,9 @@ def read_csv(path: Path, index_column: bool | None = None) -> np.ndarray:
         raise InputError(f"{path} is not a readable .csv file: it holds a header and no lines of numbers")
     top = _cells(body[0][1], delimiter)
     named = header is not None and header[0].lower() in INDEX_NAMES
-    dated = not _is_number(top[0]) and (len(top) == 1 or _is_number(top[1]))
-    skip = index_column if index_column is not None else len(top) > 1 and (named or dated)
+    skip = (
+        index_column if index_column is not None else len(top) > 1 and (named or _is_dated(body, top, delimiter))
+    )
     table = _numbers(path, body, delimiter, len(top), int(skip))
     if index_column is None and not skip and _counts(table):
         return table[:, 1:]
@@ -102,6 +103,12 @@ def _is_header(cells: list[str]) -> bool:
     names = cells[1:] or cells
     counted = [str(place) for place in range(len(cells))]
     return cells[0] == "" or cells == counted or not any(_is_number(name) for name in names)
+
+
+def _is_dated(body: list[tuple[int, str]], top: list[str], delimiter: str) -> bool:
+    """Whether the first cell of every line is no number, and the second of the first line is one."""
+    firsts = (line.split(delimiter, 1)[0] for _, line in body)
+    return len(body) > 1 and _is_number(top[1]) and not any(map(_is_number, firsts))
 
 
 def _counts(table: np.ndarray) -> bool:

@@ -258,7 +258,9 @@ def in_power(label: str, array: np.ndarray, unit: Unit) -> FloatArray:
             gains = 10 ** (gains / 10)
         elif unit == "amplitude" or (unit == "complex" and array.dtype.kind != "c"):
             gains = gains**2
-    if help_ == "" and (gains == 0).any():
+    if help_ == "" and np.isnan(gains).any():
+        help_ = ": what is missing must be filled in"
+    elif help_ == "" and (gains == 0).any():
         help_ = ": a link that is not there needs a small gain, such as 1e-15"
     with helped(help_):
         require_positive(label, gains)
