@@ -126,9 +126,8 @@ def described(label: str, array: np.ndarray) -> str:
 def numbers(label: str, array: np.ndarray) -> FloatArray:
     """Real numbers; raises InputError, in few words, for anything else."""
     if array.dtype.kind in "OV":
-        raise InputError(
-            f"{label} is not a readable array: it holds objects (cells, structures, text), not numbers"
-        )
+        which = described(label, array) if array.ndim else label
+        raise InputError(f"{which} is not a readable array: it holds objects (cells, text), not numbers")
     if array.dtype.kind not in "biuf":
         raise InputError(f"{described(label, array)} must be an array of real numbers, got {array.dtype.name}")
     return real_numbers(label, array)
