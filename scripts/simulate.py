@@ -191,11 +191,11 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     label = value_label(labels, normalized=False).replace("\n", " ")
     speed = progress.format_dict
     summary = folder.write_summary(
+        made.world.run_figures(done) if settings.optimum else {},
         seed=settings.seed,
         num_users=made.world.num_users,
         **replicas,
         unit=f"value: {label}",
-        **(made.world.run_figures(done) if settings.optimum else {}),
         frames_per_second=(speed["n"] - speed["initial"]) / speed["elapsed"] if speed["elapsed"] else None,
     )
     title = f"{environment.__name__}, {made.world.num_users} users"
