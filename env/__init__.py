@@ -5,11 +5,12 @@ from env.arrays import InputError
 from env.checking import EnvironmentWarning, check_environment
 from env.decisions import Binary, Categorical
 from env.environment import Environment
+from env.labels import LabelReport
 from env.limits import Limited
 from env.lyapunov import LyapunovMEC, MyopicMEC
 from env.multi_server import MultiServerMEC, PartialMEC
 from env.multi_task import MultiTaskMEC
-from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals
+from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals, RecordedArrivals
 from env.processes.cells import Cells
 from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
 from env.processes.presence import Presence, PresenceSchedule, RandomPresence
@@ -34,6 +35,7 @@ __all__ = [
     "ExponentialArrivals",
     "GaussMarkov",
     "InputError",
+    "LabelReport",
     "Limited",
     "LyapunovMEC",
     "MultiServerMEC",
@@ -47,6 +49,7 @@ __all__ = [
     "Process",
     "RandomPresence",
     "Rayleigh",
+    "RecordedArrivals",
     "RecordedTaskSizes",
     "RecordedTrace",
     "Rician",

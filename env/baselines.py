@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from env.arrays import InputError
 from env.decisions import Binary, Decisions, decisions_of
 from env.limits import Limited
+from env.processes.trace import Replay
 
 
 class Evaluating(Protocol):
@@ -32,6 +33,13 @@ class Relaxing(Evaluating, Protocol):
 
     def relaxed_decision(self) -> NDArray[np.int64]:
         """(N,), the relaxed optimum rounded."""
+
+
+class Replaying(Evaluating, Protocol):
+    """An environment that may replay a recording, such as `WirelessPoweredMEC`."""
+
+    frame: int
+    recording: Replay | None
 
 
 class Choice(NamedTuple):
@@ -118,6 +126,17 @@ def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | N
 def random(environment: Evaluating, rng: np.random.Generator) -> Choice:
     """One uniformly random decision."""
     return best_of_random(environment, rng, 1)
+
+
+def recorded(environment: Replaying, rng: np.random.Generator | None = None) -> Choice:
+    """The decision that the world's recording stores beside this frame, a label by somebody or something.
+
+    Raises InputError where it stores none.
+    """
+    recording = environment.recording
+    if recording is None or recording.decisions is None:
+        raise InputError("the world's recording must hold decisions, it has none")
+    return best_of(environment, recording.decisions[[recording.row_of(environment.frame)]])
 
 
 def linear_relaxation(environment: Relaxing, rng: np.random.Generator | None = None) -> Choice:

@@ -19,6 +19,7 @@ from env.limits import Limited
 METHODS = ("reset", "observe", "evaluate", "step")
 OPTIONAL = (
     *("frame_optimum", "frame_metrics", "state_dict", "load_state_dict", "best_of_all", "decisions"),
+    "run_figures",
     *(
         "value_is_cost",
         "decisions_matter_later",

@@ -106,6 +106,10 @@ class Environment(Stateful):
         """Figures to record after each step, by name."""
         return {}
 
+    def run_figures(self, frames: int) -> Mapping[str, Any]:
+        """Figures of a whole run of so many frames for its summary, by name."""
+        return {}
+
     def best_of_all(self, most: int) -> float | None:
         """The best value in this frame by trying all decisions; None where there are more than `most`."""
         if self.decisions.num_choices**self.num_users > most:

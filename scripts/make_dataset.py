@@ -1,6 +1,7 @@
-"""Write channel gains with certified optimal decisions, in the layout of the published data sets.
+"""Write channel gains with certified optimal decisions, in the layout of the published data sets, or check a file.
 
 python scripts/make_dataset.py --env.num_users 30 --rows 10000 --output data_30.mat
+python scripts/make_dataset.py --check data_30.mat
 """
 
 import sys
@@ -27,7 +28,8 @@ def main() -> None:
     and a bound in bit/s that no decision exceeds.
     """
     parser = ArgumentParser(description=str(__doc__).splitlines()[0], exit_on_error=False, allow_abbrev=False)
-    parser.add_argument("--output", type=str, required=True, help="a .mat or .npz file that does not exist yet")
+    parser.add_argument("--output", type=str, default=None, help="a .mat or .npz file that does not exist yet")
+    parser.add_argument("--check", type=str, default=None, help="a recorded trace whose labels are looked at")
     parser.add_argument(
         "--allow", type=str, action="append", help="module of yours whose classes the settings may name"
     )
@@ -38,6 +40,11 @@ def main() -> None:
     with explained():
         trust.allow(trust.early(sys.argv[1:]))
         settings = parser.parse_args(sys.argv[1:])
+        if (settings.output is None) == (settings.check is None):
+            raise InputError(f"one of output and check must be given, got {settings.output} and {settings.check}")
+        if settings.check is not None:
+            print(check(make_environment(parser, settings, WirelessPoweredMEC, channel=settings.check)))
+            return
         output = Path(settings.output)
         if output.suffix not in {".mat", ".npz"}:
             raise InputError(f"output must be a .mat or .npz file, got {output}")
@@ -49,6 +56,14 @@ def main() -> None:
             raise InputError(f"seed must be 0 or more, got {settings.seed}")
         environment = make_environment(parser, settings, WirelessPoweredMEC)
         write(output, make(environment, settings.rows, settings.seed))
+
+
+def check(environment: WirelessPoweredMEC) -> str:
+    """What the labels of the world's trace are worth; raises InputError where it has none."""
+    report = environment.label_report()
+    if report is None:
+        raise InputError("check must be a trace with labels, output_mode or output_obj: there are none in it")
+    return str(report)
 
 
 def make(environment: WirelessPoweredMEC, rows: int, seed: int) -> dict[str, np.ndarray]:

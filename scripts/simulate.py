@@ -157,7 +157,8 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
         else:
             done = go_on(made, folder, config, identity, settings, parser)
         done, speed = advance(made, folder, done, identity, settings, stopped)
-        finish(made, folder, settings, f"{environment.__name__}, {made.world.num_users} users", speed)
+        title = f"{environment.__name__}, {made.world.num_users} users"
+        finish(made, folder, settings, title, done, speed)
     if done < settings.frames:
         allowed = "".join(f" --allow {module}" for module in trust.allowed())
         print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
@@ -226,13 +227,14 @@ def advance(
 
 
 def finish(
-    made: Single | Replicated, folder: RunFolder, settings: Namespace, title: str, speed: float | None
+    made: Single | Replicated, folder: RunFolder, settings: Namespace, title: str, done: int, speed: float | None
 ) -> None:
-    """Summary and plots."""
+    """Summary and plots of the frames that are done."""
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
     labels = {name: name for name in made.world.frame_metrics()} | dict(made.world.metric_labels)
     label = value_label(labels, normalized=False).replace("\n", " ")
     summary = folder.write_summary(
+        made.world.run_figures(done) if settings.optimum else {},
         seed=settings.seed,
         num_users=made.world.num_users,
         **replicas,

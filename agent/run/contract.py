@@ -72,6 +72,8 @@ class World:
         """The best value of any decision in this frame; None where not known."""
         self.frame_metrics: Callable[[], Mapping[str, Any]] = self._own("frame_metrics", dict)
         """Figures of its own to record after each step."""
+        self.run_figures: Callable[[int], Mapping[str, Any]] = self._own("run_figures", _no_figures)
+        """Figures of a whole run of so many frames, for its summary."""
         self.value_is_cost: bool = self._own("value_is_cost", False)
         """Whether values and optima are negated costs."""
         self.decisions_matter_later: bool = self._own("decisions_matter_later", False)
@@ -152,3 +154,7 @@ def figures_of(agent: Any) -> Callable[[], Mapping[str, Any]]:
 
 def _unknown() -> None:
     return None
+
+
+def _no_figures(frames: int) -> Mapping[str, Any]:
+    return {}

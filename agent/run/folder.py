@@ -208,9 +208,12 @@ class RunFolder:
             return None
         return np.loadtxt(self.path / REPLICAS, delimiter=",", skiprows=1, ndmin=2)
 
-    def write_summary(self, **more: Any) -> dict[str, Any]:
+    def write_summary(self, figures: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         """Write `summary.json`: `more`, and means over the last 20% of the frames, of values over those that had a
-        feasible decision; returns its content."""
+        feasible decision, and an environment's `figures` of the run under names that are free.
+
+        Returns its content.
+        """
         metrics = self.read_metrics()
         frames = len(metrics["frame"])
         tail = slice(frames - max(1, frames // 5) if frames else 0, frames)
@@ -234,6 +237,7 @@ class RunFolder:
             **{name: _mean(metrics[name][tail]) for name in self._metrics},
             "decisions_per_second": frames / seconds if seconds else None,
         }
+        summary |= {name: figure for name, figure in (figures or {}).items() if name not in summary}
         summary = {name: _finite(value) for name, value in summary.items()}
         self._replace(SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")
         return summary

@@ -37,7 +37,6 @@ the best m of 0 to q. Best frame by frame is not best in the long run; V, the we
 import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,9 +55,9 @@ from env.arrays import (
 from env.decisions import Binary
 from env.environment import Environment
 from env.limits import Limited
-from env.processes.arrivals import Arrivals, ExponentialArrivals
+from env.processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
 from env.processes.channel import Channel, PathLoss, Rayleigh
-from env.processes.trace import RecordedTrace
+from env.processes.trace import as_channel
 from env.state import generator_state, restore_generator
 
 _MICRO = 1e6
@@ -115,7 +114,7 @@ class AgeMEC(Environment):
         *,
         places: int = 4,
         channel: Channel | str | None = None,
-        harvest: Arrivals | None = None,
+        harvest: Arrivals | str | None = None,
         weights: Sequence[float] | None = None,
         age_weight: float = 30.0,
         battery_capacity: float = 50.0,
@@ -126,10 +125,7 @@ class AgeMEC(Environment):
         noise_density: float = 10**-20.4,
         seed: int = 0,
     ) -> None:
-        if isinstance(channel, str | Path):
-            channel = RecordedTrace(channel)
-        if not isinstance(channel, Channel | None):
-            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        channel = as_channel(channel)
         if num_users is None:
             num_users = (None if channel is None else channel.num_users) or 10
         self.num_users = whole_number("num_users", num_users)
@@ -137,8 +133,7 @@ class AgeMEC(Environment):
         if channel is None:
             channel = Rayleigh(PathLoss(np.linspace(150, 400, self.num_users).tolist(), exponent=3.0))
         self.channel = deepcopy(channel)
-        if not isinstance(harvest, Arrivals | None):
-            raise InputError(f"harvest must be an Arrivals, got {harvest!r}")
+        harvest = as_arrivals("harvest", harvest)
         self.harvest = ExponentialArrivals(3.0) if harvest is None else deepcopy(harvest)
         self.weights = positive("weights", np.ones(self.num_users) if weights is None else weights)
         one_a_user("weights", self.weights, self.num_users)

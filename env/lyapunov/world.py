@@ -13,7 +13,6 @@ processed (Mbit) and e the energy spent (J) in this frame. A frame lasts one sec
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -41,9 +40,9 @@ from env.lyapunov.allocation import (
     split_time,
 )
 from env.machine_code import machine_code
-from env.processes.arrivals import Arrivals, ExponentialArrivals
+from env.processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
 from env.processes.channel import Channel, PathLoss, Rician
-from env.processes.trace import RecordedTrace
+from env.processes.trace import RecordedTrace, as_channel
 from env.state import generator_state, restore_generator
 
 _MBIT = 1e6
@@ -76,9 +75,9 @@ class LyapunovMEC(Environment):
 
     Args:
         num_users: N; by default the channel's number where it fixes one, else 10.
-        channel: a `Channel`, or the path of a recorded trace; by default the published one, `Rician` with 0.3 of
-            the power in the line of sight, users at 120 to 255 m evenly spaced, path loss exponent 3.
-        arrivals: an `Arrivals`; by default `ExponentialArrivals()`, 3 Mbit a frame.
+        channel: a `Channel`, or the path or array of a recorded trace; by default the published one, `Rician`
+            with 0.3 of the power in the line of sight, users at 120 to 255 m evenly spaced, path loss exponent 3.
+        arrivals: an `Arrivals`, or the path of a recording; by default `ExponentialArrivals()`, 3 Mbit a frame.
         weights: w_i of each user's rate; by default 1.5 for even and 1 for odd users, as published.
         observation: what `observe` shows of a gain h, a data queue Q and an energy queue Y: 'log_gain',
             ``(ln(1e11 h), ln(1 + Q / 10), ln(1 + Y / 10))``, of order one however long the queues, or 'gain',
@@ -121,7 +120,7 @@ class LyapunovMEC(Environment):
         num_users: int | None = None,
         *,
         channel: Channel | str | None = None,
-        arrivals: Arrivals | None = None,
+        arrivals: Arrivals | str | None = None,
         weights: Sequence[float] | None = None,
         observation: Literal["log_gain", "gain", "price"] = "log_gain",
         rate_weight: float = 20.0,
@@ -136,16 +135,12 @@ class LyapunovMEC(Environment):
         energy_coefficient: float = 1e-26,
         seed: int = 0,
     ) -> None:
-        if isinstance(channel, str | Path):
-            channel = RecordedTrace(channel)
-        if not isinstance(channel, Channel | None):
-            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        channel = as_channel(channel)
         if num_users is None:
             num_users = (None if channel is None else channel.num_users) or 10
         self.num_users = whole_number("num_users", num_users)
         self.channel = _published_channel(self.num_users) if channel is None else deepcopy(channel)
-        if not isinstance(arrivals, Arrivals | None):
-            raise InputError(f"arrivals must be an Arrivals, got {arrivals!r}")
+        arrivals = as_arrivals("arrivals", arrivals)
         self.arrivals = ExponentialArrivals() if arrivals is None else deepcopy(arrivals)
         if weights is None:
             weights = np.where(np.arange(num_users) % 2, 1.0, 1.5)  # type: ignore[assignment]
@@ -288,6 +283,11 @@ class LyapunovMEC(Environment):
     def frame_optimum(self) -> float | None:
         """The largest objective of any decision in this frame, found by trying all; None above 12 users."""
         return self.best_of_all(2**EXHAUSTIVE_USERS)
+
+    @property
+    def recording(self) -> RecordedTrace | None:
+        """The recorded trace that the gains are from; None for other channels."""
+        return self.channel if isinstance(self.channel, RecordedTrace) else None
 
     def frame_metrics(self) -> dict[str, float]:
         """Means over the users: the queues at this frame's start, and what the last frame did (0 before one).

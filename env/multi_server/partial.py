@@ -30,8 +30,7 @@ class PartialMEC(MultiServerMEC):
     as in `MultiServerMEC`.
 
     Args:
-        num_users: N.
-        num_servers: M.
+        num_users: N. num_servers: M, both as of `MultiServerMEC`.
         critic: 'batched', or 'scipy' for SciPy's SLSQP, one decision after another (the extra 'sim').
         delay_weight: as there, by default 0.9: with it no user gains by waiting for a server, with 0.5 all do.
         seed: of all random numbers.
@@ -46,8 +45,8 @@ class PartialMEC(MultiServerMEC):
 
     def __init__(
         self,
-        num_users: int = 10,
-        num_servers: int = 3,
+        num_users: int | None = None,
+        num_servers: int | None = None,
         *,
         critic: Literal["batched", "scipy"] = "batched",
         delay_weight: float | Sequence[float] = 0.9,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,7 +16,7 @@ from env.multi_server.costs import Costs, cost_of, loads
 from env.multi_server.optimum import MultiServerOptimum, certified_optimum
 from env.processes.cells import Cells
 from env.processes.channel import Channel
-from env.processes.trace import RecordedTrace
+from env.processes.trace import RecordedTrace, as_channel
 
 FARTHEST = 3.0
 """The largest ln a or ln b that is observed, and what is observed of a server that is not there."""
@@ -46,10 +45,10 @@ class MultiServerMEC(Environment):
     of their reach, are so in `decisions`.
 
     Args:
-        num_users: N.
-        num_servers: M.
-        channel: a `Channel` of N M links, user after user, or the path of a recorded trace of so many columns; by
-            default `Cells(num_servers)`.
+        num_users: N; by default the recorded trace's number, else 10.
+        num_servers: M; by default the number of a trace of gains (rows, N, M), else 3.
+        channel: a `Channel` of N M links, user after user, or the path or array of a recorded trace of gains
+            (rows, N, M) or (rows, N M); by default `Cells(num_servers)`.
         task_bits: d_u, the least and the most of a uniform draw for each user and frame.
         task_cycles: c_u, CPU cycles, likewise.
         local_frequency: f_u, Hz; one number, or one for each user.
@@ -77,8 +76,8 @@ class MultiServerMEC(Environment):
 
     def __init__(
         self,
-        num_users: int = 10,
-        num_servers: int = 3,
+        num_users: int | None = None,
+        num_servers: int | None = None,
         *,
         channel: Channel | str | None = None,
         task_bits: Sequence[float] = (2e6, 5e6),
@@ -95,12 +94,11 @@ class MultiServerMEC(Environment):
         outage: float = 0.0,
         seed: int = 0,
     ) -> None:
-        self.num_users = whole_number("num_users", num_users)
-        self.num_servers = whole_number("num_servers", num_servers)
-        if isinstance(channel, str | Path):
-            channel = RecordedTrace(channel)
-        if not isinstance(channel, Channel | None):
-            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        channel = as_channel(channel, one_server=False)
+        if isinstance(channel, RecordedTrace):
+            num_users, num_servers = _as_recorded(channel, num_users, num_servers)
+        self.num_users = whole_number("num_users", 10 if num_users is None else num_users)
+        self.num_servers = whole_number("num_servers", 3 if num_servers is None else num_servers)
         self.channel = Cells(self.num_servers) if channel is None else deepcopy(channel)
         self._bits_range = _range("task_bits", task_bits)
         self._cycles_range = _range("task_cycles", task_cycles)
@@ -255,6 +253,25 @@ class MultiServerMEC(Environment):
     def frame_metrics(self) -> dict[str, float]:
         """The users that offloaded in the last frame."""
         return {"offloading": float(np.count_nonzero(self._decided))}
+
+
+def _as_recorded(trace: RecordedTrace, num_users: int | None, num_servers: int | None) -> tuple[int, int]:
+    """N and M of a world with a recorded channel; raises InputError where they are not those of the recording."""
+    links = trace.num_users
+    if num_servers is None:
+        num_servers = trace.num_servers if trace.num_servers > 1 else 3
+    servers = whole_number("num_servers", num_servers)
+    users = whole_number("num_users", max(links // servers, 1) if num_users is None else num_users)
+    if users * servers != links or trace.num_servers not in (1, servers):
+        held = (
+            f"{links} links"
+            if trace.num_servers == 1
+            else f"{links // trace.num_servers} x {trace.num_servers} links"
+        )
+        raise InputError(
+            f"num_users and num_servers must be those of {trace.name}, {held} a frame, got {users} and {servers}"
+        )
+    return users, servers
 
 
 def _range(name: str, value: Sequence[float]) -> tuple[float, float]:

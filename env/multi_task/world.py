@@ -24,6 +24,7 @@ from env.arrays import (
 )
 from env.decisions import Binary
 from env.environment import Environment
+from env.labels import LabelReport, compare_labels, figures
 from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from env.state import generator_state, restore_generator
 
@@ -52,7 +53,8 @@ class MultiTaskMEC(Environment):
     Args:
         num_devices: N, users.
         num_tasks: M, tasks a user.
-        task_sizes: a `TaskSizes`, or the path of a recorded file; by default `UniformTaskSizes()`, 10 to 30 MB.
+        task_sizes: a `TaskSizes`, or the path or array of recorded ones; by default
+            `UniformTaskSizes()`, 10 to 30 MB.
         bandwidth_shares: of each user, positive, 1 in sum or less; equal ones by default.
         bandwidth: of all users together, MB/s.
         delay_weight: p, J/s.
@@ -102,7 +104,7 @@ class MultiTaskMEC(Environment):
         self.num_devices = whole_number("num_devices", num_devices)
         self.num_tasks = whole_number("num_tasks", num_tasks)
         self.num_users = self.num_devices * self.num_tasks
-        if isinstance(task_sizes, str | Path):
+        if isinstance(task_sizes, str | Path | np.ndarray) or hasattr(task_sizes, "to_numpy"):
             task_sizes = RecordedTaskSizes(task_sizes)
         if not isinstance(task_sizes, TaskSizes | None):
             raise InputError(f"task_sizes must be a TaskSizes or the path of a recorded file, got {task_sizes!r}")
@@ -192,6 +194,37 @@ class MultiTaskMEC(Environment):
     def frame_optimum(self) -> float | None:
         """The negated least cost of this frame; None for more than 16 tasks a user."""
         return None if self.num_tasks > _MOST_TASKS else -float(self.optimum(self.sizes).cost)
+
+    def label_report(self, rows: ArrayLike | None = None) -> LabelReport | None:
+        """What the decisions and costs stored beside recorded task sizes are worth with these constants.
+
+        Args:
+            rows: of the recording, from 0; by default all.
+
+        Returns None where sizes are not recorded, neither is stored, or the optimum is not known.
+        """
+        stored = self.recording
+        if stored is None or (stored.decisions is None and stored.costs is None) or self.num_tasks > _MOST_TASKS:
+            return None
+        rows = np.arange(len(stored.sizes)) if rows is None else np.asarray(rows, dtype=np.int64)
+        shape = (len(rows), self.num_devices, self.num_tasks)
+        sizes = stored.sizes[rows].reshape(shape)
+        best = -self.optimum(sizes).cost
+        values = None if stored.decisions is None else -self.cost(sizes, stored.decisions[rows].reshape(shape))
+        costs = None if stored.costs is None else -stored.costs[rows]
+        return compare_labels(rows, best, best, values, costs)
+
+    def run_figures(self, frames: int) -> dict[str, Any]:
+        """Of a run's frames, what the labels of its recorded task sizes are worth (`label_report`)."""
+        stored = self.recording
+        if stored is None:
+            return {}
+        return figures(self.label_report(stored.rows_of(0, min(frames, len(stored.sizes)))))
+
+    @property
+    def recording(self) -> RecordedTaskSizes | None:
+        """The recorded task sizes; None for others."""
+        return self.task_sizes if isinstance(self.task_sizes, RecordedTaskSizes) else None
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""

@@ -1,12 +1,13 @@
 """Models of the tasks that users have in a frame: their sizes. To a process every task is a user."""
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from env.arrays import FloatArray, InputError, positive, positive_number
 from env.processes.process import Process
-from env.processes.trace import Replay, read_variables
+from env.processes.recording import Recording, described, numbers
+from env.processes.trace import Layout, Replay, arranged, frozen, stored_decisions, stored_values
 
 
 class TaskSizes(Process):
@@ -34,28 +35,54 @@ class UniformTaskSizes(TaskSizes):
 
 
 class RecordedTaskSizes(Replay, TaskSizes):
-    """Replays the rows of a file in order, and from the first again after the last.
+    """Replays recorded task sizes frame by frame, and from the first again after the last.
+
+    Beside them a file may hold ``gain_mode`` (rows, N M), decisions that the frames were labelled with, and
+    ``gain_min`` (1, rows) or (rows, 1), their costs: see `MultiTaskMEC.label_report`.
 
     Args:
-        path: a `.mat` (needs SciPy, the `sim` extra) or `.npz` file that holds ``task_size`` (rows, N M), MB, the
-            tasks of the first user first.
+        path: of a file, or in code an array, as of `env.RecordedTrace`; sizes are (rows, N M), MB, the tasks of
+            the first user first, or (rows, N, M).
+        start: the row of the first frame.
+        variable: name of the sizes; 'task_size' by default.
+        layout: 'frames', rows are frames; 'users', rows are users and the last axis frames, also of what is stored
+            beside the sizes.
+        index_column: whether the first column of a `.csv` file is left out; by default it is found out.
+        labels: whether what is stored beside the sizes is read.
+
+    Attributes:
+        sizes: (rows, N M), MB. decisions: (rows, N M) or None. costs: (rows,) or None.
 
     Raises:
-        InputError: when the file cannot be read as its ending says, `task_size` is missing, of another shape, or
-            not positive and finite.
-        FileNotFoundError: when there is no such file.
+        InputError, FileNotFoundError, ImportError: as `env.RecordedTrace`.
+
+    Warns:
+        EnvironmentWarning: when there are more users, or tasks, than frames.
     """
 
     counted = "num_devices times num_tasks"
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        variables = read_variables(self.path)
-        if "task_size" not in variables:
-            raise InputError(f"{path} must hold the variable 'task_size', found {sorted(variables)}")
-        self.sizes = positive(f"'task_size' in {path}", variables["task_size"])
-        if self.sizes.ndim != 2 or 0 in self.sizes.shape:
-            raise InputError(f"'task_size' in {path} must have shape (rows, N M), got {self.sizes.shape}")
+    def __init__(
+        self,
+        path: Any,
+        start: int = 0,
+        *,
+        variable: str | None = None,
+        layout: Layout = "frames",
+        index_column: bool | None = None,
+        labels: bool = True,
+    ) -> None:
+        recording = Recording(path, {variable or "task_size", "gain_mode", "gain_min"}, index_column)
+        self.name = recording.name
+        label, array = recording.main(variable, "task_size", "task sizes")
+        sizes = arranged(label, array, layout, "(rows, N M) or (rows, N, M), a row a frame", several=True)
+        sizes = numbers(label, sizes.reshape(len(sizes), -1))
+        self.sizes = frozen(positive(described(label, array), sizes))
+        self.costs: FloatArray | None = None
+        if labels:
+            self.decisions = stored_decisions(recording, ("gain_mode",), self.sizes, layout)
+            self.costs = stored_values(recording, "gain_min", len(sizes))
+        self._start_at(start)
 
     @property
     def rows(self) -> FloatArray:

@@ -1,24 +1,39 @@
-"""Recorded channel gains, read from the published `.mat` format or a `.npz` of the same variables."""
+"""Recorded rows that are replayed: channel gains, with what is stored beside them."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy, deepcopy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from env.arrays import FloatArray, InputError, binary, positive, whole_number
+from env.arrays import FloatArray, InputError, binary, positive, require_positive, whole_number
+from env.checking import EnvironmentWarning
 from env.processes.channel import Channel
 from env.processes.process import Process
+from env.processes.recording import Recording, described, numbers
+
+Layout = Literal["frames", "users"]
+Unit = Literal["power", "dB", "amplitude", "complex"]
+UNITS = ("power", "dB", "amplitude", "complex")
+_FEW = 20
+"""Below so many numbers, a table's shape says nothing about what its rows are."""
 
 
 class Replay(Process):
-    """Recorded rows in their order, and from the first again after the last; a subclass has `path` and `rows`."""
+    """Recorded rows in their order, and from the first again after the last; a subclass has `name` and `rows`."""
 
-    path: Path
+    name: str
+    """The file, for messages."""
     counted: ClassVar[str] = "num_users"
     """What the columns are, for messages."""
     start = 0
     """The row of the first frame."""
+    decisions: FloatArray | None = None
+    """(rows, N), stored beside the rows; None where there are none."""
 
     @property
     def rows(self) -> FloatArray:
@@ -31,11 +46,15 @@ class Replay(Process):
 
     def row_of(self, frame: int) -> int:
         """The row that frame `frame` (from 0) shows."""
-        return (self.start + frame) % len(self.rows)
+        return int(self.rows_of(frame, 1)[0])
+
+    def rows_of(self, first: int, frames: int) -> NDArray[np.int64]:
+        """The rows (frames,) that frames from `first` on show."""
+        return (self.start + first + np.arange(frames)) % len(self.rows)
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         if num_users != self.num_users:
-            raise InputError(f"{self.counted} must be {self.num_users}, as in {self.path}, got {num_users}")
+            raise InputError(f"{self.counted} must be {self.num_users}, as in {self.name}, got {num_users}")
         self._next = self.start
 
     def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
@@ -50,78 +69,214 @@ class Replay(Process):
         self._next = int(state["next"])
         self._load_added(state)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Replay":
+        """Copies share what is recorded, which cannot be written to."""
+        made = copy(self)
+        for name, value in vars(self).items():
+            shared = isinstance(value, np.ndarray) and not value.flags.writeable
+            setattr(made, name, value if shared else deepcopy(value, memo))
+        return made
+
+    def _start_at(self, start: int) -> None:
+        if whole_number("start", start, 0) >= len(self.rows):
+            raise InputError(f"start must be a row of {self.name}, 0 to {len(self.rows) - 1}, got {start}")
+        self.start = start
+
 
 class RecordedTrace(Replay, Channel):
-    """Replays the rows of a file in order, and from the first again after the last.
+    """Replays recorded gains frame by frame, and from the first again after the last.
 
-    The file holds ``input_h`` (rows, N), the channel gains; and where known ``output_mode`` (rows, N), the
-    optimal decisions, and ``output_obj`` (rows, 1) or (1, rows), their weighted sum computation rates, bit/s.
+    Beside the gains a file may hold ``output_mode`` or ``off_mode``, (rows, N), decisions that somebody or
+    something labelled the frames with, and ``output_obj``, (rows, 1) or (1, rows), rates, bit/s. They are labels:
+    see `WirelessPoweredMEC.label_report`.
 
     Args:
-        path: a `.mat` (needs SciPy, the `sim` extra) or `.npz` file.
+        path: of a `.mat` (of any version), `.npz`, `.npy`, `.csv`, `.h5` or `.hdf5` file
+            (`env.processes.recording`); in code also an array, a data frame, or a mapping of arrays by name. Gains
+            are (rows, N), a row a frame, or (rows, N, M) for M servers.
         start: the row of the first frame.
+        variable: name of the gains; 'input_h' by default. An array, a data frame, a `.npy` and a `.csv` file hold
+            one table without a name.
+        unit: 'power', the linear power ratio h; 'dB', ``10 log10(h)``; 'amplitude', ``sqrt(h)``; 'complex',
+            coefficients whose squared magnitude is h.
+        layout: 'frames', rows are frames; 'users', rows are users and the last axis frames, (N, rows) or
+            (N, M, rows), also of what is stored beside the gains.
+        index_column: whether the first column of a `.csv` file is left out; by default it is found out.
+        labels: whether what is stored beside the gains is read.
 
     Attributes:
-        gains: (rows, N). decisions: (rows, N) or None. rates: (rows,), bit/s, or None.
+        gains: (rows, N), power ratios; of several servers (rows, N M), the links user after user. num_servers: M,
+        1 for gains (rows, N). decisions: (rows, N) or None. rates: (rows,), bit/s, or None.
 
     Raises:
-        InputError: when the file cannot be read as its ending says, `input_h` is missing, a shape does not fit,
-            a gain is not positive and finite, a decision not 0 or 1, or `start` is not one of the rows.
+        InputError: when the file cannot be read as its ending says, the variable is missing, a shape does not fit,
+            a gain is not positive and finite or not in the unit, a decision not 0 or 1, or `start` is not one of
+            the rows.
         FileNotFoundError: when there is no such file.
+        ImportError: when a library is missing, naming the extra.
+
+    Warns:
+        EnvironmentWarning: when there are more users than frames, as in a table whose rows are users.
     """
 
-    def __init__(self, path: str | Path, start: int = 0) -> None:
-        self.path = Path(path)
-        variables = read_variables(self.path)
-        if "input_h" not in variables:
-            raise InputError(f"{path} must hold the variable 'input_h', found {sorted(variables)}")
-        self.gains = positive(f"'input_h' in {path}", variables["input_h"])
-        if self.gains.ndim != 2 or 0 in self.gains.shape:
-            raise InputError(f"'input_h' in {path} must have shape (rows, N), got {self.gains.shape}")
-        rows = len(self.gains)
-        self.decisions: FloatArray | None = None
-        if "output_mode" in variables:
-            self.decisions = binary(f"'output_mode' in {path}", variables["output_mode"])
-            if self.decisions.shape != self.gains.shape:
-                raise InputError(
-                    f"'output_mode' in {path} must have the shape of 'input_h', {self.gains.shape}, "
-                    f"got {self.decisions.shape}"
-                )
+    def __init__(
+        self,
+        path: Any,
+        start: int = 0,
+        *,
+        variable: str | None = None,
+        unit: Unit = "power",
+        layout: Layout = "frames",
+        index_column: bool | None = None,
+        labels: bool = True,
+    ) -> None:
+        if unit not in UNITS:
+            raise InputError(f"unit must be one of {', '.join(map(repr, UNITS))}, got {unit!r}")
+        wanted = {variable or "input_h", "output_mode", "off_mode", "output_obj"}
+        recording = Recording(path, wanted, index_column)
+        self.name = recording.name
+        label, array = recording.main(variable, "input_h", "gains")
+        shape = "(rows, N), a row a frame, or (rows, N, M) for M servers"
+        gains = arranged(label, array, layout, shape, several=True)
+        self.num_servers = gains.shape[2] if gains.ndim == 3 else 1
+        gains = gains.reshape(len(gains), -1)
+        self.gains = frozen(np.ascontiguousarray(in_power(described(label, array), gains, unit)))
         self.rates: FloatArray | None = None
-        if "output_obj" in variables:
-            rates = positive(f"'output_obj' in {path}", variables["output_obj"])
-            if rates.shape not in {(rows, 1), (1, rows), (rows,)}:
-                raise InputError(f"'output_obj' in {path} must have shape ({rows}, 1), got {rates.shape}")
-            self.rates = rates.reshape(rows)
-        if whole_number("start", start, 0) >= rows:
-            raise InputError(f"start must be a row of {path}, 0 to {rows - 1}, got {start}")
-        for array in (self.gains, self.decisions, self.rates):
-            if array is not None:
-                array.setflags(write=False)
-        self.start = start
+        if labels and self.num_servers == 1:
+            self.decisions = stored_decisions(recording, ("output_mode", "off_mode"), self.gains, layout)
+            self.rates = stored_values(recording, "output_obj", len(gains))
+        self._start_at(start)
 
     @property
     def rows(self) -> FloatArray:
         return self.gains
 
 
-def read_variables(path: Path) -> dict[str, Any]:
-    """The variables of a `.mat` or `.npz` file; nothing in it is executed."""
-    if not path.is_file():
-        hint = "" if path.suffix in {".mat", ".npz"} else " (a class of channels must inherit env.Channel)"
-        raise FileNotFoundError(f"no such trace file: {path}{hint}")
-    if path.suffix not in {".mat", ".npz"}:
-        raise InputError(f"a trace must be a .mat or .npz file, got {path}")
+def as_channel(channel: Any, one_server: bool = True) -> Channel | None:
+    """A world's setting `channel`: a `Channel` or None as it is, a recording as a `RecordedTrace`.
+
+    Raises InputError for anything else, and where the world has one server for a recording of several.
+    """
+    if isinstance(channel, str | Path | np.ndarray) or hasattr(channel, "to_numpy"):
+        channel = RecordedTrace(channel)
+    if not isinstance(channel, Channel | None):
+        raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+    if one_server and isinstance(channel, RecordedTrace) and channel.num_servers > 1:
+        shape = (len(channel.gains), channel.gains.shape[1] // channel.num_servers, channel.num_servers)
+        raise InputError(
+            f"channel must be gains to one server, {channel.name} of shape {shape} holds those to "
+            f"{channel.num_servers}: keep one, or use env.MultiServerMEC"
+        )
+    return channel
+
+
+_WITHOUT = "; set labels to False to do without"
+
+
+def stored_decisions(
+    recording: Recording, names: Sequence[str], rows: FloatArray, layout: Layout
+) -> FloatArray | None:
+    """Decisions stored beside `rows` under the first of the names that is there, of the same shape; else None.
+
+    Raises InputError for another shape, or what is not 0 or 1.
+    """
+    found = next((found for found in map(recording.get, names) if found is not None), None)
+    if found is None:
+        return None
+    label, array = found
+    stored = array.T if layout == "users" else array
+    if stored.shape != rows.shape:
+        raise InputError(
+            f"{label} must have the shape of what it labels, {rows.shape}, got {stored.shape}{_WITHOUT}"
+        )
+    with helped(_WITHOUT):
+        return frozen(np.array(binary(described(label, array), numbers(label, stored))))
+
+
+def stored_values(recording: Recording, name: str, rows: int) -> FloatArray | None:
+    """Values (rows,) stored under that name as a row or a column, positive; None where there are none.
+
+    Raises InputError for another shape, or what is not positive and finite.
+    """
+    found = recording.get(name)
+    if found is None:
+        return None
+    label, array = found
+    if array.shape not in {(rows, 1), (1, rows), (rows,)}:
+        raise InputError(f"{label} must have shape ({rows}, 1), got {array.shape}{_WITHOUT}")
+    with helped(_WITHOUT):
+        return frozen(positive(described(label, array), numbers(label, array)).reshape(rows))
+
+
+def arranged(label: str, array: np.ndarray, layout: Layout, shape: str, several: bool = False) -> np.ndarray:
+    """A recorded array with frames first, (rows, N) or, if `several`, (rows, N, M).
+
+    Raises InputError for another layout or another shape than `shape` says; warns of more users than frames.
+    """
+    if layout not in ("frames", "users"):
+        raise InputError(f"layout must be 'frames' or 'users', got {layout!r}")
+    if array.dtype.kind not in "biufc":
+        numbers(label, array)
+    if array.ndim not in ((2, 3) if several else (2,)) or 0 in array.shape:
+        turned = "" if layout == "frames" else ", with layout 'users' the frames last"
+        raise InputError(f"{label} must have shape {shape}{turned}, got {array.shape}")
+    turned_array = np.moveaxis(array, -1, 0) if layout == "users" else array
+    frames, users = turned_array.shape[:2]
+    if users > frames and array.size >= _FEW:
+        rows, other = ("users", "users") if layout == "frames" else ("frames", "frames")
+        warnings.warn(
+            f"{described(label, array)} has more users than frames, {users} and {frames}: "
+            f"if its rows are {rows}, set layout to {other!r}",
+            EnvironmentWarning,
+            stacklevel=1,  # once for a file, wherever it is read from
+        )
+    return turned_array
+
+
+def in_power(label: str, array: np.ndarray, unit: Unit) -> FloatArray:
+    """Gains as linear power ratios; `label` names them with their shape.
+
+    Raises InputError unless they are positive and finite, with the setting where it is probably another unit.
+    """
+    if unit == "complex" and array.dtype.kind == "c":
+        gains = np.asarray(array.real**2 + array.imag**2, dtype=np.float64)
+    elif array.dtype.kind == "c":
+        raise InputError(
+            f"{label} must be real numbers for the unit {unit!r}, got complex ones: set unit to 'complex' for "
+            "channel coefficients"
+        )
+    else:
+        gains = np.array(array, dtype=np.float64)
+    help_ = ""
+    if unit == "power" and gains.min() < 0:
+        help_ = ": set unit to 'dB' for gains in dB, to 'complex' for real channel coefficients"
+    elif unit == "amplitude":
+        with helped(": an amplitude has no sign, set unit to 'complex' for channel coefficients"):
+            require_positive(label, gains)
+    with np.errstate(over="ignore"):
+        if unit == "dB":
+            gains = 10 ** (gains / 10)
+        elif unit == "amplitude" or (unit == "complex" and array.dtype.kind != "c"):
+            gains = gains**2
+    if help_ == "" and np.isnan(gains).any():
+        help_ = ": what is missing must be filled in"
+    elif help_ == "" and (gains == 0).any():
+        help_ = ": a link that is not there needs a small gain, such as 1e-15"
+    with helped(help_):
+        require_positive(label, gains)
+    return gains
+
+
+@contextmanager
+def helped(text: str) -> Iterator[None]:
+    """What would help, behind the message of an InputError that is raised inside."""
     try:
-        if path.suffix == ".npz":
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        try:
-            from scipy.io import loadmat
-        except ImportError as error:
-            raise ImportError("reading .mat files needs SciPy: install the 'sim' extra") from error
-        return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
-    except ImportError:
-        raise
-    except Exception as error:  # the readers raise a dozen kinds for a damaged file
-        raise InputError(f"{path} is not a readable {path.suffix} file: {error}") from error
+        yield
+    except InputError as error:
+        raise InputError(f"{error}{text}") from None
+
+
+def frozen(array: FloatArray) -> FloatArray:
+    """The array, which cannot be written to any more."""
+    array.setflags(write=False)
+    return array

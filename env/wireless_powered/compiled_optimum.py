@@ -80,12 +80,17 @@ def bound_at(v, local, snr, slope, order, room, decision):
 
 
 @njit(
-    types.Tuple((_Row, _Row, _Row, _Row, _Sides, _Sides))(_GivenRows, _GivenRows, _GivenRows, float64, int64),
+    types.Tuple((_Row, _Row, _Row, _Row, _Sides, _Sides))(
+        _GivenRows, _GivenRows, _GivenRows, _Given, float64, int64
+    ),
     cache=True,
     error_model="numpy",
 )
-def relax(local, snr, slope, precision, cuts):
-    """Of M problems of N users bounds, their prices, those on either side (M,), and the decisions (M, N) there."""
+def relax(local, snr, slope, enough, precision, cuts):
+    """Of M problems of N users bounds, their prices, those on either side (M,), and the decisions (M, N) there.
+
+    A problem whose bound is at most `enough` (M,) is left at that.
+    """
     problems, users = local.shape
     best, best_price = np.empty(problems), np.empty(problems)
     low, high = np.empty(problems), np.empty(problems)
@@ -105,6 +110,8 @@ def relax(local, snr, slope, precision, cuts):
         lower = low_bound < high_bound
         best[row], best_price[row] = (low_bound, low[row]) if lower else (high_bound, high[row])
         for cut in range(cuts):
+            if best[row] <= enough[row]:
+                break
             run = max(high_tangent - low_tangent, _TINY)
             meet = (low_bound - high_bound + high_tangent * high[row] - low_tangent * low[row]) / run
             if best[row] - (low_bound + low_tangent * (meet - low[row])) <= precision * best[row]:

@@ -98,25 +98,20 @@ def certified_optimum(
     alike = _alike(local, snr, slope)
     while frame.size:
         node_kink = None if kink is None else kink[frame]
-        relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance, node_kink)
+        enough = rate[frame] / slack  # a node that cannot hold a better decision need not be bounded closer
+        relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance, node_kink, enough)
         bound = np.minimum(relaxed.bound * slack, parent_bound)
         differing = relaxed.left != relaxed.right
-        two = np.flatnonzero(differing.any(-1))
-        candidates, of = np.concatenate([relaxed.left, relaxed.right[two]]), np.concatenate([frame, frame[two]])
-        computed = np.where(candidates, 0.0, local[of])
-        offloaded = np.where(candidates, snr[of], 0.0)
-        if kink is None:
-            if groups is not None:
-                offloaded, slopes = offloaded @ groups.members, groups.slope
-            else:
-                slopes = slope[of]
-            found = split_time(computed.sum(-1), offloaded, slopes).rate
-        else:
-            found = split_capped(computed, kink[of], offloaded, slope[of]).rate
-        for row in np.flatnonzero(found > rate[of]):
-            if found[row] > rate[of[row]]:
-                rate[of[row]] = found[row]
-                decision[of[row]] = candidates[row]
+        hopeful = bound > rate[frame]
+        one, two = np.flatnonzero(hopeful), np.flatnonzero(hopeful & differing.any(-1))
+        candidates = np.concatenate([relaxed.left[one], relaxed.right[two]])
+        of = np.concatenate([frame[one], frame[two]])
+        if of.size:
+            found = _rates(candidates, local[of], snr[of], slope[of], None if kink is None else kink[of], groups)
+            for row in np.flatnonzero(found > rate[of]):
+                if found[row] > rate[of[row]]:
+                    rate[of[row]] = found[row]
+                    decision[of[row]] = candidates[row]
         is_open = (bound > rate[frame] * (1 + tolerance)) & differing.any(-1)
         if time.monotonic() > deadline:
             is_open[:] = False
@@ -138,6 +133,23 @@ def certified_optimum(
             np.concatenate([fixed_local, node_snr[is_open]]),
         )
     return Optimum(decision, rate, np.maximum(upper_bound, rate))
+
+
+def _rates(
+    decision: NDArray[np.bool_],
+    local: FloatArray,
+    snr: FloatArray,
+    slope: FloatArray,
+    kink: FloatArray | None,
+    groups: _Groups | None,
+) -> FloatArray:
+    """Of decisions (M, N), with their best allocation, (M,), bit/s."""
+    computed, offloaded = np.where(decision, 0.0, local), np.where(decision, snr, 0.0)
+    if kink is not None:
+        return split_capped(computed, kink, offloaded, slope).rate
+    if groups is not None:
+        offloaded, slope = offloaded @ groups.members, groups.slope
+    return split_time(computed.sum(-1), offloaded, slope).rate
 
 
 def _groups(slope: FloatArray) -> _Groups | None:
@@ -219,18 +231,26 @@ def _branching_user(differing: NDArray[np.bool_], local: FloatArray, snr: FloatA
 
 
 def _relax(
-    local: FloatArray, snr: FloatArray, slope: FloatArray, precision: float, kink: FloatArray | None = None
+    local: FloatArray,
+    snr: FloatArray,
+    slope: FloatArray,
+    precision: float,
+    kink: FloatArray | None = None,
+    enough: FloatArray | None = None,
 ) -> _Relaxation:
     """Minimise the convex G over v, M problems at a time, between tangents from both sides.
+
+    Where a bound is at most `enough` (M,), it need not be the least one.
 
     The price lies between a third of the relaxed optimum and all of it, because the optimum grows with the time
     budget with a degree between 1/3 (local computing) and 1 (offloading). With a cap the degree may be less, and
     the lower end is sought: down to a price so small that all the time is worth nothing beside the precision.
     """
+    enough = np.full(len(local), -np.inf) if enough is None else enough
     if kink is None:
         if (code := machine_code("wireless_powered.compiled_optimum")) is not None:
             rows = (np.ascontiguousarray(each, dtype=np.float64) for each in (local, snr, slope))
-            best, best_price, low, high, left, right = code.relax(*rows, precision, MAX_CUTS)
+            best, best_price, low, high, left, right = code.relax(*rows, enough, precision, MAX_CUTS)
             return _Relaxation(best, best_price, (low, high), left, right)
         bound_at, computed = _bound_at, local
     else:
@@ -258,7 +278,7 @@ def _relax(
         run = np.maximum(high_tangent - low_tangent, np.finfo(float).tiny)
         meet = (low_bound - high_bound + high_tangent * high - low_tangent * low) / run
         least = low_bound + low_tangent * (meet - low)
-        if np.all(best - least <= precision * best):
+        if np.all((best - least <= precision * best) | (best <= enough)):
             break
         inside = (meet > low) & (meet < high) & (cut % 3 < 2)  # every third step halves, whatever the tangents say
         price = np.where(inside, meet, (low + high) / 2)

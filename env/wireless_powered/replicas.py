@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from env.arrays import Array, FloatArray, InputError, last_dimension, on_device, positive, whole_number
 from env.processes.channel import Channel
 from env.processes.stream import Stream
+from env.processes.trace import as_channel
 from env.seeds import of_replicas
 from env.wireless_powered.weight_groups import WeightGroups
 from env.wireless_powered.world import WirelessPoweredMEC
@@ -60,7 +61,7 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
 
     def _channels_of(self, channel: Any) -> list[Channel]:
         several = isinstance(channel, Sequence) and not isinstance(channel, str)
-        given = list(channel) if several else [channel] * self.replicas
+        given = list(channel) if several else [as_channel(channel)] * self.replicas  # a file is read once
         if len(given) != self.replicas:
             raise InputError(f"channel must be one channel, or with replicas one for each, got {len(given)}")
         return [own for one in given for own in super(WirelessPoweredReplicas, self)._channels_of(one)]

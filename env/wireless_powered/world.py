@@ -7,7 +7,6 @@ rate is the objective (eqs. 4, 7 and problem P1 of the paper).
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Literal
 
@@ -31,11 +30,12 @@ from env.arrays import (
 )
 from env.decisions import Binary
 from env.environment import Environment
+from env.labels import LabelReport, compare_labels, figures
 from env.machine_code import machine_code
 from env.processes.channel import Channel, Rayleigh
 from env.processes.presence import Presence
 from env.processes.stream import BLOCK, Stream
-from env.processes.trace import RecordedTrace
+from env.processes.trace import RecordedTrace, as_channel
 from env.processes.weights import Weights
 from env.seeds import PRESENCE, stream
 from env.wireless_powered.allocation import Allocation, split_time
@@ -46,6 +46,10 @@ from env.wireless_powered.weight_groups import WeightGroups, is_compiled
 
 _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
+
+
+_SAME = 1e-12
+"""Relative difference up to which a stored rate is the certified one."""
 
 
 class _OneOrMany(Environment):
@@ -72,7 +76,7 @@ class WirelessPoweredMEC(_OneOrMany):
 
     Args:
         num_users: N; by default the channel's number where it fixes one, else 10.
-        channel: a `Channel`, or the path of a recorded trace; by default `Rayleigh()`.
+        channel: a `Channel`, or the path or array of a recorded trace; by default `Rayleigh()`.
         weights: w_i of each user's rate; by default 1 for even and 1.5 for odd users, as published.
         presence: users that come and go, a `Presence`; by default all are on in every frame. A user that is off
             computes and sends nothing, whatever is decided for it.
@@ -378,21 +382,57 @@ class WirelessPoweredMEC(_OneOrMany):
     def frame_optimum(self) -> Any:
         """The highest rate that any decision has in this frame, bit/s.
 
-        It is the trace's stored rate when the channel is a recorded trace whose rates belong to this
-        environment's weights and constants, and found as by `optimum` otherwise, for a block of frames at once.
+        It is certified as by `optimum`, for a block of frames at once, whatever a recording says: a stored rate is
+        a label, and stands here only where it equals the certified one to rounding.
         """
-        trace = self.channels[0]
-        if isinstance(trace, RecordedTrace) and trace.rates is not None:
-            row = trace.row_of(self.frame)
-            stored = float(trace.rates[row])
-            if trace.decisions is not None and abs(self.evaluate(trace.decisions[row]) - stored) <= 1e-6 * stored:
-                return stored
         return float(self._best_of_block()[self._place])
 
+    def label_report(self, rows: ArrayLike | None = None) -> LabelReport | None:
+        """What the decisions and rates stored in a recorded trace are worth with these weights and constants.
+
+        Args:
+            rows: of the trace, from 0; by default all.
+
+        Returns None where the channel is no trace, or it stores neither. All users count as on. Of replicas it is
+        the trace of the first.
+        """
+        trace = self.recording
+        if trace is None or (trace.decisions is None and trace.rates is None):
+            return None
+        rows = np.arange(len(trace.gains)) if rows is None else np.asarray(rows, dtype=np.int64)
+        gains = trace.gains[rows]
+        best = self.optimum(gains)
+        values = None if trace.decisions is None else self.allocate(gains, trace.decisions[rows]).rate
+        stored = None if trace.rates is None else trace.rates[rows]
+        return compare_labels(rows, best.rate, best.upper_bound, values, stored)
+
+    def run_figures(self, frames: int) -> dict[str, Any]:
+        """Of a run's frames, what the labels of its recorded trace are worth (`label_report`).
+
+        Nothing where users come and go or weights change, for which no trace holds labels.
+        """
+        trace = self.recording
+        if trace is None or self._presences or self._given_schedule is not None:
+            return {}
+        return figures(self.label_report(trace.rows_of(0, min(frames, len(trace.gains)))))
+
+    @property
+    def recording(self) -> RecordedTrace | None:
+        """The recorded trace that the gains are from, of replicas that of the first; None for other channels."""
+        channel = self.channels[0]
+        return channel if isinstance(channel, RecordedTrace) else None
+
     def _best_of_block(self) -> FloatArray:
-        """The highest rate of each frame of the block, (BLOCK, ...)."""
+        """The highest rate of each frame of the block, (BLOCK, ...); what replicas share is sought once."""
         if self._optima is None:
-            self._optima = self._search(self._gains, self.weights, 1e-9, None, self._active).rate
+            gains, active = self._gains, self._active
+            if self._lead and all((array == array[:, :1]).all() for array in (gains, active)):
+                gains, active = gains[:, :1], active[:, :1]
+            optima = self._search(gains, self.weights, 1e-9, None, active).rate
+            if (trace := self.recording) is not None and trace.rates is not None and not self._lead:
+                stored = trace.rates[trace.rows_of(self._first_frame, BLOCK)]
+                optima = np.where(np.abs(stored - optima) <= _SAME * optima, stored, optima)
+            self._optima = np.broadcast_to(optima, self._gains.shape[:-1])
         return self._optima
 
     def state_dict(self) -> dict[str, Any]:
@@ -480,10 +520,7 @@ class WirelessPoweredMEC(_OneOrMany):
 
     def _channels_of(self, channel: Any) -> list[Channel]:
         """The world's channel, an object of its own, as a list of one."""
-        if isinstance(channel, str | Path):
-            channel = RecordedTrace(channel)
-        if not isinstance(channel, Channel | None):
-            raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
+        channel = as_channel(channel)
         return [Rayleigh() if channel is None else deepcopy(channel)]
 
     def _seeds_of(self, seed: Any) -> list[int]:

@@ -185,7 +185,9 @@ def test_summary_is_over_the_last_fifth(tmp_path):
     for number in range(10):
         folder.append(columns_of([frame(number, normalized_rate=number / 10)]))
     folder.flush()
-    summary = folder.write_summary(seed=3, num_users=2, frames_per_second=3.0)
+    figures = {"labels": "all good", "frames": 99, "seed": 4}
+    summary = folder.write_summary(figures, seed=3, num_users=2, frames_per_second=3.0)
+    assert (summary["labels"], summary["seed"]) == ("all good", 3)  # the run's own come first
     assert json.loads((folder.path / "summary.json").read_text()) == summary
     assert summary["normalized_rate"] == pytest.approx(0.85)
     assert (summary["frames"], summary["seed"], summary["num_users"]) == (10, 3, 2)

@@ -118,7 +118,7 @@ def test_the_stored_optimum_is_used_only_where_it_belongs(published, trace_path)
 GAINS = np.full((4, 3), 1e-6)
 BAD_TRACES = {
     "missing variable": ({"other": GAINS}, "must hold the variable 'input_h'"),
-    "wrong shape": ({"input_h": np.ones((2, 3, 4))}, r"'input_h' in .* must have shape \(rows, N\)"),
+    "wrong shape": ({"input_h": np.ones((5, 4, 3, 2))}, r"'input_h' in .* must have shape \(rows, N\)"),
     "empty": ({"input_h": np.zeros((0, 3))}, "must have shape"),
     "negative": ({"input_h": -GAINS}, "positive and finite, got -1e-06"),
     "not finite": ({"input_h": np.where(np.eye(4, 3), np.nan, GAINS)}, r"finite, got nan at \[0, 0\]"),
@@ -150,9 +150,9 @@ def test_an_empty_or_truncated_file_is_refused(tmp_path, suffix, keep):
 def test_files_that_are_no_traces_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such trace file"):
         RecordedTrace(tmp_path / "none.mat")
-    path = tmp_path / "trace.csv"
+    path = tmp_path / "trace.txt"
     path.write_text("1,2")
-    with pytest.raises(ValueError, match=r"must be a .mat or .npz file"):
+    with pytest.raises(ValueError, match=r"must be a .mat, .npz, .npy, .csv, .h5 or .hdf5 file, got .*trace.txt"):
         RecordedTrace(path)
     whole = write_trace(tmp_path / "whole.npz", input_h=GAINS)
     with pytest.raises(ValueError, match="start must be a row of"):
