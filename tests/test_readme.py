@@ -58,7 +58,7 @@ def test_your_own_problem_step_by_step(tmp_path, monkeypatch, capsys):
                     [sys.executable, "-W", "error", *words[1:]], capture_output=True, text=True, check=False
                 )
                 assert result.returncode == 0, result.stderr
-    assert capsys.readouterr().out == "-12.0\n[]\n"
+    assert capsys.readouterr().out == "-12.0\n[]\nnumpy\n"
     assert (tmp_path / "runs" / "first" / "metrics.png").is_file()
     head, *rows = csv.reader((tmp_path / "runs" / "rivals" / "table.csv").read_text().splitlines())
     assert head[2] == "age"
