@@ -417,7 +417,9 @@ def benchmark_device(arguments: argparse.Namespace) -> Row | None:
         print(f"\n{count} replicas on a device: skipped, there is no CUDA device")
         return None
     name = torch.cuda.get_device_name()
-    player = Replicas(count, 1, {**agent_settings(arguments), "backend": "torch"}, device="cuda", num_users=num_users)
+    player = Replicas(
+        count, 1, {**agent_settings(arguments), "backend": "torch"}, device="cuda", num_users=num_users
+    )
     seconds = float(np.median(take_turns([player], arguments.frames, arguments.repetitions)))
     row = {"run_frames_per_second": count / seconds, "busy": kernel_seconds(player) / seconds}
     print(f"\n{count} replicas, {num_users} users, on one {name}, median of {arguments.repetitions}")
@@ -626,7 +628,15 @@ def parse() -> argparse.Namespace:
     ):
         if np.min(getattr(arguments, name)) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
-    for name in ("table_frames", "optimum_frames", "dear_seeds", "dear_warmup", "dear_frames", "repetitions", "threads"):
+    for name in (
+        "table_frames",
+        "optimum_frames",
+        "dear_seeds",
+        "dear_warmup",
+        "dear_frames",
+        "repetitions",
+        "threads",
+    ):
         if getattr(arguments, name) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
     if len(arguments.textbook_users) != len(arguments.textbook_frames):

@@ -37,6 +37,12 @@ class FullyConnectedPasses:
         logits = code.fully_connected(vector, self._widths, self._relu, observation.ravel())
         return logits.reshape(1, *self._output)
 
+    def forward_each(self, code: Any, vectors: NDArray[np.float32], observations: NDArray[np.float32]) -> Any:
+        """The same of R networks, one observation each, (R, 1, N, F); `vectors` are all their weights."""
+        flat = observations.reshape(len(observations), -1)
+        logits = code.fully_connected_of_each(vectors, self._widths, self._relu, np.ascontiguousarray(flat))
+        return logits.reshape(len(logits), 1, *self._output)
+
     def forward(
         self, weights: Weights, observations: NDArray[np.floating]
     ) -> tuple[NDArray[np.floating], list[NDArray[np.floating]]]:

@@ -132,6 +132,7 @@ def _rate(S, H, table, slope, rate):
     types.Tuple((float64[:, ::1], boolean))(_Frames, _Decisions, float64[:, ::1], float64[::1]),
     cache=True,
     error_model="numpy",
+    nogil=True,
 )
 def _rates_of_frames(columns, decisions, table, slope):
     rate, H, known = np.empty(decisions.shape[:2]), np.empty(len(slope)), True
@@ -146,6 +147,7 @@ def _rates_of_frames(columns, decisions, table, slope):
     types.Tuple((float64[:, ::1], boolean))(_Frames, _Places, _Places, float64[:, ::1], float64[::1]),
     cache=True,
     error_model="numpy",
+    nogil=True,
 )
 def _nested_rates(columns, order, counts, table, slope):
     users, known = order.shape[1], True
