@@ -1,4 +1,4 @@
-"""OP and KNN of one relaxed decision, or of each of many, in machine code (`agent.decisions.quantizer`, which says what they are)."""
+"""OP and KNN of one relaxed decision, or each of many, in machine code (`agent.decisions.quantizer` says what)."""
 
 import numpy as np
 from numba import njit

@@ -170,7 +170,9 @@ class KNearest:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
         listed: NDArray[np.int64]
         if (code := _for_each(relaxed)) is not None and k * relaxed.shape[1] <= LISTED:
-            listed = code.nearest_of_each(relaxed, np.ascontiguousarray(self._costs(relaxed)), k)
+            listed = code.nearest_of_each(
+                relaxed, np.ascontiguousarray(self._costs(np.asarray(relaxed, dtype=np.float64))), k
+            )
             return listed
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)

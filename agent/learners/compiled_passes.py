@@ -1,4 +1,4 @@
-"""The pass of one observation, and Adam's step, of one network or each of many, in machine code (`agent.learners`)."""
+"""The pass of one observation, and Adam's step, of one network or many, in machine code (`agent.learners`)."""
 
 import numpy as np
 from numba import boolean, float32, int64, njit, types, void

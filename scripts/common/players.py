@@ -200,8 +200,8 @@ class Replicas:
         replicas: R.
         threads: of the groups.
         settings: of the agents.
-        world: a class of worlds, or a function that makes one from a keyword `seed`; by class, also from `replicas`
-            and `device` where it has these.
+        world: a class of worlds, made with a keyword `seed`, and with `replicas`
+            and `device` where it takes these.
         device: of the worlds and agents.
         **of_world: settings of the worlds.
     """
