@@ -18,6 +18,7 @@ from agent.decisions.quantizer import Nesting, propose_within
 from agent.diagnostics import PROBES, RECENT, Diagnostics
 from agent.generators import Generators
 from agent.local_search import Found, LocalSearch
+from agent.machine_code import compile_ahead
 from agent.memory import ReplayMemory
 from agent.settings import ReplicaSettings
 from agent.standardization import Standardization
@@ -99,6 +100,8 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         self.best_candidate: Any = None
         self._evaluated: Any = 0
         self._learned = False
+        if made.device is None:
+            compile_ahead()
         self._settle()
 
     def _settle(self) -> None:

@@ -9,6 +9,7 @@ replicas.
 """
 
 import argparse
+import functools
 import importlib.metadata
 import itertools
 import json
@@ -39,8 +40,17 @@ from textbook import HIDDEN, MEMORY_SIZE, Textbook
 import numpy as np
 import torch
 
-from agent import SetNetwork
-from env import WirelessPoweredMEC
+from agent import Convolutional, PairNetwork, SetNetwork
+from env import (
+    AgeMEC,
+    AlternatingWeights,
+    LyapunovMEC,
+    MultiServerMEC,
+    MultiTaskMEC,
+    PartialMEC,
+    RandomPresence,
+    WirelessPoweredMEC,
+)
 
 PARTS = ("network", "quantizer", "critic", "learning")
 QUICK = {
@@ -50,6 +60,7 @@ QUICK = {
     "textbook_frames": [2],
     "replicas": [1, 4],
     "device_replicas": 64,
+    "table_frames": 2,
     "frames": 40,
     "optimum_frames": 5,
     "dear_seeds": 1,
@@ -307,7 +318,7 @@ def benchmark_replicas(arguments: argparse.Namespace) -> Row:
     print(f"{'runs':>6} {'run-frames/s':>13} {'over one':>9} {'MB a run':>9}")
     counts = sorted({1, *arguments.replicas})
     memory = [apart(_peak_of_replicas, count, num_users, threads, settings) for count in counts]
-    players = [Replicas(count, num_users, threads, settings) for count in counts]
+    players = [Replicas(count, threads, settings, num_users=num_users) for count in counts]
     speeds = counts / take_turns(players, arguments.frames, arguments.repetitions)
     rows = []
     for place, count in enumerate(counts):
@@ -322,6 +333,67 @@ def benchmark_replicas(arguments: argparse.Namespace) -> Row:
     return {"users": num_users, "threads": threads, "rows": rows}
 
 
+PUBLISHED = {"published": True}
+USER = {"observation": "user"}
+SET = {"network": SetNetwork}
+PAIRS = {"network": PairNetwork}
+SHARED = functools.partial(SetNetwork, masked=False, slopes=[])
+TABLE: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
+    "wireless powered": (WirelessPoweredMEC, {}, {}),
+    "wireless powered, published": (WirelessPoweredMEC, {}, {**PUBLISHED, "quantizer": "OP"}),
+    "a cap on the CPUs": (WirelessPoweredMEC, {"cpu_frequency": 3e6}, {}),
+    "users on and off": (WirelessPoweredMEC, {"presence": RandomPresence(500, 250), **USER}, {}),
+    "weights that change": (WirelessPoweredMEC, {"weight_schedule": AlternatingWeights(1000, 1000), **USER}, {}),
+    "LyDROO": (LyapunovMEC, {}, {}),
+    "LyDROO, published": (LyapunovMEC, {"observation": "gain"}, {**PUBLISHED, "quantizer": "OPN"}),
+    "DDLO": (MultiTaskMEC, {}, {}),
+    "DDLO, published": (MultiTaskMEC, {"observation_scale": 200.0}, {**PUBLISHED, "quantizer": "OP"}),
+    "several servers": (MultiServerMEC, {}, {}),
+    "servers with places": (MultiServerMEC, {"capacities": 3}, {}),
+    "tasks that are split": (PartialMEC, {}, {}),
+    "age of information": (AgeMEC, {}, {}),
+    "OP": (WirelessPoweredMEC, {}, {"quantizer": "OP"}),
+    "KNN": (WirelessPoweredMEC, {}, {"quantizer": "KNN"}),
+    "OPN": (WirelessPoweredMEC, {}, {"quantizer": "OPN"}),
+    "MP": (WirelessPoweredMEC, {}, {"quantizer": "MP"}),
+    "OP, no local search": (WirelessPoweredMEC, {}, {"quantizer": "OP", "local_search": 0}),
+    "KNN, published": (WirelessPoweredMEC, {}, {**PUBLISHED, "quantizer": "KNN"}),
+    "OPN, published": (WirelessPoweredMEC, {}, {**PUBLISHED, "quantizer": "OPN"}),
+    "OP+KNN, published": (WirelessPoweredMEC, {}, {**PUBLISHED, "quantizer": "OP+KNN"}),
+    "MP, published": (WirelessPoweredMEC, {}, {**PUBLISHED, "quantizer": "MP"}),
+    "set network": (WirelessPoweredMEC, USER, SET),
+    "set network, age": (AgeMEC, {}, {"network": SHARED}),
+    "convolutional": (WirelessPoweredMEC, {}, {"network": Convolutional}),
+    "pair network": (MultiServerMEC, {}, PAIRS),
+    "the torch backend": (WirelessPoweredMEC, {}, {"backend": "torch"}),
+}
+"""World, its settings and the agent's; of all else the defaults."""
+
+
+def benchmark_replica_table(arguments: argparse.Namespace) -> list[Row]:
+    """Run-frames a second of one run and of the most replicas, worlds included, of all that ships."""
+    count, threads = max(arguments.replicas), arguments.threads
+    print(f"\n{count} replicas on {threads} threads, 10 users unless a world has others, run-frames a second")
+    print(f"{'':>28} {'one run':>9} {'together':>9} {'ratio':>6}")
+    rows = []
+    for name, (world, of_world, settings) in TABLE.items():
+        if arguments.rows and name not in arguments.rows:
+            continue
+        players = [Replicas(many, threads, settings, world, **of_world) for many in (1, count)]
+        frames = [arguments.frames, max(2, arguments.table_frames)]
+        for player, many in zip(players, frames, strict=True):
+            player.play(many)
+        speeds = [
+            [player.replicas * many / player.play(many) for player, many in zip(players, frames, strict=True)]
+            for _ in range(3)
+        ]
+        one, together = np.median(speeds, axis=0).tolist()
+        ratio = float(np.median([many / alone for alone, many in speeds]))
+        rows.append({"name": name, "one": one, "together": together, "ratio": ratio})
+        print(f"{name:>28} {one:>9.0f} {together:>9.0f} {ratio:>6.2f}", flush=True)
+    return rows
+
+
 def apart(function: Callable[..., int], *arguments: Any) -> int:
     """What a function returns in a process of its own, which has used no memory before."""
     fresh = multiprocessing.get_context("spawn")
@@ -332,7 +404,7 @@ def apart(function: Callable[..., int], *arguments: Any) -> int:
 def _peak_of_replicas(replicas: int, num_users: int, threads: int, settings: dict[str, Any]) -> int:
     """That of filling the replay memories of R replicas."""
     torch.set_num_threads(1)
-    Replicas(replicas, num_users, threads, settings).play(MEMORY_SIZE)
+    Replicas(replicas, threads, settings, num_users=num_users).play(MEMORY_SIZE)
     return _peak_so_far()
 
 
@@ -352,7 +424,9 @@ def benchmark_device(arguments: argparse.Namespace) -> Row | None:
         print(f"\n{count} replicas on a device: skipped, there is no CUDA device")
         return None
     name = torch.cuda.get_device_name()
-    player = Replicas(count, num_users, 1, {**agent_settings(arguments), "backend": "torch"}, "cuda")
+    player = Replicas(
+        count, 1, {**agent_settings(arguments), "backend": "torch"}, device="cuda", num_users=num_users
+    )
     seconds = float(np.median(take_turns([player], arguments.frames, arguments.repetitions)))
     row = {"run_frames_per_second": count / seconds, "busy": kernel_seconds(player) / seconds}
     print(f"\n{count} replicas, {num_users} users, on one {name}, median of {arguments.repetitions}")
@@ -514,6 +588,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "growth": benchmark_growth,
     "capped": benchmark_capped,
     "replicas": benchmark_replicas,
+    "replica_table": benchmark_replica_table,
     "device": benchmark_device,
     "dear": benchmark_dear,
     "optimum": benchmark_optimum,
@@ -530,6 +605,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--textbook_users", type=int, nargs="+", default=[10, 30, 100])
     parser.add_argument("--textbook_frames", type=int, nargs="+", default=[20, 5, 1], help="a repetition, each")
     parser.add_argument("--replicas", type=int, nargs="+", default=[1, 4, 16, 64, 256])
+    parser.add_argument("--rows", nargs="+", choices=TABLE, help="of replica_table, all by default")
+    parser.add_argument("--table_frames", type=int, default=20, help="of replicas in replica_table, a repetition")
     parser.add_argument("--device_replicas", type=int, default=4096, help="where there is a CUDA device")
     parser.add_argument("--frames", type=int, default=320, help="frames a repetition")
     parser.add_argument("--optimum_frames", type=int, default=300)
@@ -558,7 +635,15 @@ def parse() -> argparse.Namespace:
     ):
         if np.min(getattr(arguments, name)) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
-    for name in ("optimum_frames", "dear_seeds", "dear_warmup", "dear_frames", "repetitions", "threads"):
+    for name in (
+        "table_frames",
+        "optimum_frames",
+        "dear_seeds",
+        "dear_warmup",
+        "dear_frames",
+        "repetitions",
+        "threads",
+    ):
         if getattr(arguments, name) < 1:
             parser.error(f"{name} must be 1 or more, got {getattr(arguments, name)}")
     if len(arguments.textbook_users) != len(arguments.textbook_frames):

@@ -41,10 +41,14 @@ class Binary:
         if self.published:
             return _single_sigmoid(logits)
         if isinstance(logits, np.ndarray):
-            if logits.ndim == 1 and logits.dtype == np.float32 and logits.flags.c_contiguous:
+            if logits.dtype == np.float32 and logits.flags.c_contiguous:
                 code = machine_code("learners.compiled_passes")
                 if code is not None:
-                    return code.sigmoid(logits)
+                    return (
+                        code.sigmoid(logits)
+                        if logits.ndim == 1
+                        else code.sigmoid(logits.ravel()).reshape(logits.shape)
+                    )
             return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
         return torch.sigmoid(logits.double())
 

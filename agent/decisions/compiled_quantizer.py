@@ -1,4 +1,4 @@
-"""OP and KNN of one relaxed decision in machine code (`agent.decisions.quantizer`, which says what they are)."""
+"""OP and KNN of one relaxed decision, or each of many, in machine code (`agent.decisions.quantizer` says what)."""
 
 import numpy as np
 from numba import njit
@@ -154,3 +154,30 @@ def order_preserving_and_nearest(relaxed, order, k):
             candidates[filled] = others[other]
             filled += 1
     return candidates
+
+
+@njit("i8[:, :, ::1](f8[:, ::1], f8[:, ::1], i8)", cache=True, error_model="numpy", nogil=True)
+def nearest_of_each(relaxed, costs, k):
+    """`nearest` for relaxed decisions and costs (R, N): (R, k, N)."""
+    candidates = np.empty((len(relaxed), k, relaxed.shape[1]), np.int64)
+    for row in range(len(relaxed)):
+        candidates[row] = nearest(relaxed[row], costs[row], k)
+    return candidates
+
+
+@njit("i8[:, :, ::1](f8[:, ::1], i8[:, ::1], i8)", cache=True, error_model="numpy", nogil=True)
+def order_preserving_and_nearest_of_each(relaxed, order, k):
+    """`order_preserving_and_nearest` for relaxed decisions (R, N) and orders (R, N) or (R, 0): (R, k, N)."""
+    candidates = np.empty((len(relaxed), k, relaxed.shape[1]), np.int64)
+    for row in range(len(relaxed)):
+        candidates[row] = order_preserving_and_nearest(relaxed[row], order[row], k)
+    return candidates
+
+
+@njit("Tuple((i8[:, ::1], i8[:, ::1]))(f8[:, ::1], i8)", cache=True, error_model="numpy", nogil=True)
+def order_preserving_of_each(relaxed, k):
+    """`order_preserving` for relaxed decisions (R, N): orders (R, N) and counts (R, k)."""
+    orders, counts = np.empty(relaxed.shape, np.int64), np.empty((len(relaxed), k), np.int64)
+    for row in range(len(relaxed)):
+        orders[row], counts[row] = order_preserving(relaxed[row], k)
+    return orders, counts

@@ -108,6 +108,8 @@ class OrderPreserving:
         """The same candidates as thresholds on the relaxed decision."""
         if self.distinct and (code := _for_one(relaxed)) is not None and len(relaxed) <= FEW:
             return Nested(*code.order_preserving(relaxed, k))
+        if self.distinct and (code := _for_each(relaxed)) is not None and relaxed.shape[1] <= FEW:
+            return Nested(*code.order_preserving_of_each(relaxed, k))
         xp = namespace(relaxed)
         if not self.distinct and (code := _for_one(relaxed, single=True)) is not None and len(relaxed) <= FEW:
             return Nested(*code.tied(relaxed, abs(relaxed - 0.5).argsort()[: k - 1]))
@@ -168,12 +170,16 @@ class KNearest:
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
+        listed: NDArray[np.int64]
+        if (code := _for_each(relaxed)) is not None and k * relaxed.shape[1] <= LISTED:
+            listed = code.nearest_of_each(
+                relaxed, np.ascontiguousarray(self._costs(np.asarray(relaxed, dtype=np.float64))), k
+            )
+            return listed
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)
         if (code := _for_one(relaxed)) is not None and k * relaxed.size <= LISTED:
-            listed: NDArray[np.int64] = code.nearest(
-                relaxed, self._costs(np.asarray(relaxed, dtype=np.float64)), k
-            )
+            listed = code.nearest(relaxed, self._costs(np.asarray(relaxed, dtype=np.float64)), k)
             return listed
         rounded = (relaxed > 0.5).astype(np.int64)
         costs = self._costs(np.asarray(relaxed, dtype=np.float64))
@@ -216,7 +222,8 @@ class MostProbableBits(KNearest):
     """
 
     def _costs(self, relaxed: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.abs(np.subtract(*self._choice_costs(relaxed).T))
+        costs = self._choice_costs(relaxed)
+        return np.abs(costs[..., 0] - costs[..., 1])
 
     def _choice_costs(self, relaxed: NDArray[np.float64]) -> NDArray[np.float64]:
         inside = relaxed.clip(1e-300, 1 - 1e-16)
@@ -301,11 +308,17 @@ class OrderPreservingAndNearest:
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
+        listed: NDArray[np.int64]
+        if (code := _for_each(relaxed)) is not None and k * relaxed.shape[1] <= LISTED:
+            few = relaxed.shape[1] <= FEW
+            orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
+            listed = code.order_preserving_and_nearest_of_each(relaxed, orders, k)
+            return listed
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)
         if (code := _for_one(relaxed)) is not None and k * relaxed.size <= LISTED:
             order = _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
-            listed: NDArray[np.int64] = code.order_preserving_and_nearest(relaxed, order, k)
+            listed = code.order_preserving_and_nearest(relaxed, order, k)
             return listed
         return _joined(OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1)), KNearest()(relaxed, k), k)
 
@@ -316,8 +329,17 @@ class OrderPreservingAndNearest:
 
 
 def _for_one(relaxed: Array, single: bool = False) -> Any:
-    """The machine code that takes this relaxed decision, in `single` precision too; None where there is none."""
-    if not isinstance(relaxed, np.ndarray) or relaxed.ndim != 1:
+    """The machine code that takes this relaxed decision (N,), in `single` precision too; None for none."""
+    return _code_for(relaxed, 1, single)
+
+
+def _for_each(relaxed: Array) -> Any:
+    """The machine code that takes these relaxed decisions (R, N), R from 1; None where there is none."""
+    return _code_for(relaxed, 2) if len(relaxed) else None
+
+
+def _code_for(relaxed: Array, dimensions: int, single: bool = False) -> Any:
+    if not isinstance(relaxed, np.ndarray) or relaxed.ndim != dimensions:
         return None
     if relaxed.dtype != np.float64 and not (single and relaxed.dtype == np.float32):
         return None

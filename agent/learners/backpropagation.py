@@ -91,6 +91,14 @@ class FullyConnectedPasses:
         )
         return logits.reshape(1, *self._output)
 
+    def forward_each(self, code: Any, vectors: NDArray[np.float32], observations: NDArray[np.float32]) -> Any:
+        """The same of R networks, one observation each, (R, 1, N, F); `vectors` are all their weights."""
+        flat = observations.reshape(len(observations), -1)
+        logits = code.fully_connected_of_each(
+            vectors, self._widths, self._begins, self._activations, self._slopes, np.ascontiguousarray(flat)
+        )
+        return logits.reshape(len(logits), 1, *self._output)
+
     def forward(self, weights: Weights, observations: Float) -> tuple[Float, list[Float]]:
         """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F), and each layer's input."""
         signal = observations.reshape(*observations.shape[:-2], observations.shape[-2] * observations.shape[-1])

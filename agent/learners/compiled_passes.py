@@ -1,7 +1,7 @@
-"""The pass of one observation, and Adam's step, in machine code (`agent.learners`)."""
+"""The pass of one observation, and Adam's step, of one network or many, in machine code (`agent.learners`)."""
 
 import numpy as np
-from numba import boolean, float32, int64, njit, types
+from numba import boolean, float32, int64, njit, types, void
 
 from agent.learners.backpropagation import ACTIVATIONS
 
@@ -112,6 +112,43 @@ def set_network(weights, embedding, hidden, sums, masked, relative, group, const
     return logits
 
 
+_WeightsOfEach = float32[:, ::1]
+_GivenRowsOfEach = types.Array(float32, 3, "C", readonly=True)
+
+
+@njit(
+    _WeightsOfEach(_WeightsOfEach, int64[::1], int64[:, ::1], int64[::1], float32[::1], _GivenRows),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def fully_connected_of_each(weights, widths, begins, activations, slopes, observations):
+    """`fully_connected` for weights (R, ...) and observations (R, N F): logits (R, ...)."""
+    logits = np.empty((len(weights), widths[-1]), np.float32)
+    for row in range(len(weights)):
+        logits[row] = fully_connected(weights[row], widths, begins, activations, slopes, observations[row])
+    return logits
+
+
+@njit(
+    _WeightsOfEach(
+        _WeightsOfEach,
+        *(int64[::1], int64[::1], int64, boolean, boolean, int64, float32[::1], _GivenRowsOfEach),
+    ),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def set_network_of_each(weights, embedding, hidden, sums, masked, relative, group, constants, observations):
+    """`set_network` for weights (R, ...) and observations (R, N, F): logits (R, N)."""
+    logits = np.empty(observations.shape[:2], np.float32)
+    for row in range(len(weights)):
+        logits[row] = set_network(
+            weights[row], embedding, hidden, sums, masked, relative, group, constants, observations[row]
+        )
+    return logits
+
+
 @njit("f8[::1](f4[::1])", cache=True, error_model="numpy")
 def sigmoid(logits):
     """The relaxed decision (N,) in double precision."""
@@ -137,3 +174,18 @@ def adam(weights, gradient, first, second, decay, beta1, beta2, rate, correction
         first[place] = mean
         second[place] = square
         weights[place] -= rate * mean / (np.sqrt(square) * correction + epsilon)
+
+
+@njit(
+    void(*[_WeightsOfEach] * 4, float32, float32, float32, float32[::1], float32[::1], float32),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def adam_of_each(weights, gradient, first, second, decay, beta1, beta2, rate, correction, epsilon):
+    """`adam` for vectors (R, ...), each with its own rate and correction (R,)."""
+    for row in range(len(weights)):
+        adam(
+            *(weights[row], gradient[row], first[row], second[row]),
+            *(decay, beta1, beta2, rate[row], correction[row], epsilon),
+        )

@@ -112,6 +112,11 @@ class NumpyLearner:
             if code is not None and vector.dtype == observations.dtype == np.float32:
                 one: NDArray[np.float32] = self._passes.forward_one(code, vector, observations)
                 return one
+        if vector.ndim == 2 and observations.shape[1] == 1:
+            code = machine_code("learners.compiled_passes")
+            if code is not None and vector.dtype == observations.dtype == np.float32:
+                each: NDArray[np.float32] = self._passes.forward_each(code, vector, observations)
+                return each
         logits: NDArray[np.float32] = self._passes.forward(self._deciding, self._typed(observations))[0]
         return logits
 
@@ -149,25 +154,18 @@ class NumpyLearner:
         rule, state = self.rule, self._state
         weights, gradient, steps = state["weights"], state["gradient"], state["steps"]
         first, second = state["first_moment"], state["second_moment"]
+        steps += 1
+        if rule.optimizer == "adam" and not rule.renewed and self._adam_in_machine_code():
+            self._average()
+            return
         if rule.weight_decay:
             gradient = gradient + rule.weight_decay * weights
-        steps += 1
         if rule.optimizer == "gradient_descent":
             weights -= state["rate"].astype(gradient.dtype) * gradient
         elif rule.renewed:  # Adam's first step: both moments are the gradient's own
             weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
         else:
             beta1, beta2 = rule.betas
-            code = machine_code("learners.compiled_passes")
-            if code is not None and weights.ndim == 1 and weights.dtype == np.float32:
-                taken = float(steps[0])
-                rate, correction = float(state["rate"][0]) / (1 - beta1**taken), (1 - beta2**taken) ** -0.5
-                code.adam(
-                    *(weights, state["gradient"], first, second, rule.weight_decay, beta1, beta2),
-                    *(rate, correction, ADAM_EPSILON),
-                )
-                self._average()
-                return
             first *= beta1
             first += (1 - beta1) * gradient
             second *= beta2
@@ -177,6 +175,25 @@ class NumpyLearner:
             deviation += ADAM_EPSILON
             weights -= (state["rate"] / (1 - beta1**steps)).astype(first.dtype) * first / deviation
         self._average()
+
+    def _adam_in_machine_code(self) -> bool:
+        """Adam's step, where there is machine code for it; whether it was taken."""
+        rule, state = self.rule, self._state
+        vectors = [state[name] for name in ("weights", "gradient", "first_moment", "second_moment")]
+        code = machine_code("learners.compiled_passes")
+        if code is None or vectors[0].dtype != np.float32:
+            return False
+        beta1, beta2 = rule.betas
+        if vectors[0].ndim == 1:
+            taken = float(state["steps"][0])
+            rate, correction = float(state["rate"][0]) / (1 - beta1**taken), (1 - beta2**taken) ** -0.5
+            code.adam(*vectors, rule.weight_decay, beta1, beta2, rate, correction, ADAM_EPSILON)
+            return True
+        steps = state["steps"][:, 0]
+        rates = (state["rate"][:, 0] / (1 - beta1**steps)).astype(np.float32)
+        corrections = ((1 - beta2**steps) ** -0.5).astype(np.float32)
+        code.adam_of_each(*vectors, rule.weight_decay, beta1, beta2, rates, corrections, ADAM_EPSILON)
+        return True
 
     def _average(self) -> None:
         rule, state = self.rule, self._state

@@ -50,12 +50,19 @@ class SetPasses:
     def forward_one(self, code: Any, vector: NDArray[np.float32], observation: NDArray[np.float32]) -> Any:
         """Logits (1, N) of one observation (1, N, F) in machine code; `vector` is all weights."""
         one = np.ascontiguousarray(observation[0])
-        group = self._group or len(one)
-        if len(one) % group:
-            raise InputError(f"num_users must be a multiple of group, {group}, got {len(one)}")
-        return code.set_network(
-            vector, *self._widths, self._sums, self._masked, self._relative, group, _CONSTANTS, one
-        )[None]
+        return code.set_network(vector, *self._sizes(len(one)), one)[None]
+
+    def forward_each(self, code: Any, vectors: NDArray[np.float32], observations: NDArray[np.float32]) -> Any:
+        """The same of R networks, one observation each, (R, 1, N, F); `vectors` are all their weights."""
+        each = np.ascontiguousarray(observations[:, 0])
+        return code.set_network_of_each(vectors, *self._sizes(each.shape[1]), each)[:, None]
+
+    def _sizes(self, num_users: int) -> tuple[Any, ...]:
+        """What machine code is told of the network."""
+        group = self._group or num_users
+        if num_users % group:
+            raise InputError(f"num_users must be a multiple of group, {group}, got {num_users}")
+        return (*self._widths, self._sums, self._masked, self._relative, group, _CONSTANTS)
 
     def forward(self, weights: Weights, observations: Float) -> tuple[Float, Signals]:
         """Logits (..., B, N) of observations (..., B, N, F), and what `backward` needs."""

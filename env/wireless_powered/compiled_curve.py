@@ -128,6 +128,7 @@ def _find(S, H, table, slope, rate):
     types.Tuple((float64[:, ::1], boolean))(_Frames, _Decisions, float64[:, ::1], float64[::1]),
     cache=True,
     error_model="numpy",
+    nogil=True,
 )
 def _rates_of_frames(columns, decisions, table, slope):
     frames, count, users = decisions.shape
@@ -156,6 +157,7 @@ def _rates_of_frames(columns, decisions, table, slope):
     types.Tuple((float64[:, ::1], boolean))(_Frames, _Places, _Places, float64[:, ::1], float64[::1]),
     cache=True,
     error_model="numpy",
+    nogil=True,
 )
 def _nested_rates(columns, order, counts, table, slope):
     users, known = order.shape[1], True

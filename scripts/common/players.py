@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from common.settings import takes
 from textbook import (
     BATCH_SIZE,
     GAIN_SCALE,
@@ -30,7 +31,10 @@ from numpy.typing import NDArray
 from agent import OffloadingAgent
 from agent.compat import MemoryDNN
 from agent.machine_code import without_machine_code
+from agent.run.contract import world_of
+from agent.run.loop import simulate
 from agent.run.replicas import Group, advance, split
+from agent.run.side_by_side import SideBySide
 from env import WirelessPoweredMEC
 from env.compat import bisection
 from env.wireless_powered.capped_curve import CappedCurve
@@ -190,23 +194,50 @@ class PublishedFrames:
 
 
 class Replicas:
-    """Frames of R replicas in groups, one a thread; of one run, without the dimension of replicas."""
+    """Frames of R replicas in groups, one a thread; of one run, without the dimension of replicas.
+
+    Args:
+        replicas: R.
+        threads: of the groups.
+        settings: of the agents.
+        world: a class of worlds, made with a keyword `seed`, and with `replicas`
+            and `device` where it takes these.
+        device: of the worlds and agents.
+        **of_world: settings of the worlds.
+    """
 
     def __init__(
-        self, replicas: int, num_users: int, threads: int, settings: dict[str, Any], device: str | None = None
+        self,
+        replicas: int,
+        threads: int,
+        settings: dict[str, Any],
+        world: type = WirelessPoweredMEC,
+        device: str | None = None,
+        **of_world: Any,
     ) -> None:
-        if replicas == 1:
-            self.groups = [Group(WirelessPoweredMEC(num_users), OffloadingAgent(num_users, **settings))]
-            return
+        self.replicas = replicas
         self.groups = []
         for places in split(replicas, threads):
-            side_by_side: Any = {"seed": list(places), "replicas": len(places), "device": device}
-            env = WirelessPoweredMEC(num_users, **side_by_side)
-            agents = OffloadingAgent(num_users, **settings, **side_by_side)
-            self.groups.append(Group(env, agents, len(places)))
+            several: dict[str, Any] = {"replicas": len(places), "device": device}
+            seeds: Any = list(places)
+            if replicas == 1:
+                several, seeds = {}, 0
+            if replicas == 1 or takes(world, "replicas"):
+                worlds = world(seed=seeds, **several, **of_world)
+            else:
+                worlds = SideBySide([world(seed=seed, **of_world) for seed in places])
+            users, features = worlds.observe().shape[-2:]
+            choices = world_of(worlds).num_choices
+            agents = OffloadingAgent(users, features, num_choices=choices, seed=seeds, **several, **settings)
+            self.groups.append(Group(worlds, agents, len(places)))
 
     def play(self, frames: int) -> float:
         """Seconds for `frames` frames of all replicas."""
         start = time.perf_counter()
-        advance(self.groups, frames, optimum=False)
+        if self.replicas == 1:
+            (group,) = self.groups
+            for _ in simulate(group.environment, group.agent, frames, optimum=lambda: None):
+                pass
+        else:
+            advance(self.groups, frames, optimum=False)
         return time.perf_counter() - start
