@@ -22,6 +22,7 @@ from env.processes.mobility import (
 )
 from env.processes.presence import Presence, PresenceSchedule, RandomPresence
 from env.processes.process import Process
+from env.processes.ray_tracing import deepmimo_gains, sionna_gains
 from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from env.processes.tr38901 import TR38901, InF, InH, RMa, Scenario, UMa, UMi
 from env.processes.trace import RecordedTrace
@@ -78,4 +79,6 @@ __all__ = [
     "Weights",
     "WirelessPoweredMEC",
     "check_environment",
+    "deepmimo_gains",
+    "sionna_gains",
 ]
