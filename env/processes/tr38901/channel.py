@@ -2,18 +2,31 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from env.arrays import FloatArray, InputError, positive_number, real_numbers
 from env.machine_code import machine_code
 from env.processes.channel import Channel, complex_normal
-from env.processes.mobility import Mobility, Movement, RandomWaypoint
+from env.processes.mobility import Mobility, RandomWaypoint
 from env.processes.shadowing import SpatialField
 from env.processes.special_functions import bessel_j0, normal_distribution
 from env.processes.tr38901 import penetration
 from env.processes.tr38901.scenarios import Scenario, UMi
+
+
+class _People(NamedTuple):
+    """What is of users and not of places; all (N,), or numbers for anybody outdoors."""
+
+    inside: Any
+    """Whether a user is indoors."""
+    depth: Any
+    """d_2D-in, m, 0 outdoors."""
+    penetration: Any
+    """Loss of walls and rooms, dB, 0 outdoors."""
+    draw: Any
+    """(M, N), uniform in [0, 1): of the effective environment height."""
 
 
 class TR38901(Channel):
@@ -105,49 +118,55 @@ class TR38901(Channel):
         distances = table.state_distance, table.k_distance, *table.shadowing_distance
         self._fields = [[SpatialField(distance, places) for distance in distances] for _ in range(sites)]
         self._common = [SpatialField(distance, places) for distance in table.shadowing_distance]
-        self._draw = places.random((sites, users))
-        self._inside = places.random(users) < self.indoor
+        draw, inside = places.random((sites, users)), places.random(users) < self.indoor
         depth = (self.scenario.most_inside or 0.0) * places.random((2, users)).min(0)
         walls = penetration.SPREAD[self.building] * places.normal(size=users)
         walls = walls + penetration.through_walls(self.scenario.carrier, self.building)
-        self._depth = np.where(self._inside, depth, 0.0)
-        self._penetration = np.where(self._inside, walls + penetration.inside(depth), 0.0)
+        walls = np.where(inside, walls + penetration.inside(depth), 0.0)
+        self._people = _People(inside, np.where(inside, depth, 0.0), walls, draw)
         self._amplitude = complex_normal((1, num_users), self._rng)[0]
 
     def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
         """The links of the next frames, (frames, N M)."""
         move = self.mobility.move(frames)
-        shape = (frames, len(self._inside), len(self.access_points))
+        shape = (*move.x.shape, len(self.access_points))
         gains, k = np.empty(shape), np.empty(shape)
         self.in_sight = np.empty(shape, dtype=bool)
         for site in range(shape[2]):
-            gains[..., site], k[..., site], self.in_sight[..., site] = self._large_scale(site, move)
+            parts = self._large_scale(site, move.x, move.y, self._people)
+            gains[..., site], k[..., site], self.in_sight[..., site] = parts
         self.movement = move
         if self.has_fading:
             scattered = self._scattered(move.speed, shape[2]).reshape(shape)
             gains *= ((np.sqrt(k) + scattered.real) ** 2 + scattered.imag**2) / (k + 1)
         return gains.reshape(frames, -1)
 
+    def average_gain(self, x: FloatArray, y: FloatArray, access_point: int = 0) -> FloatArray:
+        """Of somebody outdoors at places x, y (...), m, and one access point, (...): all but fading."""
+        anybody = _People(np.zeros((), dtype=bool), 0.0, 0.0, np.zeros(len(self.access_points)))
+        return self._large_scale(access_point, np.asarray(x), np.asarray(y), anybody)[0]
+
     def state_dict(self) -> dict[str, Any]:
         """All but what is told of the last frames."""
         return {name: part for name, part in super().state_dict().items() if name not in ("movement", "in_sight")}
 
-    def _large_scale(self, site: int, move: Movement) -> tuple[FloatArray, FloatArray, np.ndarray]:
-        """Average gains, Rician K and line-of-sight states of the links to an access point, all (frames, N)."""
+    def _large_scale(
+        self, site: int, x: FloatArray, y: FloatArray, people: _People
+    ) -> tuple[FloatArray, FloatArray, np.ndarray]:
+        """Average gains, Rician K and line-of-sight states of the links to an access point, all as x and y."""
         scenario, table = self.scenario, self.scenario.large_scale
         state, k_field, *_ = self._fields[site]
-        x, y = move.x, move.y
         distance = np.hypot(x - self.access_points[site, 0], y - self.access_points[site, 1])
-        outside = np.maximum(distance - self._depth, 0)
+        outside = np.maximum(distance - people.depth, 0)
         distance = np.maximum(distance, scenario.least_distance)
         in_sight = normal_distribution(state.at(x, y)) < scenario.line_of_sight_probability(outside)
-        loss = scenario.path_loss(distance, in_sight, self._draw[site]) + self._penetration - self.antenna_gain
-        kind = np.where(self._inside, 2, np.where(in_sight, 0, 1))
+        loss = scenario.path_loss(distance, in_sight, people.draw[site]) + people.penetration - self.antenna_gain
+        kind = np.where(people.inside, 2, np.where(in_sight, 0, 1))
         direct = kind == 0
         shadow = np.zeros(loss.shape)
         if self.shadowing:
-            shadow = self._shadow(site, move, kind)
-            spread = np.where(self._inside, table.shadowing[2], scenario.shadowing(distance, in_sight))
+            shadow = self._shadow(site, x, y, kind)
+            spread = np.where(people.inside, table.shadowing[2], scenario.shadowing(distance, in_sight))
             loss = loss - spread * shadow
         k = np.zeros(loss.shape)
         if self.has_fading:
@@ -157,18 +176,18 @@ class TR38901(Channel):
             k[direct] = 10 ** (decibel / 10)
         return np.asarray(10 ** (-loss / 10)), k, in_sight
 
-    def _shadow(self, site: int, move: Movement, kind: np.ndarray) -> FloatArray:
-        """Shadowing of links to an access point, (frames, N), standard deviations; more gain where positive."""
+    def _shadow(self, site: int, x: FloatArray, y: FloatArray, kind: np.ndarray) -> FloatArray:
+        """Shadowing of the links to an access point, in standard deviations; more gain where it is positive."""
         shadow = np.empty(kind.shape)
         alone = len(self.access_points) == 1
         for one, own in enumerate(self._fields[site][2:]):
             of_kind = kind == one
             if not of_kind.any():
                 continue
-            x, y = move.x[of_kind], move.y[of_kind]
-            value = own.at(x, y)
+            here = x[of_kind], y[of_kind]
+            value = own.at(*here)
             if not alone:
-                common = self._common[one].at(x, y)
+                common = self._common[one].at(*here)
                 value = np.sqrt(1 - self.site_correlation) * value + np.sqrt(self.site_correlation) * common
             shadow[of_kind] = value
         return shadow
