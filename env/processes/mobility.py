@@ -128,44 +128,38 @@ class RandomWaypoint(_InArea):
         self.pause = _least_and_most("pause", not_negative("pause", pause))
 
     def start(self, num_users: int) -> None:
-        self._from = self._rng.uniform(0, self.area, (num_users, 2))
         self._to = self._rng.uniform(0, self.area, (num_users, 2))
-        self._speed = self._rng.uniform(*self.speed, num_users)
-        self._began = np.zeros(num_users)
-        self._arrives = np.linalg.norm(self._to - self._from, axis=-1) / self._speed
-        self._leaves = self._arrives + self._rng.uniform(*self.pause, num_users)
+        self._ways, self._leaves = np.zeros((num_users, 7)), np.zeros(num_users)
+        for user in range(num_users):
+            self._depart(user)
 
     def during(self, times: FloatArray) -> Movement:
-        shape = (len(times), len(self._from))
-        x, y, speed = (np.empty(shape) for _ in range(3))
-        self._walk(times, slice(None), x, y, speed)
+        ways, which = self._ways.copy(), None
         while self._leaves.min() <= times[-1]:  # one departure after another, as it is frame by frame
             user = int(self._leaves.argmin())
             first = int(np.searchsorted(times, self._leaves[user]))
             self._depart(user)
-            one = slice(user, user + 1)
-            self._walk(times[first:], one, x[first:, one], y[first:, one], speed[first:, one])
-        return Movement(x, y, speed)
+            if which is None:
+                which = np.tile(np.arange(len(ways)), (len(times), 1))
+            which[first:, user] = len(ways)
+            ways = np.concatenate([ways, self._ways[user : user + 1]])
+        of_frames = ways if which is None else ways[which]
+        x, y, right, up, began, took, speed = np.moveaxis(of_frames, -1, 0)
+        share = (times[:, None] - began) / took
+        moves = share < 1
+        share = np.minimum(share, 1.0)
+        return Movement(x + share * right, y + share * up, np.where(moves, speed, 0.0))
 
     def _depart(self, user: int) -> None:
-        right, up, fast, long = self._rng.random(4).tolist()
-        here = self._to[user].tolist()
-        there = right * self.area[0], up * self.area[1]
+        """Into `_ways` the next one: where it begins and leads to from there, m; begin, length in s, speed."""
+        to_x, to_y, fast, long = self._rng.random(4).tolist()
+        x, y = self._to[user].tolist()
+        right, up = to_x * self.area[0] - x, to_y * self.area[1] - y
         speed = self.speed[0] + fast * (self.speed[1] - self.speed[0])
-        began = float(self._leaves[user])
-        arrives = began + math.dist(here, there) / speed
-        self._from[user], self._to[user] = here, there
-        self._speed[user], self._began[user], self._arrives[user] = speed, began, arrives
-        self._leaves[user] = arrives + self.pause[0] + long * (self.pause[1] - self.pause[0])
-
-    def _walk(self, times: FloatArray, who: slice, x: FloatArray, y: FloatArray, speed: FloatArray) -> None:
-        """Into x, y and speed (frames, users) the ways on which users are."""
-        took = np.maximum(self._arrives[who] - self._began[who], 1e-300)
-        share = np.clip((times[:, None] - self._began[who]) / took, 0, 1)
-        way = self._to[who] - self._from[who]
-        x[:] = self._from[who, 0] + share * way[:, 0]
-        y[:] = self._from[who, 1] + share * way[:, 1]
-        speed[:] = np.where(share < 1, self._speed[who], 0.0)
+        began, took = float(self._leaves[user]), max(math.hypot(right, up) / speed, 1e-300)
+        self._ways[user] = x, y, right, up, began, took, speed
+        self._to[user] = x + right, y + up
+        self._leaves[user] = began + took + self.pause[0] + long * (self.pause[1] - self.pause[0])
 
 
 class GaussMarkovMobility(_InArea):
