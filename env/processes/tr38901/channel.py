@@ -83,9 +83,11 @@ class TR38901(Channel):
             raise InputError(f"access_points must have shape (M, 2), got {points.shape}")
         self.access_points = points
         farthest = float(np.linalg.norm(np.abs(points[:, None] - extent).max(1), axis=-1).max())
-        self.scenario.check_distance(
-            np.array([max(farthest, self.scenario.least_distance)]), np.zeros(1, dtype=bool)
-        )
+        try:
+            reach = np.array([max(farthest, self.scenario.least_distance)])
+            self.scenario.check_distance(reach, np.zeros(1, dtype=bool))
+        except InputError as error:
+            raise InputError(f"access_points must be within reach of wherever users come to: {error}") from None
         self.frame_length = positive_number("frame_length", frame_length)
         self.antenna_gain = float(real_numbers("antenna_gain", antenna_gain))
         self.shadowing, self.has_fading = bool(shadowing), bool(fading)

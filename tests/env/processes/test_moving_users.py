@@ -1,5 +1,7 @@
 """The channel of TR 38.901 with users that move: each part has the statistics that the standard gives it."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -155,13 +157,26 @@ def test_worlds_of_one_and_several_servers_take_it():
         servers.step(np.zeros(4, dtype=int))
 
 
+@pytest.mark.parametrize("mobility", [RandomWaypoint(), GaussMarkovMobility(), Line()])
+def test_memory_does_not_grow_with_the_frames(mobility):
+    channel = TR38901(mobility=mobility)
+    drawn(channel, 128, 10)
+    few = len(pickle.dumps(channel.__dict__))
+    for _ in range(50):
+        channel.sample_frames(128, np.random.default_rng(0))
+    assert len(pickle.dumps(channel.__dict__)) == pytest.approx(few, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: TR38901("UMi"), "scenario must be a Scenario, got 'UMi'"),
         (lambda: TR38901(mobility=3), "mobility must be a Mobility"),
         (lambda: TR38901(access_points=[1.0, 2.0]), r"access_points must have shape \(M, 2\)"),
-        (lambda: TR38901(access_points=[[0, 6000.0]]), "distance must be 10 to 5000 m in UMi, got 6"),
+        (
+            lambda: TR38901(access_points=[[0, 6000.0]]),
+            "within reach of wherever users come to: distance must be 10 to 5000 m in UMi, got 6",
+        ),
         (lambda: TR38901(InH(), RandomWaypoint([500, 10])), "in InH, got 250"),
         (lambda: TR38901(frame_length=0.0), "frame_length must be positive"),
         (lambda: TR38901(indoor=1.5), "indoor must be between 0 and 1"),
