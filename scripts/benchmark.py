@@ -30,6 +30,7 @@ from common.players import (
     DropIn,
     Frames,
     FramesWithoutNumba,
+    Links,
     NetworkAlone,
     PublishedFrames,
     Replicas,
@@ -301,6 +302,21 @@ def benchmark_dear(arguments: argparse.Namespace) -> list[Row]:
             f"{method:>28} {row['frame']:>8.1f} {row['calls']:>6.1f} {row['rate']:>9.6f} {row['deviation']:>9.6f}"
             f"  {ratios}"
         )
+    return rows
+
+
+def benchmark_channels(arguments: argparse.Namespace) -> list[Row]:
+    """Millions of link gains a second: users that walk in a UMi street canyon, with shadowing and fading."""
+    print(f"\nlink gains a second, millions, median of {arguments.repetitions}")
+    names = list(Links.KINDS)
+    print(f"{'users':>6} " + " ".join(f"{name:>24}" for name in names))
+    rows = []
+    for num_users in arguments.users:
+        players = [Links(name, num_users) for name in names]
+        times = take_turns(players, max(arguments.frames, Links.BLOCK), arguments.repetitions)
+        rates = [1e-6 * float(num_users / seconds) for seconds in np.median(times, axis=0)]
+        rows.append({"users": num_users, **dict(zip(names, rates, strict=True))})
+        print(f"{num_users:>6} " + " ".join(f"{rate:>24.2f}" for rate in rates))
     return rows
 
 
@@ -587,6 +603,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "defaults": benchmark_defaults,
     "growth": benchmark_growth,
     "capped": benchmark_capped,
+    "channels": benchmark_channels,
     "replicas": benchmark_replicas,
     "replica_table": benchmark_replica_table,
     "device": benchmark_device,

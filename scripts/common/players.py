@@ -7,7 +7,9 @@ import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 from common.settings import takes
 from textbook import (
@@ -35,7 +37,7 @@ from agent.run.contract import world_of
 from agent.run.loop import simulate
 from agent.run.replicas import Group, advance, split
 from agent.run.side_by_side import SideBySide
-from env import WirelessPoweredMEC
+from env import TR38901, Channel, Rayleigh, WirelessPoweredMEC
 from env.compat import bisection
 from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
@@ -104,6 +106,34 @@ class FramesWithoutNumba(Frames):
         """Seconds for `frames` frames."""
         with without_machine_code():
             return super().play(frames)
+
+
+class Links:
+    """A channel that draws its gains, a block of frames at a time as in an environment."""
+
+    BLOCK = 128
+    KINDS: ClassVar[dict[str, Callable[[], Channel]]] = {
+        "UMi, 0.1 s apart": lambda: TR38901(frame_length=0.1),
+        "UMi, 1 s apart": TR38901,
+        "the first without Numba": lambda: TR38901(frame_length=0.1),
+        "Rayleigh": Rayleigh,
+    }
+
+    def __init__(self, kind: str, num_users: int) -> None:
+        self._compiled = "without Numba" not in kind
+        self.channel = self.KINDS[kind]()
+        self.rng = np.random.default_rng(0)
+        self.channel.reset(num_users, self.rng)
+
+    def play(self, frames: int) -> float:
+        """Seconds for `frames` frames."""
+        with ExitStack() as stack:
+            for module in () if self._compiled else ("shadowing", "tr38901.channel"):
+                stack.enter_context(patch(f"env.processes.{module}.machine_code", return_value=None))
+            start = time.perf_counter()
+            for first in range(0, frames, self.BLOCK):
+                self.channel.sample_frames(min(self.BLOCK, frames - first), self.rng)
+            return time.perf_counter() - start
 
 
 class TimedFrames(Frames):

@@ -22,8 +22,10 @@ from env import InputError
 OURS = ("agent", "env")
 KINDS = (
     nn.Module,
+    env.Mobility,
     env.PathLoss,
     env.Process,
+    env.Scenario,
     env.Weights,
     *CLASSES,
     agent.MostProbable,

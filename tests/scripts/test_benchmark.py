@@ -37,6 +37,8 @@ def test_it_measures_everything_and_writes_it(tmp_path):
     assert results["textbook"][0]["ratio"] > results["textbook"][0]["ratio_drop_in"] > 1
     assert [row["replicas"] for row in results["replicas"]["rows"]] == [1, 4]
     assert results["replicas"]["rows"][1]["megabytes_a_run"] < 20
+    assert [row["users"] for row in results["channels"]] == [10, 30]
+    assert all(rate > 0 for row in results["channels"] for rate in row.values())
     assert len(results["optimum"]) == 10
     dear = {row["method"]: row for row in results["dear"]}
     assert dear["learned value"]["coordinate descent"] > 1

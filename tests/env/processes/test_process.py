@@ -4,12 +4,16 @@ import numpy as np
 import pytest
 
 from env import (
+    TR38901,
     AlternatingWeights,
     Arrivals,
     Channel,
     ConstantArrivals,
     ExponentialArrivals,
     GaussMarkov,
+    GaussMarkovMobility,
+    InH,
+    Line,
     LyapunovMEC,
     MultiTaskMEC,
     MyopicMEC,
@@ -17,11 +21,14 @@ from env import (
     PresenceSchedule,
     Process,
     RandomPresence,
+    RandomWaypoint,
     Rayleigh,
     RecordedTaskSizes,
     RecordedTrace,
     Rician,
+    RMa,
     TaskSizes,
+    UMa,
     UniformTaskSizes,
     Weights,
     WeightSchedule,
@@ -87,6 +94,23 @@ class Ratchet(Weights):
         return weights * (1 + self.times / 100)
 
 
+def among_two():
+    """Two access points."""
+    return TR38901(UMa(user_height=20.0), RandomWaypoint([300, 300], [5, 20]), [[100, 100], [200, 250]])
+
+
+def indoors():
+    return TR38901(indoor=0.5, building="high", frame_length=0.01)
+
+
+def in_traffic():
+    return TR38901(RMa(), Line(speed=[20, 30]), [[200, 30]], frame_length=0.001)
+
+
+def wandering():
+    return TR38901(InH(), GaussMarkovMobility([50, 30], memory=1.0), frame_length=0.1)
+
+
 def trace(kind, name, **more):
     def make(folder):
         path = folder / f"{name}.npz"
@@ -101,6 +125,7 @@ PROCESSES = [
     Rayleigh, Rician, GaussMarkov, Drifting, trace(RecordedTrace, "input_h", start=3),
     ConstantArrivals, ExponentialArrivals, Bursty,
     UniformTaskSizes, Growing, trace(RecordedTaskSizes, "task_size"),
+    TR38901, among_two, indoors, in_traffic, wandering,
     RandomPresence, InTurn, lambda: PresenceSchedule({5: [0], 20: [1, 2]}),
 ]  # fmt: skip
 
@@ -143,6 +168,8 @@ WORLDS = {
     "myopic": lambda seed: MyopicMEC(USERS, arrivals=Bursty(), seed=seed),
     "gains a block ahead": lambda seed: WirelessPoweredMEC(USERS, channel=Drifting(), seed=seed),
     "correlated gains": lambda seed: WirelessPoweredMEC(USERS, channel=GaussMarkov(), seed=seed),
+    "users that walk": lambda seed: WirelessPoweredMEC(USERS, channel=TR38901(), seed=seed),
+    "vehicles and queues": lambda seed: LyapunovMEC(USERS, channel=in_traffic(), seed=seed),
     "users in turn": lambda seed: WirelessPoweredMEC(USERS, presence=InTurn(), seed=seed),
     "users at random": lambda seed: WirelessPoweredMEC(USERS, presence=RandomPresence(5, 5), seed=seed),
     "weights of ones own": lambda seed: WirelessPoweredMEC(USERS, weight_schedule=Ratchet(), seed=seed),
