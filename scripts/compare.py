@@ -35,7 +35,12 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, help="folder; one with a part of the same comparison is gone on with"
     )
-    parser.add_argument("--processes", type=int, default=CORES, help="at once; all processors by default")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=CORES,
+        help="at once; all processors by default, 1 for decision times that nothing beside them disturbs",
+    )
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
