@@ -15,7 +15,7 @@ from agent.checks import InputError
 from agent.decisions.nested import Nested
 from agent.decisions.quantizer import always_differ
 from agent.settings import AgentSettings
-from agent.workers import Workers
+from agent.workers import Workers, values_of
 
 Evaluate = Callable[[Any], ArrayLike]
 
@@ -170,14 +170,6 @@ def _rows(decisions: NDArray[Any], places: Sequence[int]) -> NDArray[Any]:
     rows = decisions[places]
     rows.setflags(write=False)
     return rows
-
-
-def values_of(evaluate: Evaluate, decisions: Any) -> NDArray[np.float64]:
-    """Values (K,) of decisions (K, N); raises InputError when `evaluate` returns another shape."""
-    values = np.asarray(evaluate(decisions), dtype=np.float64)
-    if values.shape != (len(decisions),):
-        raise InputError(f"evaluate must return shape ({len(decisions)},), got {values.shape}")
-    return values
 
 
 def number(value: float, candidate: int) -> float:

@@ -182,13 +182,19 @@ def _start(owner: bytes | None) -> None:
     _of_process["owner"] = None if owner is None else loads(owner)
 
 
+def values_of(evaluate: Callable[[Any], ArrayLike], decisions: Any) -> NDArray[np.float64]:
+    """Values (K,) of decisions (K, N); raises InputError when `evaluate` returns another shape."""
+    values = np.asarray(evaluate(decisions), dtype=np.float64)
+    if values.shape != (len(decisions),):
+        raise InputError(f"evaluate must return shape ({len(decisions)},), got {values.shape}")
+    return values
+
+
 def _value(frame: int, message: bytes, decisions: NDArray[Any]) -> Any:
     """In a worker: values (L,) of decisions (L, N), or a `_Failure`."""
     from pickle import loads
 
     from cloudpickle import dumps
-
-    from agent.valuing import values_of
 
     try:
         if _of_process["frame"] != frame:
