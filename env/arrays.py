@@ -51,6 +51,14 @@ def positive(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
+def finite_number(name: str, value: Any) -> float:
+    """`value` as a float; raises InputError unless it is one finite number."""
+    array = real_numbers(name, value)
+    if array.ndim or not np.isfinite(array):
+        raise InputError(f"{name} must be one finite number, got {value!r}")
+    return float(array)
+
+
 def require_positive(name: str, array: FloatArray) -> None:
     """Raise InputError unless every entry is positive and finite."""
     if not (array.min(initial=1.0) > 0 and array.max(initial=1.0) < np.inf):  # nan is the least and the most

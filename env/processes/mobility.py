@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, not_negative, positive, positive_number, real_numbers
+from env.arrays import FloatArray, InputError, finite_number, not_negative, positive, positive_number, real_numbers
 from env.state import Stateful
 
 
@@ -190,7 +190,7 @@ class GaussMarkovMobility(_InArea):
         super().__init__(area)
         self.speed = positive_number("speed", speed)
         self.deviations = [
-            float(not_negative(name, value))
+            float(not_negative(name, finite_number(name, value)))
             for name, value in (("speed_deviation", speed_deviation), ("direction_deviation", direction_deviation))
         ]
         self.memory = positive_number("memory", memory)
@@ -236,11 +236,14 @@ class Line(Mobility):
         speed: Sequence[float] = (30 / 3.6, 60 / 3.6),
         lanes: Sequence[float] = (0.0,),
     ) -> None:
-        self.ends = np.stack([real_numbers(name, point) for name, point in (("start", start), ("end", end))])
+        ends = [real_numbers(name, point) for name, point in (("start", start), ("end", end))]
+        if any(point.shape != (2,) or not np.isfinite(point).all() for point in ends):
+            raise InputError(f"start and end must be two places, m, got {start} and {end}")
+        self.ends = np.stack(ends)
         self.speed = _least_and_most("speed", positive("speed", speed))
         self.lanes = real_numbers("lanes", lanes)
         self.length = float(np.linalg.norm(self.ends[1] - self.ends[0]))
-        if self.ends.shape != (2, 2) or self.length == 0:
+        if self.length == 0:
             raise InputError(f"start and end must be two places, m, got {start} and {end}")
         if self.lanes.ndim != 1 or not self.lanes.size:
             raise InputError(f"lanes must hold one number a lane, m, got {lanes}")
@@ -284,7 +287,10 @@ class RecordedTrack(Mobility):
         self.path = str(path)
         if not Path(path).is_file():
             raise FileNotFoundError(f"no such track file: {path}")
-        self._tracks = _read_tracks(Path(path))
+        try:
+            self._tracks = _read_tracks(Path(path))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path} must be a CSV file in UTF-8: {error}") from error
         first = min(float(track[0, 0]) for track in self._tracks)
         for track in self._tracks:
             track[:, 0] -= first

@@ -44,7 +44,7 @@ def deepmimo_gains(
     gains = []
     for station in data if several else [data]:
         array = np.asarray(station)
-        if np.iscomplexobj(array) and array.ndim == 4:
+        if np.iscomplexobj(array) and array.ndim == 4 and array.size:
             power = _over(np.abs(array) ** 2, antennas, (1, 2))
             gains.append(power.sum(-1) if kind == "paths" else power.mean(-1))
         elif array.ndim == 2 and array.dtype.kind in "fiu":
@@ -86,11 +86,7 @@ def sionna_gains(
     """
     _one_of("kind", kind, ("paths", "frequencies"))
     _one_of("users", users, ("rx", "tx"))
-    if isinstance(data, list | tuple) and len(data) == 2:
-        real, imaginary = (np.asarray(part) for part in data)
-        power = real.astype(np.float64) ** 2 + imaginary.astype(np.float64) ** 2
-    else:
-        power = np.abs(np.asarray(data)) ** 2
+    power = _power(data)
     given = power.shape
     if power.ndim == 5 and kind == "paths":
         power = power[..., None]
@@ -107,6 +103,23 @@ def sionna_gains(
         over_time = over_time.swapaxes(1, 2)
     gains = over_time.transpose(0, 3, 1, 2).reshape(-1, *over_time.shape[1:3])
     return _reached(gains[..., 0] if gains.shape[-1] == 1 else gains, no_path)
+
+
+def _power(data: Any) -> FloatArray:
+    """Of complex coefficients, or of the pair of their real and imaginary parts."""
+    if isinstance(data, list | tuple) and len(data) == 2:
+        parts = [np.asarray(part) for part in data]
+        if any(part.dtype.kind not in "fiu" for part in parts) or parts[0].shape != parts[1].shape:
+            given = " and ".join(f"{part.dtype} {part.shape}" for part in parts)
+            raise InputError(
+                "data must be complex coefficients, without their delays, or the pair of their real and imaginary "
+                f"parts, got {given}"
+            )
+        return np.asarray(parts[0].astype(np.float64) ** 2 + parts[1].astype(np.float64) ** 2)
+    array = np.asarray(data)
+    if array.dtype.kind not in "fiuc":
+        raise InputError(f"data must be numbers, got {array.dtype}")
+    return np.asarray(np.abs(array) ** 2)
 
 
 def _over(power: FloatArray, antennas: Combining, axes: Sequence[int]) -> FloatArray:

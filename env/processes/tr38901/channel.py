@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, positive_number, real_numbers
+from env.arrays import FloatArray, InputError, finite_number, positive_number, real_numbers
 from env.machine_code import machine_code
 from env.processes.channel import Channel, complex_normal
 from env.processes.mobility import Mobility, RandomWaypoint
@@ -89,7 +89,7 @@ class TR38901(Channel):
         except InputError as error:
             raise InputError(f"access_points must be within reach of wherever users come to: {error}") from None
         self.frame_length = positive_number("frame_length", frame_length)
-        self.antenna_gain = float(real_numbers("antenna_gain", antenna_gain))
+        self.antenna_gain = finite_number("antenna_gain", antenna_gain)
         self.shadowing, self.has_fading = bool(shadowing), bool(fading)
         self.site_correlation = _share("site_correlation", site_correlation)
         self.indoor = _share("indoor", indoor)
@@ -212,7 +212,7 @@ class TR38901(Channel):
 
 
 def _share(name: str, value: float) -> float:
-    number = float(real_numbers(name, value))
+    number = finite_number(name, value)
     if not 0 <= number <= 1:
         raise InputError(f"{name} must be between 0 and 1, got {value}")
     return number

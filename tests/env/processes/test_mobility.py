@@ -14,12 +14,12 @@ MODELS = [
 ]
 
 
-def track(folder, text=None):
+def track(folder, text=None, encoding="utf-8"):
     path = folder / "track.csv"
     rows = ["time, x, y, user"]
     for time in range(5):
         rows += [f"{100 + 10 * time},{time * 3},{-time},{user}" for user in "abcd"]
-    path.write_text("\n".join(rows) if text is None else text)
+    path.write_text("\n".join(rows) if text is None else text, encoding=encoding)
     return path
 
 
@@ -108,7 +108,13 @@ def test_a_track_is_followed_in_straight_lines_and_again(tmp_path):
         (lambda folder: RandomWaypoint(speed=[0, 1]), "speed must be positive"),
         (lambda folder: RandomWaypoint(pause=[-1, 1]), "pause must be 0 or more"),
         (lambda folder: GaussMarkovMobility(memory=0.0), "memory must be positive"),
+        (lambda folder: GaussMarkovMobility(speed_deviation=[1.0]), "speed_deviation must be one finite number"),
         (lambda folder: Line([0, 0], [0, 0]), "start and end must be two places"),
+        (lambda folder: Line([0, 0], [0, 0, 1]), "start and end must be two places"),
+        (
+            lambda folder: RecordedTrack(track(folder, "time,x,y\n0,0,0\n", "utf-16")),
+            "must be a CSV file in UTF-8",
+        ),
         (lambda folder: Places([1.0, 2.0]), r"places must have shape \(N, 2\)"),
         (lambda folder: Places([[1.0, 2.0]]).reset(3, 1.0, None), "num_users must be 1, as in Places, got 3"),
         (

@@ -181,6 +181,7 @@ def test_memory_does_not_grow_with_the_frames(mobility):
         (lambda: TR38901(frame_length=0.0), "frame_length must be positive"),
         (lambda: TR38901(indoor=1.5), "indoor must be between 0 and 1"),
         (lambda: TR38901(InH(), RandomWaypoint([50, 10]), indoor=0.5), "indoor must be 0 in InH"),
+        (lambda: TR38901(antenna_gain=np.nan), "antenna_gain must be one finite number, got nan"),
         (lambda: TR38901(building="glass"), "building must be 'low' or 'high'"),
         (lambda: TR38901(site_correlation=-0.1), "site_correlation must be between 0 and 1"),
         (

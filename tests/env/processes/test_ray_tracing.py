@@ -69,6 +69,13 @@ def test_sionnas_frequency_responses_are_means_over_subcarriers():
         ),
         (lambda: sionna_gains(complex_numbers(2, 1, 2, 1, 3), kind="rays"), "kind must be 'paths' or"),
         (lambda: sionna_gains(np.zeros((2, 1, 2, 1, 3))), "4 of 4 have none"),
+        (
+            lambda: sionna_gains((complex_numbers(2, 1, 2, 1, 3), np.ones((2, 2, 3)))),
+            r"without their delays, or the pair of .*, got complex128 \(2, 1, 2, 1, 3\) and float64 \(2, 2, 3\)",
+        ),
+        (lambda: sionna_gains([np.ones((2, 1, 2, 1, 3)), np.ones((1, 1, 2, 1, 3))]), "the pair of their real"),
+        (lambda: sionna_gains("rays"), "data must be numbers, got"),
+        (lambda: deepmimo_gains(complex_numbers(2, 1, 1, 0)), "data must be powers of paths"),
     ],
 )
 def test_other_arrays_are_refused(make, message):
