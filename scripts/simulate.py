@@ -211,13 +211,15 @@ def advance(
 ) -> tuple[int, float | None]:
     """All frames that are left, or as far as it is let; how many are then done, and frames a second."""
     with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5, smoothing=0) as progress:
-        while done < settings.frames and not stopped():
+        stop = 0
+        while done < settings.frames and not stop:
             to_checkpoint = settings.checkpoint_every - done % settings.checkpoint_every
             count = min(BLOCK, settings.frames - done, to_checkpoint)
             columns = made.advance(done, count, progress.update, stopped)
             folder.append(columns)
             done += len(columns["frame"])
-            if count == to_checkpoint or done == settings.frames or stopped():
+            stop = stopped()  # looked at once: a signal that comes later ends the next frame
+            if count == to_checkpoint or done == settings.frames or stop:
                 folder.save(done, *made.states(), identity)
             else:
                 folder.flush()
