@@ -8,7 +8,6 @@ from agent.decisions.compiled_quantizer import smallest
 _Decision = types.Array(types.int64, 1, "C", readonly=True)
 _Decisions = types.Array(types.int64, 2, "C", readonly=True)
 _Codes, _Numbers, _Table = types.int64[::1], types.float64[::1], types.float64[:, ::1]
-_CodesOfEach = types.int64[:, ::1]
 
 
 @njit(_Table(_Numbers), cache=True, error_model="numpy")
@@ -113,21 +112,18 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
 
 
 @njit(
-    types.Tuple((types.int64[:, :, ::1], _CodesOfEach))(
-        types.float64[:, :, ::1], _Decisions, _CodesOfEach, _Codes, *[types.int64] * 4
-    ),
+    types.int64[:, :, ::1](types.float64[:, :, ::1], _Decisions, types.int64[:, ::1], _Codes, *[types.int64] * 4),
     cache=True,
     error_model="numpy",
     nogil=True,
 )
 def neighbours_of_each(likely, decision, known, weights, calls, frame, sweeping, exchanging):
-    """The same for decisions (R, N): neighbours (R, L, N) and codes (R, K + L), L being the same for all."""
-    near, codes, _ = neighbours(likely[0], decision[0], known[0], weights, calls, frame, sweeping, exchanging)
-    near_of_each = np.empty((len(decision), *near.shape), np.int64)
-    codes_of_each = np.empty((len(decision), len(codes)), np.int64)
-    for row in range(len(decision)):
-        near, codes, _ = neighbours(
+    """The neighbours (R, L, N) of decisions (R, N), L being the same for all."""
+    first = neighbours(likely[0], decision[0], known[0], weights, calls, frame, sweeping, exchanging)[0]
+    near = np.empty((len(decision), *first.shape), np.int64)
+    near[0] = first
+    for row in range(1, len(decision)):
+        near[row] = neighbours(
             likely[row], decision[row], known[row], weights, calls, frame, sweeping, exchanging
-        )
-        near_of_each[row], codes_of_each[row] = near, codes
-    return near_of_each, codes_of_each
+        )[0]
+    return near

@@ -96,8 +96,7 @@ class LocalSearch:
         """
         if found.decision.shape[-1] != self._settled_for:
             self._settle_for(found.decision.shape[-1])
-        if self._device is None and limits is None and (code := machine_code("compiled_search")) is not None:
-            return self._of_each(code, relaxed, candidates, found, evaluate, rngs, frame)
+        code = machine_code("compiled_search") if self._device is None and limits is None else None
         xp = namespace(relaxed)
         likely = self._log_probabilities(relaxed)
         known = self._codes(candidates)
@@ -105,7 +104,11 @@ class LocalSearch:
         count, rows = known.shape[1], xp.arange(len(known), device=known.device)
         values: Any = None
         for calls in self._rounds:
-            near = self._neighbours(likely, decision, known, calls, frame, limits)
+            if code is None:
+                near = self._neighbours(likely, decision, known, calls, frame, limits)
+            else:
+                start = np.ascontiguousarray(decision, dtype=np.int64), np.ascontiguousarray(known)
+                near = code.neighbours_of_each(likely, *start, self._weights, calls, frame, SWEEPING, EXCHANGING)
             if self._device is None:
                 half = near.shape[1] // 2
                 for row in np.flatnonzero(value == -np.inf).tolist():
@@ -124,46 +127,6 @@ class LocalSearch:
             place = xp.where(better, best + count, place)
             known = xp.concatenate([known, self._codes(near)], -1)
             count += near.shape[1]
-        return Found(decision, value, place)
-
-    def _of_each(
-        self,
-        code: Any,
-        relaxed: NDArray[np.float64],
-        candidates: Any,
-        found: Found,
-        evaluate: Callable[[Array], Array],
-        rngs: Any,
-        frame: int,
-    ) -> Found:
-        """The same on the host without limits, in machine code."""
-        likely = self._log_probabilities(relaxed)
-        known = np.ascontiguousarray(self._codes(candidates))
-        decision = np.ascontiguousarray(found.decision, dtype=np.int64)
-        value, place, rows = found.value, found.place, np.arange(len(known))
-        values: Any = None
-        for calls in self._rounds:
-            near, codes = code.neighbours_of_each(
-                likely, decision, known, self._weights, calls, frame, SWEEPING, EXCHANGING
-            )
-            count, half = known.shape[1], near.shape[1] // 2
-            lost = value == -np.inf
-            alone = np.zeros_like(lost) if values is None else (values.max(-1) == -np.inf) & ~lost
-            for row in np.flatnonzero(lost).tolist():
-                near[row, half:] = anyhow(near.shape[1] - half, near.shape[-1], self._num_choices, rngs[row])
-            for row in np.flatnonzero(alone).tolist():
-                near[row] = self._elsewhere(near[row], relaxed[row], known[row], rngs[row], None)
-            changed = np.flatnonzero(lost | alone)
-            if len(changed):
-                codes[changed, count:] = self._codes(near[changed])
-            values = evaluate(near)
-            best = values.argmax(-1)
-            best_values = values[rows, best]
-            better = best_values > value
-            decision = np.where(better[:, None], near[rows, best], decision)
-            value = np.where(better, best_values, value)
-            place = np.where(better, best + count, place)
-            known = codes
         return Found(decision, value, place)
 
     def around(

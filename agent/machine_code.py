@@ -25,7 +25,7 @@ def machine_code(module: str) -> Any:
 
 
 def compile_ahead() -> None:
-    """Load all that one agent may use, so that what must be compiled is so before its first frame."""
+    """Load all that agents may use, so that what must be compiled is so before its first frame."""
     for module in (
         "compiled_search",
         "compiled_standardization",

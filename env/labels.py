@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
+from env.arrays import FloatArray, InputError
 
 ROUNDING = 1e-9
 """Relative difference that rounding explains."""
@@ -46,6 +46,22 @@ class LabelReport(NamedTuple):
         if self.unproved:
             parts.append(f"{self.unproved} optima are not certified")
         return "; ".join(parts)
+
+
+def rows_of(rows: Any, count: int) -> NDArray[np.int64]:
+    """Places in a recording of so many rows, all of them for None; raises InputError for what is none."""
+    if rows is None:
+        return np.arange(count)
+    array = np.asarray(rows)
+    if (
+        array.ndim != 1
+        or not array.size
+        or array.dtype.kind not in "iu"
+        or array.min() < 0
+        or array.max() >= count
+    ):
+        raise InputError(f"rows must be whole numbers from 0 to {count - 1}, one or more, got {rows!r}")
+    return array.astype(np.int64)
 
 
 def compare_labels(

@@ -44,11 +44,8 @@ class Binary:
             if logits.dtype == np.float32 and logits.flags.c_contiguous:
                 code = machine_code("learners.compiled_passes")
                 if code is not None:
-                    return (
-                        code.sigmoid(logits)
-                        if logits.ndim == 1
-                        else code.sigmoid(logits.ravel()).reshape(logits.shape)
-                    )
+                    relaxed = code.sigmoid(logits.ravel())
+                    return relaxed if logits.ndim == 1 else relaxed.reshape(logits.shape)
             return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
         return torch.sigmoid(logits.double())
 

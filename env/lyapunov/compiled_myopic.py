@@ -7,18 +7,10 @@ of a frame are tried at: the time asked for grows as the price falls, so halving
 import numpy as np
 from numba import boolean, float64, njit, types
 
+from env.compiled_lambert_w import log_snr
+
 _Row, _Rows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _MAX_STEPS = 100
-
-
-@njit(float64(float64), cache=True, error_model="numpy")
-def _log_snr(price):
-    """As of `env.lambert_w`."""
-    s = price - np.expm1(-(np.sqrt(2 * price) + price / 3))
-    for _ in range(2):
-        loss = np.expm1(-s)
-        s -= (s + loss - price) / max(-loss, 2.2250738585072014e-308)
-    return s
 
 
 @njit(float64(float64, float64, float64), cache=True, error_model="numpy")
@@ -79,7 +71,7 @@ def _answer(prices, value, highest, energy, at_full_power, longest, place, times
     known[place] = True
     for i in range(len(value)):
         if prices[place] < highest[i]:
-            stretched = energy[i] / np.expm1(min(_log_snr(prices[place] / value[i]), 600.0))
+            stretched = energy[i] / np.expm1(min(log_snr(prices[place] / value[i]), 600.0))
             times[place, i] = min(max(stretched, at_full_power[i]), longest[i])
         else:
             times[place, i] = 0.0

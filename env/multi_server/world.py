@@ -16,7 +16,7 @@ from env.multi_server.costs import Costs, cost_of, loads
 from env.multi_server.optimum import MultiServerOptimum, certified_optimum
 from env.processes.cells import Cells
 from env.processes.channel import Channel
-from env.processes.trace import RecordedTrace, as_channel
+from env.processes.trace import RecordedTrace, as_channel, servers_of
 
 FARTHEST = 3.0
 """The largest ln a or ln b that is observed, and what is observed of a server that is not there."""
@@ -97,6 +97,13 @@ class MultiServerMEC(Environment):
         channel = as_channel(channel, one_server=False)
         if isinstance(channel, RecordedTrace):
             num_users, num_servers = _as_recorded(channel, num_users, num_servers)
+        elif channel is not None and (servers := servers_of(channel)) is not None:
+            if num_servers not in (None, servers):
+                name = type(channel).__name__
+                raise InputError(f"num_servers must be {servers}, to which {name} has links, got {num_servers}")
+            num_servers = servers
+            if num_users is None and channel.num_users is not None:
+                num_users = channel.num_users // servers
         self.num_users = whole_number("num_users", 10 if num_users is None else num_users)
         self.num_servers = whole_number("num_servers", 3 if num_servers is None else num_servers)
         self.channel = Cells(self.num_servers) if channel is None else deepcopy(channel)

@@ -24,7 +24,7 @@ from env.arrays import (
 )
 from env.decisions import Binary
 from env.environment import Environment
-from env.labels import LabelReport, compare_labels, figures
+from env.labels import LabelReport, compare_labels, figures, rows_of
 from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from env.state import generator_state, restore_generator
 
@@ -201,12 +201,13 @@ class MultiTaskMEC(Environment):
         Args:
             rows: of the recording, from 0; by default all.
 
-        Returns None where sizes are not recorded, neither is stored, or the optimum is not known.
+        Returns None where sizes are not recorded, neither is stored, or the optimum is not known. Raises
+        InputError for rows that are not in the recording.
         """
         stored = self.recording
         if stored is None or (stored.decisions is None and stored.costs is None) or self.num_tasks > _MOST_TASKS:
             return None
-        rows = np.arange(len(stored.sizes)) if rows is None else np.asarray(rows, dtype=np.int64)
+        rows = rows_of(rows, len(stored.sizes))
         shape = (len(rows), self.num_devices, self.num_tasks)
         sizes = stored.sizes[rows].reshape(shape)
         best = -self.optimum(sizes).cost

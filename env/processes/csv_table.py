@@ -1,8 +1,9 @@
 """Tables of numbers in `.csv` files: with or without a header, with or without a column that numbers the lines.
 
-A first line whose cells are no numbers, or count the columns from 0, is a header. A first column is an index where
-it has no name or one of `INDEX_NAMES`, where its cells are no numbers (dates), or where it counts the lines one by
-one. Numbers may be complex, as in ``1e-4+2e-4i`` or ``1e-4+2e-4j``. Lines that begin with # are left out.
+A first line whose cells are no numbers, count the columns from 0 or 1, or begin with one of `INDEX_NAMES`, is a
+header. A first column is an index where it has no name or one of these, where its cells are no numbers (dates), or
+where it counts the lines from 0 or 1. Numbers may be complex, as in ``1e-4+2e-4i`` or ``1e-4+2e-4j``. Lines that
+begin with # are left out.
 """
 
 import csv
@@ -12,7 +13,10 @@ import numpy as np
 
 from env.arrays import InputError
 
-INDEX_NAMES = {"", "index", "frame", "slot", "step", "row", "time", "timestamp", "date", "datetime"}
+INDEX_NAMES = {
+    *("", "index", "frame", "slot", "step", "row", "t", "time", "time (s)", "time_s", "timestamp"),
+    *("date", "datetime"),
+}
 
 
 def read_csv(path: Path, index_column: bool | None = None) -> np.ndarray:
@@ -32,7 +36,7 @@ def read_csv(path: Path, index_column: bool | None = None) -> np.ndarray:
     lines = [(place, line) for place, line in lines if not line.lstrip().startswith("#")]
     if not lines:
         raise InputError(f"{path} is not a readable .csv file: it holds no lines of numbers")
-    delimiter = max((",", ";", "\t"), key=lines[0][1].count)
+    delimiter = next((one for one in (";", "\t") if one in lines[0][1]), ",")  # decimals may have commas
     first = _cells(lines[0][1], delimiter)
     header = first if _is_header(first) else None
     body = lines if header is None else lines[1:]
@@ -56,7 +60,7 @@ def _numbers(path: Path, body: list[tuple[int, str]], delimiter: str, columns: i
         texts = [_as_written_in_python(line) for line in texts]
     used = range(skip, columns)
     try:
-        if not used or any(line.count(delimiter) != columns - 1 for line in texts if '"' not in line):
+        if not used or any(_count(line, delimiter) != columns for line in texts):
             raise ValueError("cells are missing")
         return np.loadtxt(
             texts,
@@ -87,6 +91,10 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
 
 
+def _count(line: str, delimiter: str) -> int:
+    return len(_cells(line, delimiter)) if '"' in line else line.count(delimiter) + 1
+
+
 def _is_number(cell: str) -> bool:
     try:
         complex(_as_written_in_python(cell) if cell[-1:] in ("i", ")") else cell)
@@ -101,17 +109,19 @@ def _as_written_in_python(number: str) -> str:
 
 def _is_header(cells: list[str]) -> bool:
     names = cells[1:] or cells
-    counted = [str(place) for place in range(len(cells))]
-    return cells[0] == "" or cells == counted or not any(_is_number(name) for name in names)
+    counted = [[str(first + place) for place in range(len(cells))] for first in (0, 1)]
+    counts = cells == counted[0] or (len(cells) > 1 and cells == counted[1])
+    return cells[0].lower() in INDEX_NAMES or counts or not any(_is_number(name) for name in names)
 
 
 def _is_dated(body: list[tuple[int, str]], top: list[str], delimiter: str) -> bool:
     """Whether the first cell of every line is no number, and the second of the first line is one."""
-    firsts = (line.split(delimiter, 1)[0] for _, line in body)
+    firsts = (_cells(line, delimiter)[0] for _, line in body)
     return len(body) > 1 and _is_number(top[1]) and not any(map(_is_number, firsts))
 
 
 def _counts(table: np.ndarray) -> bool:
-    """Whether the first column counts the lines."""
-    first = table[:, 0].real
-    return table.shape[1] > 1 and len(table) > 1 and bool((first % 1 == 0).all() and (np.diff(first) == 1).all())
+    """Whether the first column counts the lines, from 0 or 1."""
+    if table.shape[1] < 2 or len(table) < 2:
+        return False
+    return any(np.array_equal(table[:, 0], np.arange(first, first + len(table))) for first in (0, 1))

@@ -65,7 +65,7 @@ class Recording:
             raise InputError(f"index_column must be left out for {self.name}, it is of .csv files")
         if not is_file:
             if isinstance(source, Mapping):
-                arrays = {str(name): np.asarray(array) for name, array in source.items()}
+                arrays = {str(name): np.asarray(_unmasked(array)) for name, array in source.items()}
                 self.name = "the arrays"
             else:
                 table = _table(source)
@@ -90,6 +90,7 @@ class Recording:
                 raise InputError(f"{path} is not a readable {path.suffix} file: {_what_is_wrong(path)}") from error
         self._table = table
         self._arrays = arrays
+        self._group = ""
 
     def main(self, variable: str | None, default: str, what: str) -> tuple[str, np.ndarray]:
         """How messages call the array that holds `what`, and the array itself.
@@ -111,10 +112,12 @@ class Recording:
                 f"{self.name} must hold the variable {name!r}, found {found or 'none'}: set variable to the name "
                 f"of the one that holds the {what}"
             )
+        self._group = name[: name.rfind("/") + 1]
         return f"{name!r} in {self.name}", self._arrays[name]
 
     def get(self, name: str) -> tuple[str, np.ndarray] | None:
-        """The same of an array that is stored beside it, None where there is none."""
+        """The same of an array that is stored beside it, of HDF5 in the same group; None where there is none."""
+        name = self._group + name
         return (f"{name!r} in {self.name}", self._arrays[name]) if name in self._arrays else None
 
 
@@ -133,10 +136,18 @@ def numbers(label: str, array: np.ndarray) -> FloatArray:
     return real_numbers(label, array)
 
 
+def _unmasked(source: Any) -> Any:
+    """The same; raises InputError for an array with masked entries, whose numbers stand for none."""
+    if np.ma.is_masked(source):
+        raise InputError("a trace must hold no masked entries: fill them in, or leave out their rows")
+    return source
+
+
 def _table(source: Any) -> np.ndarray:
     if hasattr(source, "to_numpy"):  # a data frame, whose columns may be of several kinds
         return np.asarray(source.to_numpy())
     if isinstance(source, np.ndarray | list | tuple) or hasattr(source, "__array__"):
+        _unmasked(source)
         try:
             return np.asarray(source)
         except ValueError as error:
@@ -205,7 +216,7 @@ def _hdf5(path: Path, wanted: Collection[str], reverse: bool) -> Arrays:
         shape = item.shape[::-1] if reverse else item.shape
         if kind.kind not in "biufc" and not is_complex:
             arrays[name] = np.broadcast_to(np.array(None), shape)
-        elif name not in wanted:
+        elif name not in wanted and name.rpartition("/")[2] not in wanted:
             arrays[name] = np.broadcast_to(np.zeros((), complex if is_complex else kind), shape)
         else:
             value = item[()]

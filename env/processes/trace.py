@@ -161,13 +161,23 @@ def as_channel(channel: Any, one_server: bool = True) -> Channel | None:
         channel = RecordedTrace(channel)
     if not isinstance(channel, Channel | None):
         raise InputError(f"channel must be a Channel or the path of a trace, got {channel!r}")
-    if one_server and isinstance(channel, RecordedTrace) and channel.num_servers > 1:
-        shape = (len(channel.gains), channel.gains.shape[1] // channel.num_servers, channel.num_servers)
+    servers = servers_of(channel)
+    if one_server and servers is not None and servers > 1:
+        name = type(channel).__name__
+        if isinstance(channel, RecordedTrace):
+            shape = (len(channel.gains), channel.gains.shape[1] // servers, servers)
+            name = f"{channel.name} of shape {shape}"
         raise InputError(
-            f"channel must be gains to one server, {channel.name} of shape {shape} holds those to "
-            f"{channel.num_servers}: keep one, or use env.MultiServerMEC"
+            f"channel must be gains to one server, {name} holds those to {servers}: keep one, or use "
+            "env.MultiServerMEC"
         )
     return channel
+
+
+def servers_of(channel: Channel | None) -> int | None:
+    """To how many servers the links of a channel lead, user after user; None where it does not say."""
+    servers: int | None = getattr(channel, "num_servers", None)
+    return servers
 
 
 _WITHOUT = "; set labels to False to do without"

@@ -8,21 +8,12 @@ price, is put right by insertion.
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 
+from env.compiled_lambert_w import TINY, log_snr
+
 _Given, _GivenRows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _Row, _Rows, _Sides = float64[::1], float64[:, ::1], boolean[:, ::1]
-_TINY = float(np.finfo(np.float64).tiny)
 _FEW = 64
 """Users up to which an order is sorted by insertion from the start."""
-
-
-@njit(float64(float64), cache=True, error_model="numpy")
-def log_snr(price):
-    """As `env.lambert_w.log_snr`, of one price."""
-    s = price - np.expm1(-(np.sqrt(2 * price) + price / 3))
-    for _ in range(2):
-        power = np.expm1(-s)
-        s = s - (s + power - price) / max(-power, _TINY)
-    return s
 
 
 @njit(
@@ -45,7 +36,7 @@ def bound_at(v, local, snr, slope, order, room, decision):
             room[4, user] = slope[user] * s - v
         busy[user] = snr[user] * room[3, user]
         offload[user] = busy[user] * room[4, user]
-        ratio[user] = -offload[user] / max(local[user], _TINY)
+        ratio[user] = -offload[user] / max(local[user], TINY)
     if users > _FEW and order[0] < 0:
         order[:] = np.argsort(ratio)
     elif order[0] < 0:
@@ -112,7 +103,7 @@ def relax(local, snr, slope, enough, precision, cuts):
         for cut in range(cuts):
             if best[row] <= enough[row]:
                 break
-            run = max(high_tangent - low_tangent, _TINY)
+            run = max(high_tangent - low_tangent, TINY)
             meet = (low_bound - high_bound + high_tangent * high[row] - low_tangent * low[row]) / run
             if best[row] - (low_bound + low_tangent * (meet - low[row])) <= precision * best[row]:
                 break

@@ -30,7 +30,7 @@ from env.arrays import (
 )
 from env.decisions import Binary
 from env.environment import Environment
-from env.labels import LabelReport, compare_labels, figures
+from env.labels import LabelReport, compare_labels, figures, rows_of
 from env.machine_code import machine_code
 from env.processes.channel import Channel, Rayleigh
 from env.processes.presence import Presence
@@ -48,8 +48,8 @@ _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
 
 
-_SAME = 1e-12
-"""Relative difference up to which a stored rate is the certified one."""
+_SAME = 1e-14
+"""Relative difference up to which a stored rate is the certified one, rounded otherwise."""
 
 
 class _OneOrMany(Environment):
@@ -395,11 +395,13 @@ class WirelessPoweredMEC(_OneOrMany):
 
         Returns None where the channel is no trace, or it stores neither. All users count as on. Of replicas it is
         the trace of the first.
+
+        Raises InputError for rows that are not in it.
         """
         trace = self.recording
         if trace is None or (trace.decisions is None and trace.rates is None):
             return None
-        rows = np.arange(len(trace.gains)) if rows is None else np.asarray(rows, dtype=np.int64)
+        rows = rows_of(rows, len(trace.gains))
         gains = trace.gains[rows]
         best = self.optimum(gains)
         values = None if trace.decisions is None else self.allocate(gains, trace.decisions[rows]).rate

@@ -97,6 +97,8 @@ class TR38901(Channel):
             raise InputError(f"indoor must be 0 in {type(self.scenario).__name__}, got {indoor}")
         if building not in penetration.SPREAD:
             raise InputError(f"building must be 'low' or 'high', got {building!r}")
+        if self.indoor and building not in self.scenario.walls:
+            raise InputError(f"building must be 'low' in {type(self.scenario).__name__}, got {building!r}")
         self.building = building
 
     @property
@@ -104,6 +106,11 @@ class TR38901(Channel):
         """The number of links where the mobility fixes that of users."""
         users = self.mobility.num_users
         return None if users is None else users * len(self.access_points)
+
+    @property
+    def num_servers(self) -> int:
+        """M."""
+        return len(self.access_points)
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         """Start over; `num_users` is the number of links, N M."""

@@ -57,6 +57,8 @@ class Scenario:
     most_carrier = 100.0
     most_inside: float | None = 25.0
     """The largest d_2D-in of users indoors, m; None where the scenario is itself indoors."""
+    walls: tuple[str, ...] = ("low", "high")
+    """Losses of buildings that there are (section 7.4.3.1)."""
 
     def __init__(self, carrier_frequency: float, base_height: float, user_height: float | Sequence[float]) -> None:
         hertz = positive_number("carrier_frequency", carrier_frequency)
@@ -195,6 +197,7 @@ class RMa(Scenario):
     most_carrier = 30.0
     most_distance = 10_000.0
     most_inside = 10.0
+    walls = ("low",)
     large_scale = LargeScale((4.0, 8.0, 8.0), (37.0, 120.0, 120.0), (7.0, 4.0), 40.0, 0.0, 60.0)
 
     def __init__(

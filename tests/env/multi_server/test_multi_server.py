@@ -191,7 +191,7 @@ def test_any_channel_of_so_many_links_will_do():
         ({"outage": 2.0}, "outage must be at most 1"),
         ({"capacities": [1, 2]}, "capacities must be one number, or one for each of 3 choices"),
         ({"channel": 3}, "channel must be a Channel or the path of a trace"),
-        ({"channel": Cells(4)}, "num_servers must divide the number of links, 30"),
+        ({"channel": Cells(4), "num_servers": 3}, "num_servers must be 4, to which Cells has links, got 3"),
     ],
 )
 def test_settings_out_of_range_are_named(settings, message):

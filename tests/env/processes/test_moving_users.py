@@ -8,13 +8,16 @@ from scipy import special, stats
 
 from env import (
     TR38901,
+    Cells,
     GaussMarkovMobility,
     InH,
     InputError,
     Line,
+    LyapunovMEC,
     MultiServerMEC,
     Places,
     RandomWaypoint,
+    RMa,
     UMa,
     UMi,
     WirelessPoweredMEC,
@@ -167,6 +170,15 @@ def test_memory_does_not_grow_with_the_frames(mobility):
     assert len(pickle.dumps(channel.__dict__)) == pytest.approx(few, rel=0.01)
 
 
+def test_numbers_of_servers_and_users_are_the_channels():
+    points = [[0, 0], [0, 100], [100, 0], [100, 100]]
+    world = MultiServerMEC(channel=TR38901(access_points=points))
+    assert world.gains.shape == (10, 4)
+    assert world.channel.movement.x.shape[1] == 10
+    places = Places([[50.0, 60.0], [20.0, 80.0], [10.0, 30.0]])
+    assert MultiServerMEC(channel=TR38901(mobility=places, access_points=points)).gains.shape == (3, 4)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -182,11 +194,21 @@ def test_memory_does_not_grow_with_the_frames(mobility):
         (lambda: TR38901(indoor=1.5), "indoor must be between 0 and 1"),
         (lambda: TR38901(InH(), RandomWaypoint([50, 10]), indoor=0.5), "indoor must be 0 in InH"),
         (lambda: TR38901(antenna_gain=np.nan), "antenna_gain must be one finite number, got nan"),
+        (lambda: TR38901(RMa(), indoor=0.5, building="high"), "building must be 'low' in RMa, got 'high'"),
         (lambda: TR38901(building="glass"), "building must be 'low' or 'high'"),
         (lambda: TR38901(site_correlation=-0.1), "site_correlation must be between 0 and 1"),
         (
-            lambda: WirelessPoweredMEC(3, channel=TR38901(access_points=[[0, 0], [1, 1]])),
-            "access_points must divide the number of links, 3, got 2",
+            lambda: WirelessPoweredMEC(4, channel=TR38901(access_points=[[0, 0], [1, 1]])),
+            "channel must be gains to one server, TR38901 holds those to 2: keep one, or use env.MultiServerMEC",
+        ),
+        (
+            lambda: WirelessPoweredMEC(4, replicas=2, channel=TR38901(access_points=[[0, 0], [1, 1]])),
+            "channel must be gains to one server",
+        ),
+        (lambda: LyapunovMEC(6, channel=Cells(3)), "channel must be gains to one server, Cells holds those to 3"),
+        (
+            lambda: MultiServerMEC(4, 4, channel=TR38901(access_points=[[0, 0], [1, 1]])),
+            "num_servers must be 2, to which TR38901 has links, got 4",
         ),
         (
             lambda: WirelessPoweredMEC(3, channel=TR38901(UMi(user_height=[1.5, 2.0]))),

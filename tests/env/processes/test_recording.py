@@ -297,6 +297,44 @@ def test_labels_come_in_the_layout_of_the_gains():
     assert RecordedTrace("bad.npz", labels=False).num_users == 3
 
 
+@pytest.mark.parametrize(
+    ("lines", "gains"),
+    [
+        (["1,2,3", *CSV], POWER),  # a header that counts from 1
+        (["date,1,2,3", *numbered(CSV, DAYS)], POWER),
+        (["time (s),a,b,c", *numbered(CSV, np.arange(60) / 10)], POWER),
+        (["time,0,1,2", *numbered(CSV, np.arange(60) / 10)], POWER),  # as pandas names an index
+        (["3,1e-6,2e-6", "4,1e-6,2e-6"], [[3, 1e-6, 2e-6], [4, 1e-6, 2e-6]]),  # counts, but not from the first
+        (['"1e-6","2e-6"', '"3e-6","4e-6"'], [[1e-6, 2e-6], [3e-6, 4e-6]]),
+    ],
+)
+def test_headers_and_indices_are_told_from_gains(tmp_path, monkeypatch, lines, gains):
+    monkeypatch.chdir(tmp_path)
+    text("gains.csv", lines)
+    np.testing.assert_array_equal(RecordedTrace("gains.csv").gains, gains)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["0;1,5e-6", "1;2,5e-6", "2;3,5e-6"], "line 2, column 2, must be a number.*decimals have a point"),
+        (["1e-6,2e-6", '"3e-6","4e-6","5e-6"'], "line 2, must have 2 cells"),
+    ],
+)
+def test_cells_that_would_be_lost_are_refused(tmp_path, monkeypatch, lines, message):
+    monkeypatch.chdir(tmp_path)
+    text("gains.csv", lines)
+    with pytest.raises(InputError, match=message):
+        RecordedTrace("gains.csv")
+
+
+def test_labels_are_those_of_the_gains_group(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    h5("runs.h5", first__input_h=POWER, first__output_mode=np.ones(POWER.shape), second__input_h=POWER)
+    assert RecordedTrace("runs.h5", variable="first/input_h").decisions.all()
+    assert RecordedTrace("runs.h5", variable="second/input_h").decisions is None
+
+
 def test_copies_share_what_is_recorded_and_go_their_own_ways():
     trace = RecordedTrace(POWER)
     worlds = [WirelessPoweredMEC(channel=trace, replicas=4), WirelessPoweredMEC(channel=POWER)]

@@ -11,7 +11,7 @@ import yaml
 
 from agent import OffloadingAgent
 from agent.run.loop import simulate
-from env import MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
+from env import InputError, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
 
 ROOT = Path(__file__).resolve().parents[3]
 USERS, FRAMES = 6, 40
@@ -179,3 +179,18 @@ def test_multi_task_labels_that_are_not_optimal(tmp_path):
     assert report.worst_rate == pytest.approx(
         best.cost[5] / world.cost(sizes[5].reshape(2, 2), decision[5].reshape(2, 2))
     )
+
+
+@pytest.mark.parametrize("rows", [[], [-1], [40], [1.5], 3, [[1, 2]], np.arange(40) == 3])
+def test_rows_that_are_not_in_a_recording_are_refused(rows):
+    rng = np.random.default_rng(0)
+    gains = rng.uniform(1e-6, 2e-6, (40, 3))
+    world = WirelessPoweredMEC(channel=RecordedTrace({"input_h": gains, "output_mode": np.ones((40, 3))}))
+    with pytest.raises(InputError, match="rows must be whole numbers from 0 to 39, one or more, got"):
+        world.label_report(rows)
+    assert world.label_report([39]).frames == 1
+
+
+def test_masked_gains_are_refused():
+    with pytest.raises(InputError, match="a trace must hold no masked entries"):
+        RecordedTrace(np.ma.array(np.ones((40, 2)), mask=[[1, 0]] * 40))
