@@ -1,8 +1,8 @@
 """The learner: networks, quantizers, replay memory, the agent, and the simulation loop."""
 
-from agent.checks import InputError
-from agent.decisions.most_probable import MostProbable
-from agent.decisions.quantizer import (
+from .checks import InputError
+from .decisions.most_probable import MostProbable
+from .decisions.quantizer import (
     KNearest,
     MostProbableBits,
     NoisyOrderPreserving,
@@ -10,12 +10,12 @@ from agent.decisions.quantizer import (
     OrderPreserving,
     OrderPreservingAndNearest,
 )
-from agent.memory import ReplayMemory
-from agent.networks.convolutional import Convolutional
-from agent.networks.fully_connected import FullyConnected
-from agent.networks.pair_network import PairNetwork
-from agent.networks.set_network import SetNetwork
-from agent.offloading import OffloadingAgent
+from .memory import ReplayMemory
+from .networks.convolutional import Convolutional
+from .networks.fully_connected import FullyConnected
+from .networks.pair_network import PairNetwork
+from .networks.set_network import SetNetwork
+from .offloading import OffloadingAgent
 
 __all__ = [
     "Convolutional",

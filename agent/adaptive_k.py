@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.arrays import Array, namespace
-from agent.checks import whole_number
+from .arrays import Array, namespace
+from .checks import whole_number
 
 
 class AdaptiveK:

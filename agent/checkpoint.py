@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent.checks import InputError
-from agent.version import VERSION
+from .checks import InputError
+from .version import VERSION
 
 _DIGEST = b"sha256:"
 

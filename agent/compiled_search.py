@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit, types
 
-from agent.decisions.compiled_quantizer import smallest
+from .decisions.compiled_quantizer import smallest
 
 _Decision = types.Array(types.int64, 1, "C", readonly=True)
 _Decisions = types.Array(types.int64, 2, "C", readonly=True)

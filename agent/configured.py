@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from agent import checkpoint, generators
-from agent.adaptive_k import AdaptiveK
-from agent.checks import InputError
-from agent.decisions.quantizer import lists_of
-from agent.diagnostics import Diagnostics
-from agent.learned_value import LearnedValue
-from agent.learners.rule import Learner
-from agent.local_search import LocalSearch
-from agent.memory import ReplayMemory
-from agent.settings import CHANGEABLE, DEAR, AgentSettings
-from agent.standardization import Standardization
+from . import checkpoint, generators
+from .adaptive_k import AdaptiveK
+from .checks import InputError
+from .decisions.quantizer import lists_of
+from .diagnostics import Diagnostics
+from .learned_value import LearnedValue
+from .learners.rule import Learner
+from .local_search import LocalSearch
+from .memory import ReplayMemory
+from .settings import CHANGEABLE, DEAR, AgentSettings
+from .standardization import Standardization
 
 
 class Setting:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import generators, seeds
-from agent.decisions.limits import Limited
-from agent.local_search import anyhow
+from . import generators, seeds
+from .decisions.limits import Limited
+from .local_search import anyhow
 
 PROBES = 8
 """Decisions that a probe values."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.arrays import Array, on_device
+from .arrays import Array, on_device
 
 
 class Generators:

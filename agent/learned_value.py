@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import generators, seeds
-from agent.arrays import Array
-from agent.decisions.limits import Limited
-from agent.learners.rule import ADAM_EPSILON
+from . import generators, seeds
+from .arrays import Array
+from .decisions.limits import Limited
+from .learners.rule import ADAM_EPSILON
 
 HIDDEN, SUMS = 32, 8
 """Units of each layer, and sums over the users of a choice."""

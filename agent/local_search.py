@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.arrays import Array, namespace, on_device
-from agent.decisions.limits import Limited, Limits
-from agent.decisions.nested import Nested
-from agent.decisions.quantizer import Quantizer, propose_within
-from agent.machine_code import machine_code
+from .arrays import Array, namespace, on_device
+from .decisions.limits import Limited, Limits
+from .decisions.nested import Nested
+from .decisions.quantizer import Quantizer, propose_within
+from .machine_code import machine_code
 
 ROUNDS = 2
 """The search goes on from the best decision of its first half."""

@@ -69,7 +69,7 @@ def _load(module: str) -> Any:
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None
         with FileLock(LOCK), event.install_listener("numba:compile", Says()):
-            return import_module(f"agent.{module}")
+            return import_module(f".{module}", __package__)
     except ImportError:
         return None
     except RuntimeError as error:

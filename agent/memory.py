@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent.arrays import Array, copy_of, integers, namespace, on_device, rows
-from agent.checks import InputError, whole_number
+from .arrays import Array, copy_of, integers, namespace, on_device, rows
+from .checks import InputError, whole_number
 
 
 class ReplayMemory:

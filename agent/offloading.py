@@ -11,27 +11,27 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent import checkpoint, parts, seeds
-from agent.adaptive_k import AdaptiveK
-from agent.arrays import Array
-from agent.checks import InputError, whole_number
-from agent.configured import Configured, as_now
-from agent.decisions.limits import Limits, limits_of
-from agent.decisions.nested import Nested, pick, takes_nested
-from agent.decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of, propose_within
-from agent.diagnostics import RECENT, Diagnostics
-from agent.learned_value import LearnedValue
-from agent.learners.ensemble import Ensemble
-from agent.learners.rule import Learner
-from agent.local_search import LocalSearch
-from agent.machine_code import compile_ahead
-from agent.memory import ReplayMemory
-from agent.networks.interface import first_weights
-from agent.networks.set_network import SetNetwork
-from agent.parts import NetworkFactory
-from agent.settings import BUDGET, AgentSettings
-from agent.standardization import Standardization
-from agent.valuing import FrameCritic, Valuing, number
+from . import checkpoint, parts, seeds
+from .adaptive_k import AdaptiveK
+from .arrays import Array
+from .checks import InputError, whole_number
+from .configured import Configured, as_now
+from .decisions.limits import Limits, limits_of
+from .decisions.nested import Nested, pick, takes_nested
+from .decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of, propose_within
+from .diagnostics import RECENT, Diagnostics
+from .learned_value import LearnedValue
+from .learners.ensemble import Ensemble
+from .learners.rule import Learner
+from .local_search import LocalSearch
+from .machine_code import compile_ahead
+from .memory import ReplayMemory
+from .networks.interface import first_weights
+from .networks.set_network import SetNetwork
+from .parts import NetworkFactory
+from .settings import BUDGET, AgentSettings
+from .standardization import Standardization
+from .valuing import FrameCritic, Valuing, number
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -66,7 +66,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
     def __new__(cls, *arguments: Any, **settings: Any) -> "OffloadingAgent":
         if settings.get("replicas") is None:
             return super().__new__(cls)
-        from agent.replicas import AgentReplicas
+        from .replicas import AgentReplicas
 
         if cls is not OffloadingAgent:
             raise InputError(

@@ -9,20 +9,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from agent.checks import InputError
-from agent.decisions import Kind
-from agent.decisions.most_probable import MostProbable
-from agent.decisions.quantizer import CLASSES, PUBLISHED_QUANTIZERS, QUANTIZERS, Quantizer
-from agent.learners.numpy_learner import PASSES, NumpyLearner
-from agent.learners.reading import READ, UnreadableError, read
-from agent.learners.rule import Learner, LearningRule
-from agent.learners.stacked import StackedLearner
-from agent.learners.torch_learner import TorchLearner
-from agent.networks.convolutional import Convolutional
-from agent.networks.fully_connected import FullyConnected
-from agent.networks.interface import check_output, first_weights
-from agent.networks.pair_network import PairNetwork
-from agent.networks.set_network import SetNetwork
+from .checks import InputError
+from .decisions import Kind
+from .decisions.most_probable import MostProbable
+from .decisions.quantizer import CLASSES, PUBLISHED_QUANTIZERS, QUANTIZERS, Quantizer
+from .learners.numpy_learner import PASSES, NumpyLearner
+from .learners.reading import READ, UnreadableError, read
+from .learners.rule import Learner, LearningRule
+from .learners.stacked import StackedLearner
+from .learners.torch_learner import TorchLearner
+from .networks.convolutional import Convolutional
+from .networks.fully_connected import FullyConnected
+from .networks.interface import check_output, first_weights
+from .networks.pair_network import PairNetwork
+from .networks.set_network import SetNetwork
 
 NETWORKS: dict[str, type[nn.Module]] = {
     kind.__name__: kind for kind in (FullyConnected, Convolutional, PairNetwork, SetNetwork)

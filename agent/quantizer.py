@@ -1,7 +1,7 @@
 """The quantizers, under the path that research code imports them from."""
 
-from agent.decisions.most_probable import MostProbable
-from agent.decisions.quantizer import (
+from .decisions.most_probable import MostProbable
+from .decisions.quantizer import (
     KNearest,
     NoisyOrderPreserving,
     NoisyProbabilities,

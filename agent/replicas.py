@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent import parts, seeds
-from agent.adaptive_k import AdaptiveK
-from agent.arrays import Array, namespace, on_device, take
-from agent.checks import InputError, whole_number
-from agent.configured import Configured
-from agent.decisions.limits import Limits, limits_of
-from agent.decisions.nested import Nested, pick, takes_nested
-from agent.decisions.quantizer import Nesting, propose_within
-from agent.diagnostics import PROBES, RECENT, Diagnostics
-from agent.generators import Generators
-from agent.local_search import Found, LocalSearch
-from agent.machine_code import compile_ahead
-from agent.memory import ReplayMemory
-from agent.settings import ReplicaSettings
-from agent.standardization import Standardization
+from . import parts, seeds
+from .adaptive_k import AdaptiveK
+from .arrays import Array, namespace, on_device, take
+from .checks import InputError, whole_number
+from .configured import Configured
+from .decisions.limits import Limits, limits_of
+from .decisions.nested import Nested, pick, takes_nested
+from .decisions.quantizer import Nesting, propose_within
+from .diagnostics import PROBES, RECENT, Diagnostics
+from .generators import Generators
+from .local_search import Found, LocalSearch
+from .machine_code import compile_ahead
+from .memory import ReplayMemory
+from .settings import ReplicaSettings
+from .standardization import Standardization
 
 
 @dataclass

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from agent import parts
-from agent.checks import InputError, plain, whole_number
-from agent.decisions import Kind, kind_of
-from agent.decisions.quantizer import Quantizer, is_prefix
-from agent.learners.rule import LearningRule
-from agent.parts import NetworkFactory
+from . import parts
+from .checks import InputError, plain, whole_number
+from .decisions import Kind, kind_of
+from .decisions.quantizer import Quantizer, is_prefix
+from .learners.rule import LearningRule
+from .parts import NetworkFactory
 
 BUDGET = 32
 """Critic calls a frame where nothing else is said."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent.arrays import Array, copy_of, namespace
-from agent.machine_code import machine_code
+from .arrays import Array, copy_of, namespace
+from .machine_code import machine_code
 
 HORIZON = 10_000
 """Frames over which mean and variance are taken at most: older ones fade."""

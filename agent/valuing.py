@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.checks import InputError
-from agent.decisions.nested import Nested
-from agent.decisions.quantizer import always_differ
-from agent.settings import AgentSettings
-from agent.workers import Workers, values_of
+from .checks import InputError
+from .decisions.nested import Nested
+from .decisions.quantizer import always_differ
+from .settings import AgentSettings
+from .workers import Workers, values_of
 
 Evaluate = Callable[[Any], ArrayLike]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.checks import InputError
+from .checks import InputError
 
 IDLE = 300.0
 """Seconds without work after which a process ends, as it does when the one that it works for was killed."""

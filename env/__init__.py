@@ -1,19 +1,19 @@
 """The world of the simulation: random processes and one folder a problem. It knows nothing of agents."""
 
-from env.age import AgeMEC
-from env.arrays import InputError
-from env.checking import EnvironmentWarning, check_environment
-from env.decisions import Binary, Categorical
-from env.environment import Environment
-from env.labels import LabelReport
-from env.limits import Limited
-from env.lyapunov import LyapunovMEC, MyopicMEC
-from env.multi_server import MultiServerMEC, PartialMEC
-from env.multi_task import MultiTaskMEC
-from env.processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals, RecordedArrivals
-from env.processes.cells import Cells
-from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
-from env.processes.mobility import (
+from .age import AgeMEC
+from .arrays import InputError
+from .checking import EnvironmentWarning, check_environment
+from .decisions import Binary, Categorical
+from .environment import Environment
+from .labels import LabelReport
+from .limits import Limited
+from .lyapunov import LyapunovMEC, MyopicMEC
+from .multi_server import MultiServerMEC, PartialMEC
+from .multi_task import MultiTaskMEC
+from .processes.arrivals import Arrivals, ConstantArrivals, ExponentialArrivals, RecordedArrivals
+from .processes.cells import Cells
+from .processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
+from .processes.mobility import (
     GaussMarkovMobility,
     Line,
     Mobility,
@@ -21,15 +21,15 @@ from env.processes.mobility import (
     RandomWaypoint,
     RecordedTrack,
 )
-from env.processes.presence import Presence, PresenceSchedule, RandomPresence
-from env.processes.process import Process
-from env.processes.ray_tracing import deepmimo_gains, sionna_gains
-from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
-from env.processes.tr38901 import TR38901, InF, InH, RMa, Scenario, UMa, UMi
-from env.processes.trace import RecordedTrace
-from env.processes.weights import AlternatingWeights, Weights, WeightSchedule
-from env.wireless_powered import WirelessPoweredMEC
-from env.wireless_powered.optimum import Optimum
+from .processes.presence import Presence, PresenceSchedule, RandomPresence
+from .processes.process import Process
+from .processes.ray_tracing import deepmimo_gains, sionna_gains
+from .processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
+from .processes.tr38901 import TR38901, InF, InH, RMa, Scenario, UMa, UMi
+from .processes.trace import RecordedTrace
+from .processes.weights import AlternatingWeights, Weights, WeightSchedule
+from .wireless_powered import WirelessPoweredMEC
+from .wireless_powered.optimum import Optimum
 
 __all__ = [
     "TR38901",

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import InputError
-from env.decisions import Binary, Decisions, decisions_of
-from env.limits import Limited
-from env.processes.trace import Replay
+from .arrays import InputError
+from .decisions import Binary, Decisions, decisions_of
+from .limits import Limited
+from .processes.trace import Replay
 
 
 class Evaluating(Protocol):

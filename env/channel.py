@@ -1,6 +1,6 @@
 """The channel models, under the path that research code imports them from."""
 
-from env.processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
-from env.processes.tr38901 import TR38901
+from .processes.channel import Channel, GaussMarkov, PathLoss, Rayleigh, Rician
+from .processes.tr38901 import TR38901
 
 __all__ = ["TR38901", "Channel", "GaussMarkov", "PathLoss", "Rayleigh", "Rician"]

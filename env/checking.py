@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray, InputError, whole_number
-from env.decisions import Decisions, decisions_of
-from env.environment import Environment
-from env.limits import Limited
+from .arrays import FloatArray, InputError, whole_number
+from .decisions import Decisions, decisions_of
+from .environment import Environment
+from .limits import Limited
 
 METHODS = ("reset", "observe", "evaluate", "step")
 OPTIONAL = (

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import FloatArray, binary, choices, last_dimension, one_a_user, whole_number
+from .arrays import FloatArray, binary, choices, last_dimension, one_a_user, whole_number
 
 
 class Decisions(Protocol):

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import FloatArray, whole_number
-from env.decisions import Binary, Decisions
-from env.state import Stateful
+from .arrays import FloatArray, whole_number
+from .decisions import Binary, Decisions
+from .state import Stateful
 
 
 class Environment(Stateful):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray, InputError
+from .arrays import FloatArray, InputError
 
 ROUNDING = 1e-9
 """Relative difference that rounding explains."""

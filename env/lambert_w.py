@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from env.arrays import FloatArray
+from .arrays import FloatArray
 
 
 def log_snr(price: FloatArray) -> FloatArray:

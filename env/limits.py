@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import InputError, binary, whole_number
-from env.decisions import Binary, Categorical
+from .arrays import InputError, binary, whole_number
+from .decisions import Binary, Categorical
 
 
 class Limited:

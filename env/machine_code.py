@@ -37,7 +37,7 @@ def machine_code(module: str) -> Any:
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None
         with FileLock(LOCK), event.install_listener("numba:compile", Says()):
-            return import_module(f"env.{module}")
+            return import_module(f".{module}", __package__)
     except ImportError:
         return None
     except RuntimeError as error:

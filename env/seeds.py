@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import InputError, whole_number
+from .arrays import InputError, whole_number
 
 PRESENCE = 4
 """Who comes and goes."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from env.arrays import InputError
+from .arrays import InputError
 
 _CODE = FunctionType, BuiltinFunctionType, MethodType, ModuleType, type, np.ufunc
 _PLAIN = bool, int, float, complex, str, type(None)

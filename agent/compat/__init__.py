@@ -6,6 +6,6 @@ differently, and why, is listed in docs/coming_from_the_published_code.md. `Memo
 DROO's with one mode more.
 """
 
-from agent.compat.lydroo import MemoryDNN
+from .lydroo import MemoryDNN
 
 __all__ = ["MemoryDNN"]

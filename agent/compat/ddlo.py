@@ -10,11 +10,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent.checks import whole_number
-from agent.compat import droo
-from agent.compat.droo import cost_figure, vector_of
-from agent.compat.tensorflow_adam import TensorFlowAdam
-from agent.networks.interface import dtype_of
+from ..checks import whole_number
+from ..networks.interface import dtype_of
+from . import droo
+from .droo import cost_figure, vector_of
+from .tensorflow_adam import TensorFlowAdam
 
 ADAM = (0.09, 0.999), 1e-8
 """Betas, and epsilon hat."""

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from agent.checks import InputError, whole_number
-from agent.decisions.quantizer import KNearest, OrderPreserving
-from agent.networks.interface import dtype_of, first_weights
+from ..checks import InputError, whole_number
+from ..decisions.quantizer import KNearest, OrderPreserving
+from ..networks.interface import dtype_of, first_weights
 
 LISTED_USERS = 12
 """Up to here KNN sorts all 2^N decisions, so that equal distances come in the published order."""

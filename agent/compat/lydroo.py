@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.compat import droo
+from . import droo
 
 
 class MemoryDNN(droo.MemoryDNN):

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from agent.checks import InputError
-from agent.compat import lydroo
-from agent.compat.tensorflow_adam import TensorFlowAdam
+from ..checks import InputError
+from . import lydroo
+from .tensorflow_adam import TensorFlowAdam
 
 FEATURES = 3
 """Of each user: gain, data queue, energy queue."""

@@ -2,8 +2,8 @@
 
 from typing import TypeAlias
 
-from agent.decisions.binary import Binary
-from agent.decisions.categorical import Categorical
+from .binary import Binary
+from .categorical import Categorical
 
 Kind: TypeAlias = Binary | Categorical
 

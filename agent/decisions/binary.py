@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agent.arrays import Array, sigmoid
-from agent.checks import InputError
-from agent.machine_code import machine_code
+from ..arrays import Array, sigmoid
+from ..checks import InputError
+from ..machine_code import machine_code
 
 _SMALLEST_OUTPUT = np.exp(-100)
 """PyTorch's cross entropy of outputs takes no logarithm below -100."""

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agent.arrays import Array
-from agent.checks import InputError
+from ..arrays import Array
+from ..checks import InputError
 
 
 @dataclass(frozen=True)

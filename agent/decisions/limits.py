@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.checks import InputError
-from agent.decisions.cheapest import cheapest
-from agent.decisions.ranked_assignment import ranked_decisions
+from ..checks import InputError
+from .cheapest import cheapest
+from .ranked_assignment import ranked_decisions
 
 _BARRED = 1e9
 """The cost of a choice that is not there, where sums of costs are taken."""

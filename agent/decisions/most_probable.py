@@ -6,9 +6,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.checks import whole_number
-from agent.decisions.cheapest import cheapest
-from agent.decisions.limits import Limited, cheapest_within
+from ..checks import whole_number
+from .cheapest import cheapest
+from .limits import Limited, cheapest_within
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.arrays import Array, integers, namespace, take
+from ..arrays import Array, integers, namespace, take
 
 
 @dataclass(frozen=True)

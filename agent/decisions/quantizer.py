@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.arrays import Array, namespace, take
-from agent.checks import InputError
-from agent.decisions.limits import Limited, cheapest_within
-from agent.decisions.nested import Nested
-from agent.machine_code import machine_code
+from ..arrays import Array, namespace, take
+from ..checks import InputError
+from ..machine_code import machine_code
+from .limits import Limited, cheapest_within
+from .nested import Nested
 
 FEW = 64
 """Users up to which machine code sorts them faster than NumPy does."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from agent.arrays import sigmoid
-from agent.networks.fully_connected import FullyConnected
+from ..arrays import sigmoid
+from ..networks.fully_connected import FullyConnected
 
 Float = NDArray[np.floating]
 Weights = Mapping[str, Float]

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import boolean, float32, int64, njit, types, void
 
-from agent.learners.backpropagation import ACTIVATIONS
+from .backpropagation import ACTIVATIONS
 
 _Given, _GivenRows = (types.Array(float32, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _SUMS = {"reassoc", "contract", "nsz"}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.learners.rule import Learner, LearningRule
+from .rule import Learner, LearningRule
 
 
 class Ensemble:

@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from agent.decisions import Kind
-from agent.learners.backpropagation import of_fully_connected
-from agent.learners.rule import ADAM_EPSILON, LearningRule
-from agent.learners.set_backpropagation import SetPasses
-from agent.machine_code import machine_code
-from agent.networks.fully_connected import FullyConnected
-from agent.networks.set_network import SetNetwork
+from ..decisions import Kind
+from ..machine_code import machine_code
+from ..networks.fully_connected import FullyConnected
+from ..networks.set_network import SetNetwork
+from .backpropagation import of_fully_connected
+from .rule import ADAM_EPSILON, LearningRule
+from .set_backpropagation import SetPasses
 
 CACHED_REPLICAS = 8
 """Replicas that learn together: the signals of so many stay in a processor's cache."""

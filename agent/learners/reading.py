@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from agent.learners.backpropagation import FullyConnectedPasses, Layer
+from .backpropagation import FullyConnectedPasses, Layer
 
 READ = "linear layers one after another, with ReLU, LeakyReLU, Sigmoid or Tanh between them"
 _ACTIVATIONS = {

@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from agent.arrays import Array
-from agent.checks import InputError
+from ..arrays import Array
+from ..checks import InputError
 
 ADAM_EPSILON = 1e-8
 LEARNING_RATE = 0.005

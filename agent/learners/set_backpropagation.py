@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.checks import InputError
-from agent.learners.backpropagation import Weights
-from agent.networks.set_network import CENTRE, NOBODY, OFF, SCALE, SPREAD, SetNetwork
+from ..checks import InputError
+from ..networks.set_network import CENTRE, NOBODY, OFF, SCALE, SPREAD, SetNetwork
+from .backpropagation import Weights
 
 Float = NDArray[np.floating]
 _CONSTANTS = np.array([NOBODY, CENTRE, SPREAD, SCALE, OFF], dtype=np.float32)

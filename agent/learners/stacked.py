@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from agent.arrays import Array
-from agent.decisions import Kind
-from agent.learners.rule import ADAM_EPSILON, LearningRule
-from agent.networks.interface import dtype_of
+from ..arrays import Array
+from ..decisions import Kind
+from ..networks.interface import dtype_of
+from .rule import ADAM_EPSILON, LearningRule
 
 
 class StackedLearner:

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agent.decisions import Kind
-from agent.learners.rule import LearningRule
-from agent.networks.interface import dtype_of
+from ..decisions import Kind
+from ..networks.interface import dtype_of
+from .rule import LearningRule
 
 _PLAIN = nn.Module.train, nn.Module.__setattr__
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from agent.checks import InputError
-from agent.networks.interface import Activation, check_widths, make_activation, output_shape
+from ..checks import InputError
+from .interface import Activation, check_widths, make_activation, output_shape
 
 
 class Convolutional(nn.Module):

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from agent.checks import InputError
-from agent.networks.interface import Activation, check_widths, make_activation, output_shape
+from ..checks import InputError
+from .interface import Activation, check_widths, make_activation, output_shape
 
 
 class FullyConnected(nn.Module):

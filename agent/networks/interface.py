@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from agent.checks import InputError, whole_number
+from ..checks import InputError, whole_number
 
 Activation = Literal["relu", "sigmoid"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}

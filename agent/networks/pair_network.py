@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agent.checks import InputError, whole_number
+from ..checks import InputError, whole_number
 
 PRICE_STEPS = 2
 """Of places, in a round."""

@@ -42,7 +42,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agent.checks import InputError, whole_number
+from ..checks import InputError, whole_number
 
 SCALE = 3.0
 """Logits are this times what the layers give, so that Adam sharpens a decision in few steps."""

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.checks import InputError
-from agent.run.contract import Agent, Environment, World, world_of
-from agent.run.loop import play
-from agent.run.record import Columns, columns_of, exceeds, normalized
-from agent.seeds import BASELINE, stream
+from ..checks import InputError
+from ..seeds import BASELINE, stream
+from .contract import Agent, Environment, World, world_of
+from .loop import play
+from .record import Columns, columns_of, exceeds, normalized
 
 
 class OptimumViolatedError(ArithmeticError):

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from agent.checks import InputError
-from agent.decisions.nested import takes_nested
-from agent.run.record import exceeds
+from ..checks import InputError
+from ..decisions.nested import takes_nested
+from .record import exceeds
 
 
 class InfeasibleError(ArithmeticError):

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import checkpoint
-from agent.checks import InputError
-from agent.run.record import FIXED, Columns, confidence_band, means_of, rates_of
+from .. import checkpoint
+from ..checks import InputError
+from .record import FIXED, Columns, confidence_band, means_of, rates_of
 
 LOCK = ".lock"
 CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"

@@ -6,9 +6,9 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from agent.checks import whole_number
-from agent.run.contract import Agent, Environment, World, figures_of, world_of
-from agent.run.record import Frame, normalized_one
+from ..checks import whole_number
+from .contract import Agent, Environment, World, figures_of, world_of
+from .record import Frame, normalized_one
 
 Check = Callable[[Any, Any, Any], None]
 """Called with (decision, value, optimum) before the decision is carried out."""

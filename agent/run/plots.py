@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.run.record import confidence_band
+from .record import confidence_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from agent.run.contract import world_of
-from agent.run.loop import play
-from agent.run.record import Columns, columns_of_replicas
+from .contract import world_of
+from .loop import play
+from .record import Columns, columns_of_replicas
 
 LEAST_IN_THREAD = 16
 """Replicas from which a thread of their own pays; of fewer, threads wait for each other longer than they work."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.run.contract import Environment, world_of
+from .contract import Environment, world_of
 
 
 class EachLimited(NamedTuple):

@@ -1,5 +1,5 @@
 """Age of information: sensors that harvest energy and share a channel."""
 
-from env.age.world import AgeMEC
+from .world import AgeMEC
 
 __all__ = ["AgeMEC"]

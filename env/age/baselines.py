@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
-from env.baselines import Choice, Evaluating, best_of, best_of_random
-from env.limits import Limited
+from ..arrays import FloatArray
+from ..baselines import Choice, Evaluating, best_of, best_of_random
+from ..limits import Limited
 
 
 class Ageing(Evaluating, Protocol):

@@ -42,7 +42,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import (
+from ..arrays import (
     FloatArray,
     InputError,
     not_negative,
@@ -52,13 +52,13 @@ from env.arrays import (
     require_positive,
     whole_number,
 )
-from env.decisions import Binary
-from env.environment import Environment
-from env.limits import Limited
-from env.processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
-from env.processes.channel import Channel, PathLoss, Rayleigh
-from env.processes.trace import as_channel
-from env.state import generator_state, restore_generator
+from ..decisions import Binary
+from ..environment import Environment
+from ..limits import Limited
+from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
+from ..processes.channel import Channel, PathLoss, Rayleigh
+from ..processes.trace import as_channel
+from ..state import generator_state, restore_generator
 
 _MICRO = 1e6
 _erfc = np.frompyfunc(math.erfc, 1, 1)

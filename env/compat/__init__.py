@@ -5,8 +5,8 @@ are absent, weights longer than a decision, gains and weights of zero. What they
 in docs/coming_from_the_published_code.md.
 """
 
-from env.compat.ddlo import MUMT
-from env.compat.droo import bisection, cd_method
-from env.compat.lydroo import Algo1_NUM
+from .ddlo import MUMT
+from .droo import bisection, cd_method
+from .lydroo import Algo1_NUM
 
 __all__ = ["MUMT", "Algo1_NUM", "bisection", "cd_method"]

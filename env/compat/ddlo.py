@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import InputError, not_negative, real_numbers, whole_number
-from env.multi_task.world import MultiTaskMEC
+from ..arrays import InputError, not_negative, real_numbers, whole_number
+from ..multi_task.world import MultiTaskMEC
 
 
 class MUMT:

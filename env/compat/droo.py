@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import FloatArray, InputError, not_negative, real_numbers
-from env.wireless_powered.one_decision import split_one
-from env.wireless_powered.physics import Physics
-from env.wireless_powered.world import WirelessPoweredMEC
+from ..arrays import FloatArray, InputError, not_negative, real_numbers
+from ..wireless_powered.one_decision import split_one
+from ..wireless_powered.physics import Physics
+from ..wireless_powered.world import WirelessPoweredMEC
 
 
 def bisection(

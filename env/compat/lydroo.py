@@ -5,9 +5,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import FloatArray, InputError, not_negative, real_numbers
-from env.lyapunov.allocation import ENERGY_WEIGHT, split_time
-from env.lyapunov.world import LyapunovMEC, Problem
+from ..arrays import FloatArray, InputError, not_negative, real_numbers
+from ..lyapunov.allocation import ENERGY_WEIGHT, split_time
+from ..lyapunov.world import LyapunovMEC, Problem
 
 GAIN_SCALE = 1e10
 """The published script multiplies its gains by it before it calls `Algo1_NUM`."""

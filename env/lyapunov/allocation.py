@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
-from env.machine_code import machine_code
+from ..arrays import FloatArray
+from ..machine_code import machine_code
 
 ENERGY_WEIGHT = 10.0
 """F: the published solver multiplies the energy queue by it."""

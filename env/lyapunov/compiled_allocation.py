@@ -7,7 +7,7 @@ the last digit, which runs that learn do not forget.
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 
-from env.lyapunov.allocation import (
+from .allocation import (
     _LOG_EXPONENT,
     _LOG_PRICE,
     _NO_COST,

@@ -7,7 +7,7 @@ of a frame are tried at: the time asked for grows as the price falls, so halving
 import numpy as np
 from numba import boolean, float64, njit, types
 
-from env.compiled_lambert_w import log_snr
+from ..compiled_lambert_w import log_snr
 
 _Row, _Rows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _MAX_STEPS = 100

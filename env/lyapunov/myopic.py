@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import FloatArray, not_negative, one_a_user
-from env.environment import Environment
-from env.lambert_w import log_snr
-from env.lyapunov.world import EXHAUSTIVE_USERS, LyapunovMEC
-from env.machine_code import machine_code
+from ..arrays import FloatArray, not_negative, one_a_user
+from ..environment import Environment
+from ..lambert_w import log_snr
+from ..machine_code import machine_code
+from .world import EXHAUSTIVE_USERS, LyapunovMEC
 
 _MAX_STEPS = 100
 _GRID = np.exp(-np.arange(0, 30, 1 / 32))

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import (
+from ..arrays import (
     FloatArray,
     InputError,
     binary,
@@ -29,8 +29,13 @@ from env.arrays import (
     positive_number,
     whole_number,
 )
-from env.environment import Environment
-from env.lyapunov.allocation import (
+from ..environment import Environment
+from ..machine_code import machine_code
+from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
+from ..processes.channel import Channel, PathLoss, Rician
+from ..processes.trace import RecordedTrace, as_channel
+from ..state import generator_state, restore_generator
+from .allocation import (
     ENERGY_WEIGHT,
     LARGEST_EXPONENT,
     Answers,
@@ -39,11 +44,6 @@ from env.lyapunov.allocation import (
     break_even,
     split_time,
 )
-from env.machine_code import machine_code
-from env.processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
-from env.processes.channel import Channel, PathLoss, Rician
-from env.processes.trace import RecordedTrace, as_channel
-from env.state import generator_state, restore_generator
 
 _MBIT = 1e6
 _OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}

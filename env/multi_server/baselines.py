@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from env.baselines import Choice, best_of, coordinate_descent
-from env.limits import Limited
+from ..baselines import Choice, best_of, coordinate_descent
+from ..limits import Limited
 
 
 def greedy_by_gain(environment: Any, rng: np.random.Generator | None = None) -> Choice:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
+from ..arrays import FloatArray
 
 
 class Costs(NamedTuple):

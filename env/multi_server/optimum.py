@@ -25,8 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
-from env.multi_server.costs import Costs, cost_of, marginal_costs
+from ..arrays import FloatArray
+from .costs import Costs, cost_of, marginal_costs
 
 FIRST_TEMPERATURE, LAST_TEMPERATURE = 0.3, 2e-6
 COOLING = 0.4

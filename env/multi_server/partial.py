@@ -6,13 +6,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import FloatArray, InputError
-from env.limits import Limited
-from env.multi_server.costs import Costs
-from env.multi_server.optimum import MultiServerOptimum
-from env.multi_server.splitting import CRITICS, Split, Worth, split_batched
-from env.multi_server.subsets import best_partition, subsets
-from env.multi_server.world import MultiServerMEC, Shares
+from ..arrays import FloatArray, InputError
+from ..limits import Limited
+from .costs import Costs
+from .optimum import MultiServerOptimum
+from .splitting import CRITICS, Split, Worth, split_batched
+from .subsets import best_partition, subsets
+from .world import MultiServerMEC, Shares
 
 MOST_USERS = 12
 """For which the optimum is found."""

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray, InputError
+from ..arrays import FloatArray, InputError
 
 STEPS = 100
 """Of Newton's method, which mostly takes three to five."""

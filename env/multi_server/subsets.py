@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
+from ..arrays import FloatArray
 
 
 @cache

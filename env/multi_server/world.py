@@ -8,15 +8,15 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import FloatArray, InputError, not_negative, one_a_user, positive, positive_number, whole_number
-from env.decisions import Categorical
-from env.environment import Environment
-from env.limits import Limited
-from env.multi_server.costs import Costs, cost_of, loads
-from env.multi_server.optimum import MultiServerOptimum, certified_optimum
-from env.processes.cells import Cells
-from env.processes.channel import Channel
-from env.processes.trace import RecordedTrace, as_channel, servers_of
+from ..arrays import FloatArray, InputError, not_negative, one_a_user, positive, positive_number, whole_number
+from ..decisions import Categorical
+from ..environment import Environment
+from ..limits import Limited
+from ..processes.cells import Cells
+from ..processes.channel import Channel
+from ..processes.trace import RecordedTrace, as_channel, servers_of
+from .costs import Costs, cost_of, loads
+from .optimum import MultiServerOptimum, certified_optimum
 
 FARTHEST = 3.0
 """The largest ln a or ln b that is observed, and what is observed of a server that is not there."""

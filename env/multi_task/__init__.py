@@ -1,5 +1,5 @@
 """The multi-task problem (DDLO): its world of tasks and costs."""
 
-from env.multi_task.world import MultiTaskMEC
+from .world import MultiTaskMEC
 
 __all__ = ["MultiTaskMEC"]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import (
+from ..arrays import (
     FloatArray,
     InputError,
     binary,
@@ -22,11 +22,11 @@ from env.arrays import (
     positive_number,
     whole_number,
 )
-from env.decisions import Binary
-from env.environment import Environment
-from env.labels import LabelReport, compare_labels, figures, rows_of
-from env.processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
-from env.state import generator_state, restore_generator
+from ..decisions import Binary
+from ..environment import Environment
+from ..labels import LabelReport, compare_labels, figures, rows_of
+from ..processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
+from ..state import generator_state, restore_generator
 
 _BITS = 8 * 2**20
 """In a MB."""

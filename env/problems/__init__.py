@@ -4,10 +4,10 @@
 that no choice has seen.
 """
 
-from env.problems.choosing import AtMost, Coverage, Exactly, Knapsack, OneOf, SeparablePrices
-from env.problems.disturbed import Changing, Jumping, NoisyCoupling, NoisyPrices, UselessFeatures
-from env.problems.problem import SmallProblem
-from env.problems.together import (
+from .choosing import AtMost, Coverage, Exactly, Knapsack, OneOf, SeparablePrices
+from .disturbed import Changing, Jumping, NoisyCoupling, NoisyPrices, UselessFeatures
+from .problem import SmallProblem
+from .together import (
     AgreeingGroups,
     Conflicts,
     HiddenOrder,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from env.arrays import FloatArray, whole_number
-from env.problems.problem import SmallProblem, allowed
+from ..arrays import FloatArray, whole_number
+from .problem import SmallProblem, allowed
 
 
 class SeparablePrices(SmallProblem):

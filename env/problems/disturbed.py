@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from env.arrays import FloatArray, whole_number
-from env.problems.choosing import AtMost, SeparablePrices
-from env.problems.problem import SmallProblem
-from env.problems.together import PairwiseCoupling
+from ..arrays import FloatArray, whole_number
+from .choosing import AtMost, SeparablePrices
+from .problem import SmallProblem
+from .together import PairwiseCoupling
 
 
 class Changing(SmallProblem):

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import FloatArray, InputError, whole_number
-from env.environment import Environment
+from ..arrays import FloatArray, InputError, whole_number
+from ..environment import Environment
 
 MOST_USERS = 16
 """Trying all of 2^16 decisions takes milliseconds."""

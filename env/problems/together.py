@@ -4,8 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from env.arrays import FloatArray, whole_number
-from env.problems.problem import SmallProblem, allowed, multiple_of
+from ..arrays import FloatArray, whole_number
+from .problem import SmallProblem, allowed, multiple_of
 
 
 class PairwiseCoupling(SmallProblem):

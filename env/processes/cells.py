@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, not_negative, positive_number, whole_number
-from env.processes.channel import Channel
+from ..arrays import FloatArray, InputError, not_negative, positive_number, whole_number
+from .channel import Channel
 
 
 class Cells(Channel):

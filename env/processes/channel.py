@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, last_dimension, positive, positive_number
-from env.processes.process import Process
+from ..arrays import FloatArray, InputError, last_dimension, positive, positive_number
+from .process import Process
 
 SPEED_OF_LIGHT = 3e8
 """m/s, rounded as in the papers."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from env.arrays import InputError
+from ..arrays import InputError
 
 INDEX_NAMES = {
     *("", "index", "frame", "slot", "step", "row", "t", "time", "time (s)", "time_s", "timestamp"),

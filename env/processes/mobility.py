@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, finite_number, not_negative, positive, positive_number, real_numbers
-from env.state import Stateful
+from ..arrays import FloatArray, InputError, finite_number, not_negative, positive, positive_number, real_numbers
+from ..state import Stateful
 
 
 class Movement(NamedTuple):

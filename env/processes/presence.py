@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import InputError, whole_number
-from env.processes.process import Process
+from ..arrays import InputError, whole_number
+from .process import Process
 
 
 class Presence(Process):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from env.state import Stateful
+from ..state import Stateful
 
 
 class Process(Stateful):

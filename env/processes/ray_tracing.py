@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, positive_number
+from ..arrays import FloatArray, InputError, positive_number
 
 Combining = Literal["mean", "sum"]
 Kind = Literal["paths", "frequencies"]

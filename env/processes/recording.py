@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, real_numbers
-from env.processes.csv_table import read_csv
+from ..arrays import FloatArray, InputError, real_numbers
+from .csv_table import read_csv
 
 ENDINGS = (".mat", ".npz", ".npy", ".csv", ".h5", ".hdf5")
 _SIGNATURES = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray, positive_number
-from env.machine_code import machine_code
-from env.state import Stateful
+from ..arrays import FloatArray, positive_number
+from ..machine_code import machine_code
+from ..state import Stateful
 
 LATTICES = np.array(
     [

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from env.arrays import FloatArray
+from ..arrays import FloatArray
 
 
 def normal_distribution(z: FloatArray) -> FloatArray:

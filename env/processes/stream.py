@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import InputError
-from env.processes.process import Process
-from env.state import generator_state, restore_generator
+from ..arrays import InputError
+from ..state import generator_state, restore_generator
+from .process import Process
 
 BLOCK = 128
 """Frames drawn together: what a draw costs beside its numbers is paid once a block."""

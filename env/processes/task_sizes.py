@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, positive, positive_number
-from env.processes.process import Process
-from env.processes.recording import Recording, described, numbers
-from env.processes.trace import Layout, Replay, arranged, frozen, stored_decisions, stored_values
+from ..arrays import FloatArray, InputError, positive, positive_number
+from .process import Process
+from .recording import Recording, described, numbers
+from .trace import Layout, Replay, arranged, frozen, stored_decisions, stored_values
 
 
 class TaskSizes(Process):

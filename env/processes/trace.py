@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray, InputError, binary, positive, require_positive, whole_number
-from env.checking import EnvironmentWarning
-from env.processes.channel import Channel
-from env.processes.process import Process
-from env.processes.recording import Recording, described, numbers
+from ..arrays import FloatArray, InputError, binary, positive, require_positive, whole_number
+from ..checking import EnvironmentWarning
+from .channel import Channel
+from .process import Process
+from .recording import Recording, described, numbers
 
 Layout = Literal["frames", "users"]
 Unit = Literal["power", "dB", "amplitude", "complex"]

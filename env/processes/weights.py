@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from env.arrays import FloatArray, one_a_user, positive, whole_number
-from env.state import Stateful
+from ..arrays import FloatArray, one_a_user, positive, whole_number
+from ..state import Stateful
 
 
 class Weights(Stateful):

@@ -1,6 +1,6 @@
 """The wireless powered problem (DROO): its world, physics, allocation and certified optimum."""
 
-from env.wireless_powered.replicas import WirelessPoweredReplicas
-from env.wireless_powered.world import WirelessPoweredMEC
+from .replicas import WirelessPoweredReplicas
+from .world import WirelessPoweredMEC
 
 __all__ = ["WirelessPoweredMEC", "WirelessPoweredReplicas"]

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from env.arrays import FloatArray
-from env.lambert_w import log_snr
+from ..arrays import FloatArray
+from ..lambert_w import log_snr
 
 STEP_TOLERANCE = 1e-4
 """Newton stops after a step below this. Its error is then the square, and the rate's the fourth power."""

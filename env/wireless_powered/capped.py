@@ -10,10 +10,10 @@ concave in the charging time a, with a kink at k_i. A kink from 1 on is no cap: 
 
 import numpy as np
 
-from env.arrays import Array, FloatArray
-from env.lambert_w import log_snr
-from env.wireless_powered.allocation import MAX_STEPS, STEP_TOLERANCE, TimeSplit, split_time
-from env.wireless_powered.weight_groups import WeightGroups
+from ..arrays import Array, FloatArray
+from ..lambert_w import log_snr
+from .allocation import MAX_STEPS, STEP_TOLERANCE, TimeSplit, split_time
+from .weight_groups import WeightGroups
 
 LEAST_KINK = 1e-300
 """Keeps a kink from becoming 0, of a cap that leaves hardly any rate."""

@@ -5,8 +5,8 @@ The search of `compiled_capped`, step by step, in the table of `price_curve`.
 
 import numpy as np
 
-from env.arrays import FloatArray
-from env.wireless_powered.price_curve import NO_RATE, tabulate
+from ..arrays import FloatArray
+from .price_curve import NO_RATE, tabulate
 
 
 class CappedCurve:

@@ -9,8 +9,8 @@ from math import log, log1p, nan
 import numpy as np
 from numba import guvectorize
 
-from env.arrays import FloatArray
-from env.wireless_powered.price_curve import NO_RATE, tabulate
+from ..arrays import FloatArray
+from .price_curve import NO_RATE, tabulate
 
 
 class CompiledCapped:

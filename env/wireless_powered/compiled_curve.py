@@ -10,9 +10,9 @@ from math import log, log1p, nan
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 
-from env.arrays import FloatArray
-from env.wireless_powered.allocation import split_time
-from env.wireless_powered.price_curve import NO_RATE, nested_sums, tabulate
+from ..arrays import FloatArray
+from .allocation import split_time
+from .price_curve import NO_RATE, nested_sums, tabulate
 
 _Frames, _Decisions = float64[:, :, ::1], types.Array(int64, 3, "C", readonly=True)
 _Places = types.Array(int64, 2, "C", readonly=True)

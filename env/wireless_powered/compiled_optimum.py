@@ -8,7 +8,7 @@ price, is put right by insertion.
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 
-from env.compiled_lambert_w import TINY, log_snr
+from ..compiled_lambert_w import TINY, log_snr
 
 _Given, _GivenRows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
 _Row, _Rows, _Sides = float64[::1], float64[:, ::1], boolean[:, ::1]

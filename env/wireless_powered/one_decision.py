@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import exp, expm1, log, log1p, sqrt
 from typing import NamedTuple
 
-from env.wireless_powered.allocation import MAX_STEPS, STEP_TOLERANCE
+from .allocation import MAX_STEPS, STEP_TOLERANCE
 
 _TINY = 1e-300
 

@@ -24,11 +24,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from env.arrays import FloatArray
-from env.lambert_w import log_snr
-from env.machine_code import machine_code
-from env.wireless_powered.allocation import split_time
-from env.wireless_powered.capped import capped_bound_at, split_capped
+from ..arrays import FloatArray
+from ..lambert_w import log_snr
+from ..machine_code import machine_code
+from .allocation import split_time
+from .capped import capped_bound_at, split_capped
 
 MAX_CUTS = 60
 """Steps to the minimum of G; each gives a valid bound, so running out of them costs tightness only."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from env.arrays import Array, FloatArray, InputError, positive_number
+from ..arrays import Array, FloatArray, InputError, positive_number
 
 
 @dataclass(frozen=True)

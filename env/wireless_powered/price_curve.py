@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import Array, FloatArray, namespace, on_device, take
-from env.lambert_w import log_snr
-from env.wireless_powered.allocation import split_time
+from ..arrays import Array, FloatArray, namespace, on_device, take
+from ..lambert_w import log_snr
+from .allocation import split_time
 
 COARSE = 96
 """Prices at which all candidates are tried."""

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from env.arrays import Array, FloatArray, InputError, last_dimension, on_device, positive, whole_number
-from env.processes.channel import Channel
-from env.processes.stream import Stream
-from env.processes.trace import as_channel
-from env.seeds import of_replicas
-from env.wireless_powered.weight_groups import WeightGroups
-from env.wireless_powered.world import WirelessPoweredMEC
+from ..arrays import Array, FloatArray, InputError, last_dimension, on_device, positive, whole_number
+from ..processes.channel import Channel
+from ..processes.stream import Stream
+from ..processes.trace import as_channel
+from ..seeds import of_replicas
+from .weight_groups import WeightGroups
+from .world import WirelessPoweredMEC
 
 
 class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import Array, FloatArray, InputError, namespace, on_device
-from env.machine_code import machine_code
-from env.wireless_powered.allocation import split_time
-from env.wireless_powered.capped_curve import CappedCurve
-from env.wireless_powered.price_curve import PriceCurve
+from ..arrays import Array, FloatArray, InputError, namespace, on_device
+from ..machine_code import machine_code
+from .allocation import split_time
+from .capped_curve import CappedCurve
+from .price_curve import PriceCurve
 
 MOST_IN_TABLE = 16
 """Distinct weights up to which a table over prices pays."""

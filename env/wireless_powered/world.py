@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import (
+from ..arrays import (
     Array,
     FloatArray,
     InputError,
@@ -28,21 +28,21 @@ from env.arrays import (
     require_positive,
     whole_number,
 )
-from env.decisions import Binary
-from env.environment import Environment
-from env.labels import LabelReport, compare_labels, figures, rows_of
-from env.machine_code import machine_code
-from env.processes.channel import Channel, Rayleigh
-from env.processes.presence import Presence
-from env.processes.stream import BLOCK, Stream
-from env.processes.trace import RecordedTrace, as_channel
-from env.processes.weights import Weights
-from env.seeds import PRESENCE, stream
-from env.wireless_powered.allocation import Allocation, split_time
-from env.wireless_powered.capped import Capped, kinks, split_capped
-from env.wireless_powered.optimum import Optimum, certified_optimum, rounded_relaxation
-from env.wireless_powered.physics import Physics
-from env.wireless_powered.weight_groups import WeightGroups, is_compiled
+from ..decisions import Binary
+from ..environment import Environment
+from ..labels import LabelReport, compare_labels, figures, rows_of
+from ..machine_code import machine_code
+from ..processes.channel import Channel, Rayleigh
+from ..processes.presence import Presence
+from ..processes.stream import BLOCK, Stream
+from ..processes.trace import RecordedTrace, as_channel
+from ..processes.weights import Weights
+from ..seeds import PRESENCE, stream
+from .allocation import Allocation, split_time
+from .capped import Capped, kinks, split_capped
+from .optimum import Optimum, certified_optimum, rounded_relaxation
+from .physics import Physics
+from .weight_groups import WeightGroups, is_compiled
 
 _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""

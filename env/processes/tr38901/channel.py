@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from env.arrays import FloatArray, InputError, finite_number, positive_number, real_numbers
-from env.machine_code import machine_code
-from env.processes.channel import Channel, complex_normal
-from env.processes.mobility import Mobility, RandomWaypoint
-from env.processes.shadowing import SpatialField
-from env.processes.special_functions import bessel_j0, normal_distribution
-from env.processes.tr38901 import penetration
-from env.processes.tr38901.scenarios import Scenario, UMi
+from ...arrays import FloatArray, InputError, finite_number, positive_number, real_numbers
+from ...machine_code import machine_code
+from ..channel import Channel, complex_normal
+from ..mobility import Mobility, RandomWaypoint
+from ..shadowing import SpatialField
+from ..special_functions import bessel_j0, normal_distribution
+from . import penetration
+from .scenarios import Scenario, UMi
 
 
 class _People(NamedTuple):

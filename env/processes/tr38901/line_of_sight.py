@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray
-from env.processes.tr38901.path_loss import uma_distance_factor, uma_height_factor
+from ...arrays import FloatArray
+from .path_loss import uma_distance_factor, uma_height_factor
 
 
 def umi(d: Any) -> FloatArray:

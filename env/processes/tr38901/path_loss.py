@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from env.arrays import FloatArray
-from env.processes.channel import SPEED_OF_LIGHT
+from ...arrays import FloatArray
+from ..channel import SPEED_OF_LIGHT
 
 
 def break_point(f: Any, h_b: Any, h_u: Any, h_e: Any) -> FloatArray:

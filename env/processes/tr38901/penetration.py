@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from env.arrays import FloatArray
+from ...arrays import FloatArray
 
 Building = Literal["low", "high"]
 SPREAD = {"low": 4.4, "high": 6.5}

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from env.arrays import FloatArray, InputError, not_negative, positive, positive_number
-from env.processes.channel import SPEED_OF_LIGHT
-from env.processes.tr38901 import line_of_sight, path_loss
+from ...arrays import FloatArray, InputError, not_negative, positive, positive_number
+from ..channel import SPEED_OF_LIGHT
+from . import line_of_sight, path_loss
 
 
 @dataclass(frozen=True)
