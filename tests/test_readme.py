@@ -73,7 +73,7 @@ def test_ci_runs_the_test_command():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_named_file_exists(page):
-    named = re.findall(r"`((?:agent|configs|docs|env|scripts)/[\w/.]+)`", TEXTS[page])
+    named = re.findall(r"`((?:agent|configs|docs|env|mec_offloading|scripts)/[\w/.]+)`", TEXTS[page])
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

@@ -1,8 +1,5 @@
 """The benchmark's textbook loop decides as this project does, only slower."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,20 +7,11 @@ from hypothesis import strategies as st
 
 from agent.decisions.quantizer import OrderPreserving
 from env import WirelessPoweredMEC
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "textbook.py"
-
-
-@pytest.fixture(scope="module")
-def textbook():
-    specification = importlib.util.spec_from_file_location("textbook", SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+from mec_offloading.commands.common import textbook
 
 
 @given(seed=st.integers(0, 2**32), num_users=st.integers(1, 12), share=st.floats(0, 1))
-def test_its_rate_is_the_allocation_s(textbook, seed, num_users, share):
+def test_its_rate_is_the_allocation_s(seed, num_users, share):
     env = WirelessPoweredMEC(num_users, seed=seed)
     decision = (np.random.default_rng(seed).random(num_users) < share).astype(np.int64)
     expected = env.allocate(env.gains, decision).rate
@@ -33,13 +21,13 @@ def test_its_rate_is_the_allocation_s(textbook, seed, num_users, share):
 
 
 @given(seed=st.integers(0, 2**32), num_users=st.integers(1, 12))
-def test_its_candidates_are_the_quantizer_s(textbook, seed, num_users):
+def test_its_candidates_are_the_quantizer_s(seed, num_users):
     relaxed = np.random.default_rng(seed).random(num_users, dtype=np.float32)
     expected = OrderPreserving()(relaxed, num_users)
     np.testing.assert_array_equal(textbook.order_preserving(relaxed, num_users), expected)
 
 
-def test_it_decides_for_the_best_candidate_and_learns(textbook):
+def test_it_decides_for_the_best_candidate_and_learns():
     env = WirelessPoweredMEC(4, seed=1)
     loop = textbook.Textbook(4, seed=1)
     before = [weight.detach().clone() for weight in loop.network.parameters()]

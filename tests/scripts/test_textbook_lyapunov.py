@@ -5,22 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from env import LyapunovMEC
+from mec_offloading.commands.textbook_lyapunov import textbook_allocate
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
-@pytest.fixture
-def textbook_allocate(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    from textbook_lyapunov import textbook_allocate
-
-    return textbook_allocate
-
-
-def test_the_textbook_loop_agrees_and_is_never_better(textbook_allocate):
+def test_the_textbook_loop_agrees_and_is_never_better():
     env = LyapunovMEC(6, seed=1)
     rng = np.random.default_rng(0)
     for _ in range(25):

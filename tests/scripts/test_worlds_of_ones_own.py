@@ -285,11 +285,8 @@ def test_yaml_is_read_as_it_looks(folder):
 
 
 def test_words_that_look_like_booleans_are_words():
-    sys.path.insert(0, str(ROOT / "scripts"))
-    try:
-        from common.settings import load_yaml
-    finally:
-        sys.path.remove(str(ROOT / "scripts"))
+    from mec_offloading.commands.common.settings import load_yaml
+
     text = (
         "{off: 1, on: 2, no: 3, yes: 4, y: 5, n: 6, Off: 7, NO: 8, true: 9, x: [yes, no], e: 1e-10, d: 2026-01-02}"
     )

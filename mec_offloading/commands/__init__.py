@@ -1,4 +1,4 @@
-"""What the commands share. Whatever is imported from here first, before NumPy, sets one thread for small arrays.
+"""The commands. Whatever is imported from here first, before NumPy, sets one thread for small arrays.
 
 On arrays of this size threads cost more than they save, many times more on a busy machine, and their number
 changes the last bits of a product, so that a run would not repeat to the byte.

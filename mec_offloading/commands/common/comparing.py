@@ -6,10 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from common import trust
-from common.parallel import CORES, Pool
-from common.settings import Maker, dump_yaml, load_yaml, takes
-
 import numpy as np
 from tqdm import tqdm
 
@@ -19,6 +15,10 @@ from agent.run.folder import RunFolder
 from agent.run.plots import plot_boxes, value_label
 from agent.run.record import Columns
 from env import InputError
+
+from . import trust
+from .parallel import CORES, Pool
+from .settings import Maker, dump_yaml, load_yaml, takes
 
 SETTINGS = {
     "environment": str,

@@ -11,22 +11,6 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 from unittest.mock import patch
 
-from common.settings import takes
-from textbook import (
-    BATCH_SIZE,
-    GAIN_SCALE,
-    HIDDEN,
-    LEARNING_RATE,
-    MEMORY_SIZE,
-    Decided,
-    FloatArray,
-    Memory,
-    Textbook,
-    learn,
-    make_network,
-    relax,
-)
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +25,22 @@ from env import TR38901, Channel, Rayleigh, WirelessPoweredMEC
 from env.compat import bisection
 from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
+
+from .settings import takes
+from .textbook import (
+    BATCH_SIZE,
+    GAIN_SCALE,
+    HIDDEN,
+    LEARNING_RATE,
+    MEMORY_SIZE,
+    Decided,
+    FloatArray,
+    Memory,
+    Textbook,
+    learn,
+    make_network,
+    relax,
+)
 
 
 class Stopwatch:

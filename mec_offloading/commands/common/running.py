@@ -7,9 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from common.errors import in_users_code
-from common.settings import load_yaml, make_agent_for, make_environment, takes
-
 import numpy as np
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -23,6 +20,9 @@ from agent.run.record import Columns, columns_of, rates_of
 from agent.run.replicas import Group, advance, split
 from agent.run.side_by_side import SideBySide
 from env import InputError
+
+from .errors import in_users_code
+from .settings import load_yaml, make_agent_for, make_environment, takes
 
 FREE = {"frames", "checkpoint_every", "check"}
 """Settings that may change when a run goes on."""

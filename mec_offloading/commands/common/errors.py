@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from traceback import walk_tb
 from typing import NoReturn
 
-from common import trust
-
 from jsonargparse import ArgumentError
 
 import agent
 import env
 from agent import InputError
 from agent.run.contract import InfeasibleError
+
+from . import trust
 
 USER_ERRORS = (
     ArgumentError,

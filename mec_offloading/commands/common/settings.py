@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from common import trust
-
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_loader
 from torch import nn
@@ -17,6 +15,8 @@ from agent import OffloadingAgent
 from agent.run.contract import World, world_of
 from agent.settings import ReplicaSettings
 from env import InputError
+
+from . import trust
 
 WORLD = "env.WirelessPoweredMEC"
 

@@ -3,10 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from common.figures import ROOT, Figure, Scale, save_curves, write_csv
-from common.parallel import spread
-from common.settings import Maker, read_yaml
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +11,10 @@ from agent.run.contract import Agent
 from agent.run.loop import simulate
 from agent.run.plots import plot_points
 from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
+
+from .figures import ROOT, Figure, Scale, save_curves, write_csv
+from .parallel import spread
+from .settings import Maker, read_yaml
 
 RATES = (2.5, 2.7, 3.0, 3.2)
 """Mbit a frame that arrive at each user on average."""
