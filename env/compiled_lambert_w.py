@@ -3,13 +3,18 @@
 import numpy as np
 from numba import float64, njit
 
+from .lambert_w import SMALL_PRICE
+
 TINY = float(np.finfo(np.float64).tiny)
 
 
 @njit(float64(float64), cache=True, error_model="numpy")
 def log_snr(price):
     """As `env.lambert_w.log_snr`, of one price."""
-    s = price - np.expm1(-(np.sqrt(2 * price) + price / 3))
+    root = np.sqrt(2 * price)
+    if price < SMALL_PRICE:
+        return root + price / 3 + root * price / 18
+    s = price - np.expm1(-(root + price / 3))
     for _ in range(2):
         power = np.expm1(-s)
         s = s - (s + power - price) / max(-power, TINY)

@@ -28,7 +28,7 @@ def bisection(
 
     Raises:
         InputError: for a shape that does not fit, or gains or weights that are negative or not finite.
-        ArithmeticError: when no price of time is found, as happens for weights that lie ten decades apart.
+        ArithmeticError: when no price of time is found, of which no instance is known.
     """
     decision, gains = real_numbers("M", M), real_numbers("h", h)
     num_users = decision.size

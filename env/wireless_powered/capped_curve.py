@@ -21,6 +21,7 @@ class CappedCurve:
         self._price, inverse_snr, gain = tabulate(slope)
         self._row = np.hstack([inverse_snr, gain])
         self._slope = slope
+        self._no_rate = min(NO_RATE[0], NO_RATE[1] * float(slope.min()))
         self._membership = (group[:, None] == np.arange(len(slope))).astype(np.float64)
 
     def rate(
@@ -54,7 +55,7 @@ class CappedCurve:
             inverse_a = 1 + (offloaded * row[:, :groups]).sum(-1)
             left = self._price[middle] - (offloaded * row[:, groups:]).sum(-1)
             below = (place * inverse_a[:, None] < 1).sum(-1)
-            third = (rising[edge + below] + NO_RATE) / 3
+            third = (rising[edge + below] + self._no_rate) / 3
             too_low = left * left * left < third * third * third * inverse_a * inverse_a
             low, first = np.where(too_low, middle, low), np.where(too_low, below, first)
             high, last = np.where(too_low, high, middle), np.where(too_low, last, below)
@@ -66,7 +67,7 @@ class CappedCurve:
         # Between the two, kink by kink: the first piece whose own solution is not beyond its end.
         rows, j, users = np.arange(len(place)), first, place.shape[-1]
         while True:
-            third = (rising[edge + j] + NO_RATE) / 3
+            third = (rising[edge + j] + self._no_rate) / 3
             ahead = np.log((third * inverse_low ** (2 / 3) + earned_low) / self._price[low])
             behind = np.log((third * inverse_high ** (2 / 3) + earned_high) / self._price[low + 1])
             share = ahead / (ahead - behind)

@@ -52,6 +52,7 @@ class CompiledCapped:
 )
 def _rate(local, most, kink, by_kink, snr, group, decision, table, slope, rate):
     users, groups = len(local), len(slope)
+    no_rate = min(NO_RATE[0], NO_RATE[1] * slope.min())
     H = np.zeros(groups)
     place, S, held = np.empty(users), np.empty(users + 1), np.empty(users + 1)
     offloading, count, free = False, 0, 0.0
@@ -89,7 +90,7 @@ def _rate(local, most, kink, by_kink, snr, group, decision, table, slope, rate):
                 below = j + 1
             else:
                 above = j
-        third = (S[below] + NO_RATE) / 3
+        third = (S[below] + no_rate) / 3
         if left * left * left < third * third * third * inverse_a * inverse_a:
             low, first = middle, below
         else:
@@ -107,7 +108,7 @@ def _rate(local, most, kink, by_kink, snr, group, decision, table, slope, rate):
     root_low, root_high = inverse_low ** (2 / 3), inverse_high ** (2 / 3)
     share = 0.0
     for j in range(first, last + 1):
-        third = (S[j] + NO_RATE) / 3
+        third = (S[j] + no_rate) / 3
         ahead = log((third * root_low + earned_low) / table[low, 0])
         behind = log((third * root_high + earned_high) / table[high, 0])
         share = ahead / (ahead - behind)

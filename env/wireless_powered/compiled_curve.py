@@ -86,12 +86,13 @@ def _find(S, H, table, slope, rate):
     The prices of some decisions are sought side by side: so none waits for what another's comparison gives.
     """
     groups, last = len(slope), len(table) - 1
+    no_rate = min(NO_RATE[0], NO_RATE[1] * slope.min())  # kept in the compiled code until this file changes
     third, cubed, low = np.empty(SIDE_BY_SIDE), np.empty(SIDE_BY_SIDE), np.empty(SIDE_BY_SIDE, np.int64)
     for start in range(0, len(S), SIDE_BY_SIDE):
         count = min(SIDE_BY_SIDE, len(S) - start)
         for k in range(count):
-            third[k] = (S[start + k] + NO_RATE) / 3  # a constant in the compiled code, which is kept until
-            cubed[k] = third[k] ** 3  # this file changes
+            third[k] = (S[start + k] + no_rate) / 3
+            cubed[k] = third[k] ** 3
             low[k] = 0
         step = 1
         while 2 * step <= last:

@@ -5,10 +5,11 @@ entry, on which NumPy would spend most of its time.
 """
 
 from collections.abc import Sequence
-from math import exp, expm1, log, log1p, sqrt
+from math import exp, expm1, inf, log, log1p, sqrt
 from typing import NamedTuple
 
-from .allocation import MAX_STEPS, STEP_TOLERANCE
+from ..lambert_w import SMALL_PRICE
+from .allocation import LEAST_SNR, MAX_STEPS, NEWTON_ALONE, STEP_TOLERANCE
 
 _TINY = 1e-300
 
@@ -42,8 +43,9 @@ def split_one(local_rate: float, snr: Sequence[float], slope: Sequence[float]) -
     reference = min(slope)
     groups = [(reference / of_group, h, of_group * h) for of_group, h in zip(slope, snr, strict=True)]
     t = _first_guess(local_rate, sum(snr), sum(peak for _, _, peak in groups), reference)
-    for _ in range(MAX_STEPS):
-        s, inverse, reference_share, price = _of_reference(t)
+    low, high = -inf, inf  # the root is between them
+    for cut in range(MAX_STEPS):
+        _, inverse, reference_share, price = _of_reference(t)
         price_slope = reference_share * reference_share / price
         inverse_a, fall, earned, loss = 1.0, 0.0, 0.0, 0.0
         for ratio, h, peak in groups:
@@ -54,7 +56,7 @@ def split_one(local_rate: float, snr: Sequence[float], slope: Sequence[float]) -
                 s = _log_snr(price * ratio)
                 share, decay = -expm1(-s), exp(-s)
                 demand, gain = h * decay / share, peak * decay
-                slope_of_y = (s - share) / (share * share) * price_slope
+                slope_of_y = ratio * (reference_share / share) ** 2
             inverse_a += demand
             earned += gain
             fall += demand * slope_of_y
@@ -63,11 +65,17 @@ def split_one(local_rate: float, snr: Sequence[float], slope: Sequence[float]) -
         value = local_gain + earned
         value_slope = -(2 / 3) * local_gain / inverse_a * fall - loss
         step = log(value / (price * reference)) / (price_slope - value_slope / value)
+        low, high = (t, high) if step > 0 else (low, t)
         t += step
-        if abs(step) <= STEP_TOLERANCE:
+        if abs(step) <= STEP_TOLERANCE * max(1, t / 100):
             break
+        inside = low <= t <= high
+        if cut >= NEWTON_ALONE or not inside:
+            least, most = _bracket(local_rate, snr, slope)
+            low, high = max(low, least), min(high, most)
+            t = t if inside and cut % 2 == 0 else (low + high) / 2
     else:
-        raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
+        raise ArithmeticError(f"no price of time found within {MAX_STEPS} steps")
 
     reference_s, reference_inverse, _, price = _of_reference(t)
     inverse_a, offloaded, inverse_snr = 1.0, 0.0, []
@@ -96,7 +104,10 @@ def _of_reference(t: float) -> tuple[float, float, float, float]:
 
 def _log_snr(price: float) -> float:
     """`lambert_w.log_snr` of one positive number."""
-    s = price - expm1(-(sqrt(2 * price) + price / 3))
+    root = sqrt(2 * price)
+    if price < SMALL_PRICE:
+        return root + price / 3 + root * price / 18
+    s = price - expm1(-(root + price / 3))
     growth = expm1(-s)
     s += (s + growth - price) / growth
     growth = expm1(-s)
@@ -106,7 +117,19 @@ def _log_snr(price: float) -> float:
 def _first_guess(local_rate: float, total: float, peak: float, reference: float) -> float:
     """ln y of the reference group, as `allocation` guesses it."""
     root = sqrt(total)
-    y = sqrt(2) * root / (1 + 0.1 * root) + 1e-9
-    price = (log1p(y) - y / (1 + y)) * peak / total + local_rate / 3
-    s = _log_snr(max(price / reference, 1e-18))
+    y = max(sqrt(2) * root / (1 + 0.1 * root), LEAST_SNR)
+    price = _of_reference(log(y))[3] * peak / total + local_rate / 3
+    return _log_y(price / reference)
+
+
+def _bracket(local_rate: float, snr: Sequence[float], slope: Sequence[float]) -> tuple[float, float]:
+    """ln y of the reference group at prices below and above the right one, as in `allocation`."""
+    alone = [of_group * log1p(h) for of_group, h in zip(slope, snr, strict=True)]
+    reference = min(slope)
+    return _log_y(max(local_rate, max(alone) / 2) / 3 / reference), _log_y((local_rate + sum(alone)) / reference)
+
+
+def _log_y(price: float) -> float:
+    """ln y at a price of time over the slope."""
+    s = _log_snr(max(price, LEAST_SNR**2))
     return s + log(-expm1(-s))

@@ -22,8 +22,8 @@ RANGE = -5.5, 26.0
 """ln y of the smallest slope in the table: prices from 1e-5 to 25 times that slope. `split_time` knows others."""
 CACHED = 512
 """Decisions whose rates are found together on the host: their arrays fit a processor's cache."""
-NO_RATE = 1e-9
-"""bit/s in place of a local rate of 0, where it divides."""
+NO_RATE = 1e-9, 1e-15
+"""In place of a local rate of 0, where it divides: bit/s, or so much of the smallest slope, whichever is less."""
 
 
 def tabulate(slope: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -69,6 +69,7 @@ class PriceCurve:
         }
         tables = {name: on_device(table, device) for name, table in tables.items()}
         self._on_host = device is None
+        self._no_rate = min(NO_RATE[0], NO_RATE[1] * float(slope.min()))
         self.slope = tables["slope"]
         """(G,), bit/s."""
         self._price, self._sums = tables["price"], tables["sums"]
@@ -90,7 +91,7 @@ class PriceCurve:
 
     def _rate(self, local_rate: Array, snr: Array) -> Array:
         xp = namespace(local_rate)
-        third = (local_rate + NO_RATE) / 3
+        third = (local_rate + self._no_rate) / 3
         # (3) at the coarse prices: what is left for local computing, v - sum W H / (1 + y), over S / 3, must equal
         # inverse_a^(2/3); both cubed.
         sums = snr @ self._sums

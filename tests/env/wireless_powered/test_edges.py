@@ -1,0 +1,111 @@
+"""The critic at the edges of its range, against 50 digits."""
+
+import numpy as np
+import pytest
+from mpmath import e, exp, expm1, log, mp, mpf, sqrt, workdps
+
+from env import WirelessPoweredMEC
+from env.compat import bisection
+from env.wireless_powered.allocation import split_time
+from env.wireless_powered.physics import Physics
+from env.wireless_powered.price_curve import PriceCurve
+
+PUBLISHED = {
+    "transmit_power": 3,
+    "cycles_per_bit": 100,
+    "energy_coefficient": 1e-26,
+    "bandwidth": 2e6,
+    "noise_power": 1e-10,
+}
+
+
+def log_snr(price):
+    """s of s - 1 + exp(-s) = price, by Newton's method with as many digits as the difference costs."""
+    with workdps(60 + int(max(0, -2 * log(price, 10)))):
+        s = price + 1 if price > 1 else sqrt(2 * price)
+        for _ in range(300):
+            step = (s + expm1(-s) - price) / expm1(-s)
+            s = s + step if s + step > 0 else s / 2
+            if abs(step) <= abs(s) * mpf(10) ** -45:
+                break
+        return +s
+
+
+def best_rate(local_rate, snr, slope):
+    """The best rate of a decision (eq. 4, 7): its price of time by bisection, to 1e-30 of it."""
+    groups = [(mpf(float(h)), mpf(float(w))) for h, w in zip(snr, slope, strict=True) if h > 0]
+    local_rate = mpf(float(local_rate))
+    if not groups:
+        return local_rate
+
+    def at(price):
+        inverse_a, earned, sent = mpf(1), mpf(0), mpf(0)
+        for h, w in groups:
+            s = log_snr(price / w)
+            y = expm1(s)
+            inverse_a += h / y
+            earned += w * h / (1 + y)
+            sent += w * h / y * s
+        excess = local_rate * inverse_a ** (mpf(2) / 3) / 3 + earned - price
+        return excess, (local_rate * inverse_a ** (mpf(2) / 3) + sent) / inverse_a
+
+    low = max(local_rate, *(w * log(1 + h) / 2 for h, w in groups)) / 3
+    high = local_rate + sum(w * log(1 + h) for h, w in groups)
+    low, high = log(low), log(high)
+    for _ in range(60):  # the rate is stationary at the right price
+        middle = (low + high) / 2
+        low, high = (middle, high) if at(exp(middle))[0] > 0 else (low, middle)
+    return at(e ** ((low + high) / 2))[1]
+
+
+def instance(kind, rng):
+    num_users = int(rng.integers(1, 5))
+    gains, weights, constants = 10 ** rng.uniform(-8, -5, num_users), np.ones(num_users), {}
+    if kind in ("gains", "gains and weights"):
+        gains = 10 ** rng.uniform(-30, 6, num_users)
+    if kind == "tiny gains":
+        gains = 10 ** rng.uniform(-30, -18, num_users)
+    if kind in ("weights", "gains and weights"):
+        weights = 10 ** rng.uniform(-6, 6, num_users)
+    if kind == "tiny weights":
+        weights[:] = 1e-12
+    if kind == "constants":
+        constants = {name: value * 10 ** rng.uniform(-9, 9) for name, value in PUBLISHED.items()}
+    decision = (rng.random(num_users) < 0.6).astype(np.int64)
+    return gains, weights, constants, decision
+
+
+@pytest.mark.parametrize(
+    "kind", ["usual", "gains", "tiny gains", "weights", "tiny weights", "gains and weights", "constants"]
+)
+def test_rates_at_the_edges(kind):
+    """Gains from 1e-30 to 1e6, weights over 12 decades, each published constant times 1e-9 to 1e9."""
+    for seed in range(8):
+        gains, weights, constants, decision = instance(kind, np.random.default_rng(seed))
+        env = WirelessPoweredMEC(len(gains), weights=weights, **constants)
+        local, snr = env.physics.fold(gains, weights)
+        slope = env.physics.rate_scale * weights
+        with mp.workdps(50):
+            right = float(best_rate(((1 - decision) * local).sum(), decision * snr, slope))
+        if right == 0:
+            continue
+        assert env.allocate(gains, decision).rate == pytest.approx(right, rel=1e-14)
+        sums = env._groups.sums(local, snr, decision[None].astype(float))
+        curve = PriceCurve(env._groups.slope)
+        assert env._groups.rates(*sums)[0] == pytest.approx(right, rel=1e-10)
+        assert curve.rate(*sums)[0] == pytest.approx(right, rel=1e-10)
+        assert env.optimum(gains).rate >= right * (1 - 1e-12)
+        if not constants:
+            assert bisection(gains, decision, weights)[0] == pytest.approx(right, rel=1e-14)
+
+
+def test_any_constants_give_a_price():
+    """No instance of 3,000 with each constant within nine decades of the published one lacks a time split."""
+    rng = np.random.default_rng(0)
+    for _ in range(3_000):
+        gains, weights, constants, decision = instance("constants", rng)
+        physics = Physics.of(harvesting_efficiency=0.7, overhead=1.1, **constants)
+        local, snr = physics.fold(gains, weights)
+        rate = split_time(((1 - decision) * local).sum(), decision * snr, physics.rate_scale * weights).rate
+        assert np.isfinite(rate)
+        assert rate >= ((1 - decision) * local).sum() * (1 - 1e-12)
