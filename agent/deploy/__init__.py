@@ -29,8 +29,8 @@ def export_onnx(agent: OffloadingAgent, path: str | Path, num_candidates: int | 
     `relaxed`, (N,) or (N, C), of M networks (M, ...); and `candidates` (K, N), int64, likeliest first.
 
     The quantizer makes of `relaxed` what the agent's does; `relaxed` itself is the agent's but for rounding in the
-    network, in single precision. The critic that picks one of the candidates, and with it local search and limits
-    of places, is not part of the model.
+    network, in single precision: docs/deployment.md counts what comes of it. The critic that picks one of the
+    candidates, and with it local search and limits of places, is not part of the model.
 
     The model's metadata says the library's `version`, the kinds of `network` and `quantizer`, `num_users` or
     'any', `num_features`, `num_choices` and `num_candidates`.
@@ -46,7 +46,7 @@ def export_onnx(agent: OffloadingAgent, path: str | Path, num_candidates: int | 
         ImportError: when ONNX is missing, naming the extra.
         OSError: when the file cannot be written.
     """
-    if type(agent) is not OffloadingAgent:
+    if not isinstance(agent, OffloadingAgent):
         raise InputError(f"agent must be one OffloadingAgent to be exported, got {type(agent).__name__}")
     settings, network, quantizer = agent.settings, agent._network, agent.settings.proposer
     any_size, num_users = takes_any_size(network), settings.num_users

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OPSET, IR_VERSION = 17, 8
-"""What ONNX Runtime reads from version 1.13 on."""
+"""Those of ONNX 1.12, so that older runtimes read a model too."""
 Value = Any
 """What goes into an operator: the name of another's output, or an array."""
 FLOAT, INT, BOOL, DOUBLE = 1, 7, 9, 11

@@ -523,7 +523,7 @@ def benchmark_latency(arguments: argparse.Namespace) -> list[Row] | None:
     if (package := deployed.missing()) is not None:
         print(f"\nlatency of exported agents: skipped, there is no {package} (install the 'deploy' extra)")
         return None
-    print(f"\nmicroseconds in {frames} frames, median and 99th percentile; K = 16 to 32 of the defaults")
+    print(f"\nan exported agent, microseconds in {frames} frames on one thread, median and 99th percentile")
     names = ("model", "decode", "model, decision", "decode, decision")
     print(f"{'users':>6} {'network':>15} {'K':>3} " + " ".join(f"{name:>17}" for name in names))
     rows = []
