@@ -6,8 +6,8 @@ it costs them to leave their first choice, so many others surely cost no more th
 than K such are few, 94 for K = 32. What they cost is summed up in the order in which the heap sums, so that it is
 rounded as there. Where rounding has made one cheaper than the one that a heap reaches it from, as happens where
 users cost the same, the heap is gone through step by step; otherwise sorting gives what it gives. (What is not
-listed is then left out, which in 1 of 100,000 observations put sums in another order that are the same but for their
-last bit: docs/deployment.md.)
+listed is then left out: in 1 of 100,000 observations sums that are the same but for their last bit came in another
+order, by docs/deployment.md.)
 """
 
 from collections.abc import Callable
