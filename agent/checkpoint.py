@@ -23,19 +23,26 @@ _DIGEST = b"sha256:"
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write nested dicts and lists of numbers, strings, arrays and tensors, and this project's version.
 
-    The file is made beside `path`, flushed to disk and put in its place in one step, so that an interruption
-    leaves the old one intact.
+    An interruption leaves the old file intact.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     saved = io.BytesIO()
     torch.save(_to_tensors({"version": VERSION, "digest": True, **content}), saved)
     archive = bytearray(saved.getvalue())
     archive[-2:] = (len(_DIGEST) + 64).to_bytes(2, "little")  # the comment's length, which ends a zip archive
+    write_whole(path, archive, _DIGEST + hashlib.sha256(archive).hexdigest().encode())
+
+
+def write_whole(path: str | Path, *parts: bytes | bytearray) -> None:
+    """Write a file of these parts, one after another.
+
+    It is made beside `path`, flushed to disk and put in its place in one step, so that an interruption leaves the
+    old one intact.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
-        file.write(archive)
-        file.write(_DIGEST + hashlib.sha256(archive).hexdigest().encode())
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -77,11 +77,13 @@ class Standardization:
             mean = observations.mean((-3, -2))[..., None, None, :]
             scale = _scale(mean, ((observations - mean) ** 2).mean((-3, -2))[..., None, None, :])
         else:
-            mean, scale = self._seen() if replicas is None else (one[replicas] for one in self._seen())
+            mean, scale = (
+                self.mean_and_scale() if replicas is None else (one[replicas] for one in self.mean_and_scale())
+            )
         seen = ((observations - mean) / scale).clip(-LIMIT, LIMIT)
         return seen.astype(np.float32) if isinstance(seen, np.ndarray) else seen.float()
 
-    def _seen(self) -> tuple[Array, Array]:
+    def mean_and_scale(self) -> tuple[Array, Array]:
         """What is subtracted and divided by, (..., 1, N or 1, F) each."""
         if self._used is None:
             mean, variance = self._mean, self._variance

@@ -120,6 +120,10 @@ class NumpyLearner:
         logits: NDArray[np.float32] = self._passes.forward(self._deciding, self._typed(observations))[0]
         return logits
 
+    def deciding(self) -> dict[str, NDArray[np.floating]]:
+        """The weights that `predict` takes, by the names they have in the torch network."""
+        return self._deciding
+
     def learn(
         self,
         observations: NDArray[np.float32],

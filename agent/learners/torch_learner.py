@@ -43,6 +43,10 @@ class TorchLearner:
             logits: NDArray[np.float32] = self._average(self._tensor(observations)).numpy()
         return logits
 
+    def deciding(self) -> dict[str, NDArray[np.floating]]:
+        """The weights that `predict` takes, by their names in the network."""
+        return {name: weight.detach().numpy() for name, weight in self._average.named_parameters()}
+
     def learn(
         self,
         observations: NDArray[np.float32],

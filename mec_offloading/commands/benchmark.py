@@ -39,6 +39,7 @@ from env import (
     WirelessPoweredMEC,
 )
 
+from .common import deployed
 from .common.dear import METHODS, race
 from .common.errors import explained
 from .common.players import (
@@ -64,6 +65,8 @@ QUICK = {
     "table_frames": 2,
     "frames": 40,
     "optimum_frames": 5,
+    "latency_frames": 20,
+    "observations": 20,
     "dear_seeds": 1,
     "dear_warmup": 20,
     "dear_frames": 1,
@@ -514,6 +517,49 @@ def benchmark_optimum(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def benchmark_latency(arguments: argparse.Namespace) -> list[Row] | None:
+    """Microseconds of an exported agent's candidates, and of decisions with the exact critic, on one thread."""
+    frames = arguments.latency_frames
+    if (package := deployed.missing()) is not None:
+        print(f"\nlatency of exported agents: skipped, there is no {package} (install the 'deploy' extra)")
+        return None
+    print(f"\nan exported agent, microseconds in {frames} frames on one thread, median and 99th percentile")
+    names = ("model", "decode", "model, decision", "decode, decision")
+    print(f"{'users':>6} {'network':>15} {'K':>3} " + " ".join(f"{name:>17}" for name in names))
+    rows = []
+    for network in (None, SetNetwork):
+        for num_users in (10, 30, 100):
+            candidates, taken = deployed.latencies(num_users, network, frames)
+            kind = "FullyConnected" if network is None else network.__name__
+            row: Row = {"users": num_users, "network": kind, "candidates": candidates}
+            for name in names:
+                row[name] = float(np.median(taken[name]))
+                row[f"{name}, 99th percentile"] = float(np.percentile(taken[name], 99))
+            rows.append(row)
+            figures = " ".join(f"{row[name]:>8.0f} {row[f'{name}, 99th percentile']:>8.0f}" for name in names)
+            print(f"{num_users:>6} {kind:>15} {candidates:>3} {figures}", flush=True)
+    return rows
+
+
+def benchmark_export(arguments: argparse.Namespace) -> list[Row] | None:
+    """Of how many observations an exported agent's candidates are not the agent's, N from 1 to 100."""
+    count = arguments.observations
+    if (package := deployed.missing()) is not None:
+        print(f"\ncandidates of exported agents: skipped, there is no {package} (install the 'deploy' extra)")
+        return None
+    print(f"\n{count} observations, N from 1 to 100: candidates of ONNX Runtime that are not the agent's")
+    heads = f"{'observations':>13} {'differ':>7} {'by the quantizer':>17} {'relaxed, off by':>16}"
+    print(f"{'':>22} {heads} {'where they differ':>18}")
+    rows = []
+    for name, one in deployed.compare_all(count, min(100, count)).items():
+        rows.append({"name": name, **vars(one)})
+        counts = f"{one.observations:>13} {one.different:>7} {one.by_quantizer:>17}"
+        print(f"{name:>22} {counts} {one.off:>16.1e} {one.margin:>18.1e}")
+    totals = [sum(row[key] for row in rows) for key in ("observations", "different", "by_quantizer")]
+    print(f"{'all':>22} {totals[0]:>13} {totals[1]:>7} {totals[2]:>17}")
+    return rows
+
+
 def plot(results: dict[str, Any], folder: Path) -> list[Path]:
     """Save time a frame over users, and run-frames a second over replicas, of the parts that ran."""
     from matplotlib.figure import Figure
@@ -609,6 +655,8 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "device": benchmark_device,
     "dear": benchmark_dear,
     "optimum": benchmark_optimum,
+    "latency": benchmark_latency,
+    "export": benchmark_export,
 }
 
 
@@ -627,6 +675,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device_replicas", type=int, default=4096, help="where there is a CUDA device")
     parser.add_argument("--frames", type=int, default=320, help="frames a repetition")
     parser.add_argument("--optimum_frames", type=int, default=300)
+    parser.add_argument("--latency_frames", type=int, default=2000)
+    parser.add_argument("--observations", type=int, default=100_000, help="of exported agents")
     parser.add_argument("--dear_seeds", type=int, default=10)
     parser.add_argument("--dear_warmup", type=int, default=1000, help="frames in which agents learn before")
     parser.add_argument("--dear_frames", type=int, default=10, help="of each seed")
@@ -655,6 +705,8 @@ def parse() -> argparse.Namespace:
     for name in (
         "table_frames",
         "optimum_frames",
+        "latency_frames",
+        "observations",
         "dear_seeds",
         "dear_warmup",
         "dear_frames",

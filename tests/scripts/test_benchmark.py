@@ -38,6 +38,10 @@ def test_it_measures_everything_and_writes_it(tmp_path):
     assert [row["replicas"] for row in results["replicas"]["rows"]] == [1, 4]
     assert results["replicas"]["rows"][1]["megabytes_a_run"] < 20
     assert [row["users"] for row in results["channels"]] == [10, 30]
+    assert sum(row["observations"] for row in results["export"]) == 20
+    assert not any(row["by_quantizer"] for row in results["export"])
+    assert [row["users"] for row in results["latency"]] == [10, 30, 100] * 2
+    assert results["latency"][0]["model, 99th percentile"] >= results["latency"][0]["model"] > 0
     assert all(rate > 0 for row in results["channels"] for rate in row.values())
     assert len(results["optimum"]) == 10
     dear = {row["method"]: row for row in results["dear"]}
