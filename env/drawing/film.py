@@ -118,14 +118,14 @@ class _Film:
         self._shots, self._scale = shots, scale_of(shots)
         curves = _curves(shots)
         self.figure = empty_figure(10.0, 6.0)
-        grid = self.figure.add_gridspec(len(curves) + 1, 2, width_ratios=(1.5, 1))
-        self._map = self.figure.add_subplot(grid[:, 0])
+        self._map = self.figure.add_axes((0.07, 0.21, 0.44, 0.68))
         if self._scale.gains is not None:
-            colour_bar(self._map, self._scale.gains)
+            colour_bar(self._map, self._scale.gains, self.figure.add_axes((0.525, 0.27, 0.016, 0.56)))
         from matplotlib.ticker import MaxNLocator
 
         times = _times(shots)
-        panels = [self.figure.add_subplot(grid[row, 1]) for row in range(len(curves) + 1)]
+        grid = self.figure.add_gridspec(len(curves) + 1, left=0.69, right=0.985, top=0.95, bottom=0.1, hspace=0.2)
+        panels = [self.figure.add_subplot(grid[row]) for row in range(len(curves) + 1)]
         for axes, (label, curve) in zip(panels, curves.items(), strict=False):
             _draw_curve(axes, times, label, curve)
         _draw_choices(panels[-1], times, shots)
@@ -136,7 +136,7 @@ class _Film:
         for axes in [axes for axes in panels if axes.get_legend_handles_labels()[0]][:1]:
             axes.legend(fontsize="x-small", loc="best")
         self._now = [axes.axvline(times[0], color="C3", linewidth=1.2) for axes in panels]
-        self._laid_out = False
+        self.figure.align_ylabels(panels)
 
     def at(self, place: int) -> "Figure":
         """The figure, set to a frame."""
@@ -145,11 +145,6 @@ class _Film:
         draw_map(self._map, shot, self._scale)
         for line in self._now:
             line.set_xdata([_times(self._shots)[place]] * 2)
-        if not self._laid_out:  # once: the map must not move between frames
-            self.figure.draw_without_rendering()
-            self.figure.draw_without_rendering()  # where labels are known, there may be room for them
-            self.figure.set_layout_engine("none")
-            self._laid_out = True
         return self.figure
 
 

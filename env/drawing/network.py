@@ -46,7 +46,7 @@ def scale_of(shots: Sequence[Snapshot]) -> Scale:
 
 def draw_network(
     world: Any, decision: ArrayLike | None = None, axes: "Axes | None" = None, scale: Scale | None = None
-) -> "Axes":
+) -> "Figure":
     """Draw a world in this frame: users, servers, who offloads where, gains as colours, queues as bars.
 
     Drawn is what the world has: `gains`, (N,) or (N, M), power ratios; `positions` (N, 2) and `access_points`
@@ -59,23 +59,29 @@ def draw_network(
     Args:
         world: of N users; or a `Snapshot` of one.
         decision: (N,), what is about to be carried out; None draws all links alike.
-        axes: to draw into; by default those of a figure of their own, ``draw_network(world).figure``.
+        axes: to draw into; by default those of a new figure.
         scale: of several snapshots (`scale_of`), where pictures are to be compared.
 
-    Returns the axes. Raises InputError for replicas or what is no decision, ImportError without matplotlib.
+    Returns the figure. Raises InputError for replicas or what is no decision, ImportError without matplotlib.
     """
     shot = world if isinstance(world, Snapshot) else snapshot(world, decision)
     scale = scale_of([shot]) if scale is None else scale
-    axes = empty_figure(7.0, 6.0).subplots() if axes is None else axes
+    bar: Axes | None = None
+    if axes is None:
+        figure = empty_figure(7.0, 6.0)
+        axes = figure.add_axes((0.12, 0.22, 0.7, 0.67))
+        bar = figure.add_axes((0.85, 0.27, 0.025, 0.57)) if scale.gains is not None else None
     if scale.gains is not None:
-        colour_bar(axes, scale.gains)
+        colour_bar(axes, scale.gains, bar)
     draw_map(axes, shot, scale)
-    return axes
+    root = axes.get_figure(root=True)
+    assert root is not None
+    return root
 
 
 def network_image(world: Any, decision: ArrayLike | None = None, dpi: float = 80) -> NDArray[np.uint8]:
     """The picture of `draw_network` as an array (H, W, 3), Gymnasium's ``render_mode="rgb_array"``."""
-    return to_rgb(draw_network(world, decision).get_figure(root=True), dpi)  # type: ignore[arg-type]
+    return to_rgb(draw_network(world, decision), dpi)
 
 
 def to_rgb(figure: "Figure", dpi: float = 80) -> NDArray[np.uint8]:
@@ -94,17 +100,17 @@ def empty_figure(width: float, height: float) -> "Figure":
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("pictures need matplotlib: pip install 'mec-offloading[sim]'") from error
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height))
 
 
-def colour_bar(axes: "Axes", gains: tuple[float, float]) -> None:
-    """Of gains, dB, beside a map."""
+def colour_bar(axes: "Axes", gains: tuple[float, float], bar: "Axes | None") -> None:
+    """Of gains, dB, into axes of its own, or beside a map."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     figure = axes.get_figure()
     assert figure is not None
-    figure.colorbar(ScalarMappable(Normalize(*gains), GAINS), ax=axes, label="Gain (dB)", shrink=0.8)
+    figure.colorbar(ScalarMappable(Normalize(*gains), GAINS), bar, None if bar else axes, label="Gain (dB)")
 
 
 def server_colours(servers: int) -> list[str]:
@@ -120,10 +126,12 @@ def draw_map(axes: "Axes", shot: Snapshot, scale: Scale) -> None:
     colours = ["white", *server_colours(max(len(points), int(choice.max())))]
     size = 160 if len(users) <= NAMED else 25
     kinds = [("user", shot.active, "white")]
+    several = len(points) > 1
+    offloading = f"user, {shot.choices[1]}" + (", in its server's colour" if several else "")
     if shot.decision is not None:
         kinds = [(f"user, {shot.choices[0]}", shot.active & (choice == 0), "white")]
         kinds += [
-            (f"user, {shot.choices[1]}" if server == 1 else "", shot.active & (choice == server), colour)
+            (offloading if server == 1 else "", shot.active & (choice == server), colour)
             for server, colour in enumerate(colours[1:], 1)
         ]
     if not shot.active.all():
@@ -131,10 +139,9 @@ def draw_map(axes: "Axes", shot: Snapshot, scale: Scale) -> None:
     for label, which, face in kinds:
         x, y = users[which].T
         axes.scatter(x, y, s=size, c=face, edgecolors="black", linewidths=0.8, zorder=3, label=label)
-    several = len(points) > 1
     for server, (x, y) in enumerate(points):
         colour = colours[server + 1] if several else "C3"
-        word = "access point" if known == "distances" else "server"
+        word = "server" if several or known == "nothing" else "access point"
         label = word if server == 0 else ""
         axes.plot(x, y, "^", color=colour, markersize=11, markeredgecolor="black", zorder=3.5, label=label)
         if several:
@@ -145,8 +152,12 @@ def draw_map(axes: "Axes", shot: Snapshot, scale: Scale) -> None:
             axes.text(x, y, shot.users[user], ha="center", va="center", fontsize=7, color=colour, zorder=4)
         _draw_bars(axes, shot, scale)
     axes.set_aspect("equal")
-    axes.set_xlim(*scale.extent[:, 0])
-    axes.set_ylim(*scale.extent[:, 1])
+    box = axes.get_window_extent()
+    middle, spans = scale.extent.mean(0), scale.extent[1] - scale.extent[0]
+    height = max(spans[1], spans[0] * box.height / box.width)  # m, so that the map fills its axes
+    half = np.array([height * box.width / box.height, height]) / 2
+    axes.set_xlim(*(middle[0] + half[0] * np.array([-1, 1])))
+    axes.set_ylim(*(middle[1] + half[1] * np.array([-1, 1])))
     if known == "nothing":
         axes.set_xticks([])
         axes.set_yticks([])
@@ -174,9 +185,7 @@ def _title(shot: Snapshot) -> str:
     if shot.value is None:
         return first
     label = shot.value_label.replace("\n", " ")
-    label, _, unit = label.partition(" (")
-    unit = unit.removesuffix(")")
-    return f"{first}\n{label}: {shot.value:.4g}" + (f" {unit}" if unit and ", " not in unit else "")
+    return f"{first}\n{label}: {shot.value:.4g}"
 
 
 def _draw_links(axes: "Axes", shot: Snapshot, scale: Scale) -> None:
