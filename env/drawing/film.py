@@ -66,7 +66,9 @@ class NetworkRecorder:
         pages = [to_rgb(film.at(place), dpi) for place in range(len(self.shots))]
         from PIL import Image
 
-        first, *others = [Image.fromarray(page).quantize(64) for page in pages]
+        images = [Image.fromarray(page) for page in pages]
+        palette = images[0].quantize(128, Image.Quantize.MAXCOVERAGE)  # one for all: what stays is stored once
+        first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
         first.save(path, save_all=True, append_images=others, duration=milliseconds, loop=0, optimize=True)
         return path
 
