@@ -83,6 +83,10 @@ table = of_seeds.groupby("method").agg(
 table.loc[list(METHODS)].round(4)
 
 # %% [markdown]
+# Coordinate descent begins anew in every frame and finds the best decision of nearly all, for about twice the
+# critic calls of the agent, which keeps what it has learned. Where a critic call is dear, that is the difference.
+
+# %% [markdown]
 # ## How fast the agents learn
 #
 # The distance to the optimum on a logarithmic scale; the band is from the least to the most of the seeds.
