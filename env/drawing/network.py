@@ -36,7 +36,7 @@ def scale_of(shots: Sequence[Snapshot]) -> Scale:
     gains = [shot.gains for shot in shots if shot.gains is not None]
     places = np.concatenate([place for shot in shots for place in shot.geometry[:2]])
     low, high = places.min(0), places.max(0)
-    margin = 0.14 * max(float((high - low).max()), 1e-9)
+    margin = 0.14 * float((high - low).max()) or 1.0  # m, around one place
     return Scale(
         (float(np.min(gains)), float(np.max(gains))) if gains else None,
         {label: max(float(shot.bars[label].max()) for shot in shots) for label in shots[0].bars},

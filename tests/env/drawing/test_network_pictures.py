@@ -153,6 +153,16 @@ def test_a_world_says_where_its_users_are():
         snapshot(world)
 
 
+def test_everybody_at_one_place_with_one_gain_is_a_picture():
+    world = FiveMembers()
+    world.positions, world.gains = np.full((5, 2), 7.0), np.full(5, 1e-6)
+    figure = draw_network(world, [0, 1, 0, 1, 0])
+    left, right = figure.axes[0].get_xlim()
+    assert left < 6.5
+    assert right > 7.5
+    assert network_image(world).any()
+
+
 @pytest.mark.parametrize("gains", ["strong", np.ones(3), -np.ones(5), np.ones((5, 1, 1))])
 def test_gains_of_another_meaning_are_left_out(gains):
     world = FiveMembers()
