@@ -1,5 +1,6 @@
 """The figures of a run for TensorBoard (the `track` extra)."""
 
+import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ from ..configured import Configured
 from .callbacks import Callback, Run
 from .record import Columns, Frame
 
+SUFFIX = ".offloading"
+"""Of the event files that are written here, and cut back here."""
+
 
 class TensorBoard(Callback):
     """Writes an event file: the columns of `metrics.csv`, histograms of the network's weights, the settings.
 
     Scalars are written in double precision, at the step of their frame; empty cells are left out. A run that goes
-    on begins a file of its own, which tells TensorBoard to forget the steps that are written again.
+    on cuts its event files back to the frame from which it does, and begins another, which tells a TensorBoard
+    that has read them to forget the rest.
 
     Args:
-        folder: of the event file; by default the run's own.
+        folder: of this run's event files; by default the run's own.
         histograms: frames between histograms of the weights; 0 for none.
         settings: shown as text and as hyperparameters; by default the run's configuration.
 
@@ -58,7 +63,10 @@ class TensorBoard(Callback):
         folder = self._folder or run.folder
         if folder is None:
             raise InputError("folder must be given where the run has none of its own, got None")
-        self._writer = writer = FileWriter(str(folder), max_queue=1000)
+        if run.first_frame:
+            for path in Path(folder).glob(f"events.out.tfevents.*{SUFFIX}"):
+                _cut(path, run.first_frame)
+        self._writer = writer = FileWriter(str(folder), max_queue=1000, filename_suffix=SUFFIX)
         self._described.clear()
         if run.first_frame:
             begin = Event(session_log=SessionLog(status=SessionLog.START))
@@ -114,6 +122,21 @@ class TensorBoard(Callback):
         for name, parts in arrays.items():
             made = histogram_of(f"weights/{name}", np.concatenate(parts), bins="auto")
             self._writer.add_summary(made, step)
+
+
+def _cut(path: Path, step: int) -> None:
+    """Leave what an event file holds of the steps before this one, which all come first."""
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    with path.open("r+b") as file:
+        kept = 0
+        while len(head := file.read(12)) == 12:  # the length of a record, and its checksum
+            (length,) = struct.unpack("<Q", head[:8])
+            record = file.read(length + 4)
+            if len(record) < length + 4 or Event.FromString(record[:length]).step >= step:
+                break
+            kept = file.tell()
+        file.truncate(kept)
 
 
 def _weights(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,7 @@ from env import InputError, check_environment
 
 from .common import hooking, trust
 from .common.errors import explained
-from .common.progress import progress_bar
+from .common.progress import tqdm
 from .common.running import (
     Replicated,
     Single,
@@ -224,7 +224,7 @@ def advance(
     hooks: Hooks,
 ) -> tuple[int, float | None]:
     """All frames that are left, or as far as it is let; how many are then done, and frames a second."""
-    with progress_bar(total=settings.frames, initial=done) as progress:
+    with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5, smoothing=0) as progress:
         stop: int | str | None = hooks.run.stopped
         while done < settings.frames and not stop:
             to_checkpoint = settings.checkpoint_every - done % settings.checkpoint_every
@@ -236,10 +236,8 @@ def advance(
                 hooks.rows(folder.append(columns))
             if error is not None:
                 folder.flush()
-                print(
-                    f"note: an error after {done} frames; {folder.path} can go on from its checkpoint",
-                    file=sys.stderr,
-                )
+                note = f"an error after {done} frames; --resume {folder.path} goes on from its checkpoint"
+                print(f"note: {note}", file=sys.stderr)
                 raise error
             stop = stopped() or hooks.run.stopped  # looked at once: a signal that comes later ends the next frame
             if done % settings.checkpoint_every == 0 or done == settings.frames or stop:

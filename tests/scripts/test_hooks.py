@@ -2,6 +2,7 @@
 
 import csv
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -60,7 +61,7 @@ CALLBACKS = [
     {"class_path": "agent.CosineDecay", "init_args": {"frames": 250}},
     {"class_path": "agent.EarlyStopping", "init_args": {"patience": 150, "window": 90, "least": 0.5}},
 ]
-"""The last of them ends the run in frame 238."""
+"""The last of them ends the run after 240 frames."""
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +120,7 @@ def test_own_metrics_are_columns_and_the_configuration_repeats_the_run(capsys):
 @pytest.mark.parametrize("replicas", [None, 3])
 def test_a_run_that_goes_on_is_the_uninterrupted_one(trip, replicas, monkeypatch, without_plots, capsys):
     run(*quick("whole", replicas=replicas))
-    ends = {None: 239, 3: len(rows("whole"))}[replicas]
+    ends = {None: 240, 3: len(rows("whole"))}[replicas]
     assert 150 < len(rows("whole")) == ends < 300
     assert summary("whole")["stopped_early"].endswith("of 90 frames was no better for 150 frames")
     monkeypatch.setenv("TRIP", trip)
@@ -129,8 +130,10 @@ def test_a_run_that_goes_on_is_the_uninterrupted_one(trip, replicas, monkeypatch
     if trip == "error":
         assert caught.traceback[-1].path == Path("hooked.py").resolve()
         assert len(rows("cut")) == 130
-        assert "note: an error after 130 frames; --resume cut can go on" in capsys.readouterr().err
-        assert log()[-1] == ("end", 131, False)
+        assert (
+            "note: an error after 130 frames; --resume cut goes on from its checkpoint" in capsys.readouterr().err
+        )
+        assert log()[-1] == ("end", 130, False)
     else:
         assert caught.value.code == 143
         assert log()[-1] == ("end", 131, True)
@@ -240,7 +243,7 @@ def test_weights_and_settings_are_shown(without_plots):
     from tensorboard.util.tensor_util import make_ndarray
 
     run("--frames", 120, "--output", "run", "--callbacks+=agent.TensorBoard", "--callbacks.histograms=60")
-    events = EventAccumulator("run")
+    events = EventAccumulator("run", size_guidance={"histograms": 0})
     events.Reload()
     weights = checkpoint.read("run/checkpoint.pt")["agent"]["learner"]["network"]
     assert set(events.Tags()["histograms"]) == {f"weights/{name}" for name in weights}
@@ -263,22 +266,23 @@ def test_without_tensorboard_the_extra_is_named(monkeypatch, capsys):
 
 
 def test_a_notebook_without_widgets_has_a_bar_of_text(monkeypatch, recwarn):
-    import tqdm.autonotebook
-
-    from mec_offloading.commands.common.progress import progress_bar
-
-    monkeypatch.delitem(sys.modules, "tqdm.auto", raising=False)
-    monkeypatch.delitem(sys.modules, "tqdm.autonotebook")
-    assert tqdm.autonotebook
+    import IPython
+    import tqdm.notebook
 
     class Shell:
         config = {"IPKernelApp": {}}  # noqa: RUF012
 
-    import IPython
-
     monkeypatch.setattr(IPython, "get_ipython", Shell)
-    monkeypatch.setattr("tqdm.notebook.IProgress", None)
-    with progress_bar(3) as bar:
+    monkeypatch.setattr(tqdm.notebook, "IProgress", None)
+    for name in ("auto", "autonotebook"):
+        monkeypatch.delitem(sys.modules, f"tqdm.{name}", raising=False)
+    path = ROOT / "mec_offloading" / "commands" / "common" / "progress.py"
+    made = runpy.run_path(str(path))["tqdm"]
+    assert "notebook" not in made.__module__
+    with made(total=3) as bar:
         bar.update(3)
-    assert bar.n == 3
     assert not recwarn
+    monkeypatch.setattr(tqdm.notebook, "IProgress", object)
+    for name in ("auto", "autonotebook"):
+        monkeypatch.delitem(sys.modules, f"tqdm.{name}", raising=False)
+    assert issubclass(runpy.run_path(str(path))["tqdm"], tqdm.notebook.tqdm)

@@ -30,8 +30,8 @@ def add_callbacks(parser: ArgumentParser) -> None:
 def make_callbacks(settings: Namespace) -> list[Callback]:
     """Those of the settings, made once; one for TensorBoard comes last."""
     alone = ArgumentParser(exit_on_error=False)
-    alone.add_argument("--callbacks", type=list[Callback] | None, default=None)
-    made: list[Callback] = alone.instantiate(Namespace(callbacks=settings.callbacks)).callbacks or []
+    alone.add_argument("--callback", type=Callback)
+    made = [alone.instantiate(Namespace(callback=one)).callback for one in settings.callbacks or ()]
     return [*made, TensorBoard()] if settings.tensorboard else made
 
 
