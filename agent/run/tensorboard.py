@@ -1,5 +1,6 @@
 """The figures of a run for TensorBoard (the `track` extra)."""
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,9 +20,9 @@ SUFFIX = ".offloading"
 class TensorBoard(Callback):
     """Writes an event file: the columns of `metrics.csv`, histograms of the network's weights, the settings.
 
-    Scalars are written in double precision, at the step of their frame; empty cells are left out. A run that goes
-    on cuts its event files back to the frame from which it does, and begins another, which tells a TensorBoard
-    that has read them to forget the rest.
+    Scalars are the numbers of the table rounded to single precision, which is what event files hold of scalars, at
+    the step of their frame; empty cells are left out. A run that goes on cuts its event files back to the frame
+    from which it does, and begins another, which tells a TensorBoard that has read them to forget the rest.
 
     Args:
         folder: of this run's event files; by default the run's own.
@@ -47,8 +48,6 @@ class TensorBoard(Callback):
         self._histograms = whole_number("histograms", histograms, 0)
         self._settings = settings
         self._writer: Any = None
-        self._described: set[str] = set()
-        """Columns whose kind the file says already."""
         if not histograms:  # then there is nothing to do in each frame
             self.on_frame = super().on_frame  # type: ignore
 
@@ -67,7 +66,6 @@ class TensorBoard(Callback):
             for path in Path(folder).glob(f"events.out.tfevents.*{SUFFIX}"):
                 _cut(path, run.first_frame)
         self._writer = writer = FileWriter(str(folder), max_queue=1000, filename_suffix=SUFFIX)
-        self._described.clear()
         if run.first_frame:
             begin = Event(session_log=SessionLog(status=SessionLog.START))
             writer.add_event(begin, step=run.first_frame)
@@ -87,21 +85,12 @@ class TensorBoard(Callback):
     def on_rows(self, run: Run, rows: Columns) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.compat.proto.tensor_pb2 import TensorProto
-        from tensorboard.compat.proto.types_pb2 import DT_DOUBLE
-        from tensorboard.plugins.scalar.metadata import create_summary_metadata
 
         names = [name for name in rows if name != "frame"]
         table = zip(*(rows[name].tolist() for name in names), strict=True)
         for frame, cells in zip(rows["frame"].tolist(), table, strict=True):
-            values = []
-            for name, cell in zip(names, cells, strict=True):
-                if cell == cell:  # not nan
-                    value = Summary.Value(tag=name, tensor=TensorProto(dtype=DT_DOUBLE, double_val=[cell]))
-                    if name not in self._described:
-                        value.metadata.CopyFrom(create_summary_metadata("", ""))
-                        self._described.add(name)
-                    values.append(value)
+            known = ((name, cell) for name, cell in zip(names, cells, strict=True) if not math.isnan(cell))
+            values = [Summary.Value(tag=name, simple_value=cell) for name, cell in known]
             self._writer.add_event(Event(summary=Summary(value=values)), step=frame)
         self._writer.flush()
 
