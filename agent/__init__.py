@@ -16,12 +16,20 @@ from .networks.fully_connected import FullyConnected
 from .networks.pair_network import PairNetwork
 from .networks.set_network import SetNetwork
 from .offloading import OffloadingAgent
+from .run.callbacks import Callback
+from .run.early_stopping import EarlyStopping
+from .run.schedules import CosineDecay, LearningRateSchedule, StepDecay
+from .run.tensorboard import TensorBoard
 
 __all__ = [
+    "Callback",
     "Convolutional",
+    "CosineDecay",
+    "EarlyStopping",
     "FullyConnected",
     "InputError",
     "KNearest",
+    "LearningRateSchedule",
     "MostProbable",
     "MostProbableBits",
     "NoisyOrderPreserving",
@@ -32,4 +40,6 @@ __all__ = [
     "PairNetwork",
     "ReplayMemory",
     "SetNetwork",
+    "StepDecay",
+    "TensorBoard",
 ]

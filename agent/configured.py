@@ -18,6 +18,7 @@ from .learned_value import LearnedValue
 from .learners.rule import Learner
 from .local_search import LocalSearch
 from .memory import ReplayMemory
+from .parts import UnknownPartError, rebuild_quantizer
 from .settings import CHANGEABLE, DEAR, AgentSettings
 from .standardization import Standardization
 
@@ -133,6 +134,22 @@ class Configured(ABC):
         except BaseException:
             self._take(before)
             raise
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """As `load_state_dict`, for an agent that was made as that one was, whose settings were changed since.
+
+        Raises InputError as `load_state_dict`, and for a quantizer that was set and is not this project's.
+        """
+        own, saved = self.settings.describe(self._network), as_now(state["settings"])
+        changed = {name: saved[name] for name in CHANGEABLE if saved[name] != own[name]}
+        if "quantizer" in changed:
+            try:
+                changed["quantizer"] = rebuild_quantizer(changed["quantizer"])
+            except UnknownPartError as error:
+                raise InputError(f"quantizer must be one of this project's to go on, got {error.name}") from error
+        if changed:
+            self.change(**changed)
+        self.load_state_dict(state)
 
     def _take(self, state: Mapping[str, Any]) -> None:
         try:

@@ -25,7 +25,7 @@ REPLICAS = "replicas.csv"
 BAND = ("low", "high")
 """95% confidence band of the mean over replicas."""
 _SUMMARIZED = (
-    *("frames", "seed", "num_users", "replicas", "unit", "averaged_frames"),
+    *("frames", "seed", "num_users", "replicas", "unit", "stopped_early", "averaged_frames"),
     *("infeasible_frames", "frames_per_second", "decisions_per_second"),
 )
 ADDED = ("probe_gain", "saturated")
@@ -67,16 +67,16 @@ class RunFolder:
         raise AssertionError("there is always a free name")
 
     def record(self, metrics: Sequence[str]) -> None:
-        """Write a column in `metrics.csv` for each of an environment's metrics, after the fixed ones.
+        """Write a column in `metrics.csv` for each metric of the environment and of callbacks, after the fixed.
 
         Raises InputError when one bears the name of another column or of an entry of the summary.
         """
         torn = [name for name in metrics if not name or set(name) & set(',"\r\n')]
         if torn:
-            raise InputError(f"frame_metrics must have names without commas, quotes or line breaks, got {torn}")
+            raise InputError(f"metrics must have names without commas, quotes or line breaks, got {torn}")
         taken = [name for name in metrics if name in (*self._headers[METRICS], *_SUMMARIZED)]
         if taken:
-            raise InputError(f"frame_metrics must not name columns that there are already, got {', '.join(taken)}")
+            raise InputError(f"metrics must not name columns that there are already, got {', '.join(taken)}")
         self._metrics = list(metrics)
         self._headers[METRICS] = [*self._headers[METRICS], *metrics]
 
@@ -102,8 +102,11 @@ class RunFolder:
             raise InputError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
         return path.read_text(encoding="utf-8")
 
-    def append(self, columns: Columns) -> None:
-        """Keep the rows of some frames until the next `flush`: of replicas their means, and the rate of each."""
+    def append(self, columns: Columns) -> Columns:
+        """Keep the rows of some frames until the next `flush`: of replicas their means, and the rate of each.
+
+        Returns the columns of `metrics.csv` as they are written.
+        """
         if REPLICAS in self._headers:
             self._rows[REPLICAS].extend([f"{rate:.9g}" for rate in row] for row in rates_of(columns).tolist())
             columns = means_of(columns)
@@ -111,6 +114,7 @@ class RunFolder:
         whole = ("frame",) if REPLICAS in self._headers else _WHOLE
         cells = [[_cell(value, name in whole) for value in columns[name].tolist()] for name in header]
         self._rows[METRICS].extend(zip(*cells, strict=True))
+        return {name: columns[name] for name in header}
 
     def flush(self) -> None:
         """Write the rows kept since the last flush, down to the disk."""
@@ -130,11 +134,17 @@ class RunFolder:
         self._replace(CONFIG, config)
 
     def save(
-        self, frame: int, agent: Mapping[str, Any], environment: Mapping[str, Any] | None, identity: str
-    ) -> None:
+        self,
+        frame: int,
+        agent: Mapping[str, Any],
+        environment: Mapping[str, Any] | None,
+        identity: str,
+        callbacks: Mapping[str, Any] | None = None,
+    ) -> Path:
         """Flush, then write the checkpoint of a run that has done `frame` frames.
 
-        `identity` is what must not differ when the run goes on: the configuration without what may change.
+        `identity` is what must not differ when the run goes on: the configuration without what may change. Returns
+        the checkpoint's path.
         """
         self.flush()
         tables = {name: self._digest_of(name).hexdigest() for name in self._headers}
@@ -144,8 +154,10 @@ class RunFolder:
             "environment": environment,
             "identity": identity,
             "tables": tables,
+            "callbacks": callbacks,
         }
         checkpoint.write(self.path / CHECKPOINT, content)
+        return self.path / CHECKPOINT
 
     def read_checkpoint(self, *identities: str) -> dict[str, Any] | None:
         """The last checkpoint, of one of these identities; None for a run that has none yet; changes nothing.
@@ -164,7 +176,8 @@ class RunFolder:
             )
         if state.get("environment") is None:
             raise InputError(f"{path} holds no environment: it needs state_dict and load_state_dict to resume")
-        return {**state, "environment": checkpoint.to_arrays(state["environment"])}
+        as_written = {name: checkpoint.to_arrays(state.get(name)) for name in ("environment", "callbacks")}
+        return {**state, **as_written}
 
     def cut_metrics(self, frames: int, digests: Mapping[str, str] | None = None) -> None:
         """Leave the first `frames` rows of `metrics.csv` and the like.

@@ -1,12 +1,13 @@
 """The simulation loop: any environment, any agent, one record a frame."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from ..checks import whole_number
+from .callbacks import Callback, Hooks, Run
 from .contract import Agent, Environment, World, figures_of, world_of
 from .record import Frame, normalized_one
 
@@ -21,6 +22,7 @@ def simulate(
     *,
     first_frame: int = 0,
     optimum: Callable[[], float | None] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Iterator[Frame]:
     """Let `agent` decide in `environment` and yield a `Frame` after each; ``list(simulate(...))`` is a history.
 
@@ -30,9 +32,11 @@ def simulate(
         frames: how many to simulate.
         first_frame: the number of the first one, for a run that goes on.
         optimum: the best value of the current frame; by default `environment.frame_optimum` where it has one.
+        callbacks: called in the run, from the first frame that is asked for until the last, an error, or the end
+            of the iterator.
 
     Raises:
-        InputError: when `frames` or `first_frame` is not a whole number from 0.
+        InputError: when `frames` or `first_frame` is not a whole number from 0, or a callback is none.
         InfeasibleError: when an agent finds no feasible decision in a world that carries out no other
             (`feasible_only`); it is then still at that frame.
 
@@ -42,7 +46,11 @@ def simulate(
     whole_number("frames", frames, 0)
     whole_number("first_frame", first_frame, 0)
     world = world_of(environment)
-    return _rated(world, play(world, agent, frames, first_frame=first_frame, optimum=optimum))
+    played = _rated(world, play(world, agent, frames, first_frame=first_frame, optimum=optimum))
+    if not callbacks:
+        return played
+    run = Run([agent], [world.environment], first_frame + frames, first_frame, done=first_frame)
+    return Hooks(callbacks, run).around(played)
 
 
 def play(

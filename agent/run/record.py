@@ -124,6 +124,19 @@ def data_frame(columns: Columns) -> Any:
     return table.set_index(["frame", "replica"])
 
 
+def joined(parts: Sequence[Frame], replicas: Sequence[int], is_cost: bool) -> Frame:
+    """One frame of groups of replicas as one, with arrays (R,); what no group knows stays None."""
+    tables = [columns_of_replicas([frame], count, is_cost) for frame, count in zip(parts, replicas, strict=True)]
+    figures: dict[str, Any] = {name: np.concatenate([each[name][0] for each in tables]) for name in tables[0]}
+    for name in FIXED:
+        if name != "normalized_rate" and all(getattr(frame, name) is None for frame in parts):
+            figures[name] = None
+    figures["normalized_rate"] = None if figures["optimum"] is None else figures["normalized_rate"]
+    fixed = {name: figures.pop(name) for name in FIXED}
+    seconds = max(frame.decide_seconds for frame in parts)
+    return Frame(**{**fixed, "frame": parts[0].frame, "decide_seconds": seconds}, metrics=figures)
+
+
 def rates_of(columns: Columns) -> NDArray[np.float64]:
     """The normalised rate; the value, where no optimum is known."""
     return columns["value"] if np.isnan(columns["optimum"]).all() else columns["normalized_rate"]

@@ -2,15 +2,16 @@
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .contract import world_of
 from .loop import play
-from .record import Columns, columns_of_replicas
+from .record import Columns, Frame, columns_of_replicas, joined
 
 LEAST_IN_THREAD = 16
 """Replicas from which a thread of their own pays; of fewer, threads wait for each other longer than they work."""
@@ -46,6 +47,29 @@ def advance(groups: Sequence[Group], frames: int, optimum: bool = True, first_fr
     columns = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
     columns["decide_seconds"][:] = (time.perf_counter() - start) / frames
     return columns
+
+
+def in_step(groups: Sequence[Group], frames: int, optimum: bool = True, first_frame: int = 0) -> Iterator[Frame]:
+    """As `advance`, frame by frame: every group decides one, then the figures of all, (R,) each, are yielded.
+
+    Figures on a device come to the host in each frame.
+    """
+    worlds = [world_of(group.environment) for group in groups]
+    known = None if optimum else _not_asked
+    played = [
+        play(world, group.agent, frames, first_frame=first_frame, optimum=known)
+        for world, group in zip(worlds, groups, strict=True)
+    ]
+    replicas, is_cost = [group.replicas for group in groups], worlds[0].value_is_cost
+    with ExitStack() as stack:
+        each: Callable[..., Any] = map
+        if len(groups) > 1:
+            each = stack.enter_context(ThreadPoolExecutor(len(groups))).map
+        for _ in range(frames):
+            frame = joined(list(each(next, played)), replicas, is_cost)
+            if frame.optimum is not None:
+                worlds[0].suspect_excess(frame.frame, frame.value[None], frame.optimum[None])
+            yield frame
 
 
 def _advance(group: Group, frames: int, optimum: bool, first_frame: int) -> Columns:

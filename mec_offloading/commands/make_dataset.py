@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
 from env import InputError, WirelessPoweredMEC
 
 from .common import trust
 from .common.errors import explained
+from .common.progress import tqdm
 from .common.settings import add_environment, make_environment
 
 BLOCK = 500

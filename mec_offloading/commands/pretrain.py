@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
-from tqdm import tqdm
 
 from agent import SetNetwork
 from agent.decisions.quantizer import OrderPreserving
 from env import InputError, PathLoss, WirelessPoweredMEC
 
 from .common.errors import explained
+from .common.progress import tqdm
 
 USERS = range(10, 31)
 DISTANCES = 2.5, 11.0

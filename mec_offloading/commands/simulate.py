@@ -15,14 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from tqdm import tqdm
 
+from agent.run.callbacks import Hooks
 from agent.run.folder import RunFolder, locked
 from agent.run.plots import plot_run, value_label
 from env import InputError, check_environment
 
-from .common import trust
+from .common import hooking, trust
 from .common.errors import explained
+from .common.progress import tqdm
 from .common.running import (
     Replicated,
     Single,
@@ -113,6 +114,7 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
         help="of replicas with the torch backend: cpu, cuda; default NumPy",
     )
     add_environment(parser, environment, given, {"seed", "replicas", "device"})
+    hooking.add_callbacks(parser)
     add_agent(parser)
     return parser
 
@@ -139,10 +141,14 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     environment = load_environment(settings.environment)
     if settings.check and settings.resume is None and trust.is_users(environment.__module__):
         check_environment(make_environment(parser, settings, environment), seconds=CHECK_SECONDS)
-    made = (Single if settings.replicas is None else Replicated)(settings, parser, environment)
+    callbacks = hooking.make_callbacks(settings)
+    made = (Single if settings.replicas is None else Replicated)(
+        hooking.without_callbacks(settings), parser, environment
+    )
+    hooks = hooking.hooks_of(callbacks, made, settings)
     config = config_text(settings, parser)
     identity = identity_of(config)
-    metrics = list(made.world.frame_metrics())
+    metrics = [*made.world.frame_metrics(), *hooks.metrics]
     if settings.resume is None:
         folder = new_folder(settings, metrics)
     else:
@@ -153,23 +159,27 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
         told_to_stop() as stopped,
     ):
         if settings.resume is None:
-            done = begin(made, folder, config, identity, settings.environment)
+            done = begin(made, folder, config, identity, settings.environment, hooks)
         else:
-            done = go_on(made, folder, config, identity, settings, parser)
-        done, speed = advance(made, folder, done, identity, settings, stopped)
-        title = f"{environment.__name__}, {made.world.num_users} users"
-        finish(made, folder, settings, title, done, speed)
-    if done < settings.frames:
+            done = go_on(made, folder, config, identity, settings, parser, hooks)
+        hooking.begin(hooks, folder, load_yaml(config), done)
+        with hooks.running():
+            done, speed = advance(made, folder, done, identity, settings, stopped, hooks)
+            title = f"{environment.__name__}, {made.world.num_users} users"
+            finish(made, folder, settings, title, done, speed, hooks)
+    if stopped() and done < settings.frames and not hooks.run.stopped:
         allowed = "".join(f" --allow {module}" for module in trust.allowed())
         print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
         sys.exit(128 + stopped())
 
 
-def begin(made: Single | Replicated, folder: RunFolder, config: str, identity: str, name: str) -> int:
+def begin(
+    made: Single | Replicated, folder: RunFolder, config: str, identity: str, name: str, hooks: Hooks
+) -> int:
     """Make the folder of a new run, with a checkpoint before the first frame; how many frames are done: none."""
     folder.create(config)
     states = made.states()
-    folder.save(0, *states, identity)
+    folder.save(0, *states, identity, hooks.state_dict())
     if None in states:
         print(f"note: {name} has no state_dict and load_state_dict: this run cannot be resumed", file=sys.stderr)
     return 0
@@ -182,6 +192,7 @@ def go_on(
     identity: str,
     settings: Namespace,
     parser: ArgumentParser,
+    hooks: Hooks,
 ) -> int:
     """Go on from the folder's checkpoint; how many frames are done."""
     saved = folder.read_config()
@@ -196,6 +207,8 @@ def go_on(
                 f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"
             )
         made.load(state)
+        if state["callbacks"] is not None:
+            hooks.load_state_dict(state["callbacks"])
     folder.cut_metrics(done, digests)
     folder.write_config(config)
     return done
@@ -208,19 +221,27 @@ def advance(
     identity: str,
     settings: Namespace,
     stopped: Callable[[], int],
+    hooks: Hooks,
 ) -> tuple[int, float | None]:
     """All frames that are left, or as far as it is let; how many are then done, and frames a second."""
     with tqdm(total=settings.frames, initial=done, unit="frame", mininterval=0.5, smoothing=0) as progress:
-        stop = 0
+        stop: int | str | None = hooks.run.stopped
         while done < settings.frames and not stop:
             to_checkpoint = settings.checkpoint_every - done % settings.checkpoint_every
             count = min(BLOCK, settings.frames - done, to_checkpoint)
-            columns = made.advance(done, count, progress.update, stopped)
-            folder.append(columns)
-            done += len(columns["frame"])
-            stop = stopped()  # looked at once: a signal that comes later ends the next frame
-            if count == to_checkpoint or done == settings.frames or stop:
-                folder.save(done, *made.states(), identity)
+            columns, error = made.advance(done, count, progress.update, stopped, hooks)
+            if columns:
+                done += len(columns["frame"])
+                hooks.run.done = done
+                hooks.rows(folder.append(columns))
+            if error is not None:
+                folder.flush()
+                note = f"an error after {done} frames; --resume {folder.path} goes on from its checkpoint"
+                print(f"note: {note}", file=sys.stderr)
+                raise error
+            stop = stopped() or hooks.run.stopped  # looked at once: a signal that comes later ends the next frame
+            if done % settings.checkpoint_every == 0 or done == settings.frames or stop:
+                hooks.checkpoint(folder.save(done, *made.states(), identity, hooks.state_dict()))
             else:
                 folder.flush()
             progress.set_postfix(progress_of(columns))
@@ -229,17 +250,25 @@ def advance(
 
 
 def finish(
-    made: Single | Replicated, folder: RunFolder, settings: Namespace, title: str, done: int, speed: float | None
+    made: Single | Replicated,
+    folder: RunFolder,
+    settings: Namespace,
+    title: str,
+    done: int,
+    speed: float | None,
+    hooks: Hooks,
 ) -> None:
     """Summary and plots of the frames that are done."""
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
-    labels = {name: name for name in made.world.frame_metrics()} | dict(made.world.metric_labels)
+    labels = {name: name for name in (*made.world.frame_metrics(), *hooks.metrics)}
+    labels |= {**made.world.metric_labels, **hooks.metric_labels}
     label = value_label(labels, normalized=False).replace("\n", " ")
     summary = folder.write_summary(
         made.world.run_figures(done) if settings.optimum else {},
         seed=settings.seed,
         num_users=made.world.num_users,
         **replicas,
+        **({"stopped_early": hooks.run.stopped} if hooks.run.stopped else {}),
         unit=f"value: {label}",
         frames_per_second=speed,
     )

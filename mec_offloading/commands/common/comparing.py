@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, skip
 from agent.run.contract import Agent, World
@@ -18,6 +17,7 @@ from env import InputError
 
 from . import trust
 from .parallel import CORES, Pool
+from .progress import tqdm
 from .settings import Maker, dump_yaml, load_yaml, takes
 
 SETTINGS = {

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Thread
 from typing import Any
 
-from tqdm import tqdm
-
 from .errors import in_users_code
+from .progress import tqdm
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """Processors that this process may use."""

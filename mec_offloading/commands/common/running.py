@@ -13,19 +13,40 @@ from jsonargparse import ArgumentParser, Namespace
 
 from agent import checkpoint
 from agent.configured import WITHOUT_NAMING
+from agent.run.callbacks import Hooks
 from agent.run.contract import World, world_of
 from agent.run.folder import RunFolder
 from agent.run.loop import simulate
-from agent.run.record import Columns, columns_of, rates_of
-from agent.run.replicas import Group, advance, split
+from agent.run.record import Columns, Frame, columns_of, columns_of_replicas, rates_of
+from agent.run.replicas import Group, advance, in_step, split
 from agent.run.side_by_side import SideBySide
 from env import InputError
 
 from .errors import in_users_code
 from .settings import load_yaml, make_agent_for, make_environment, takes
 
-FREE = {"frames", "checkpoint_every", "check"}
+FREE = {"frames", "checkpoint_every", "check", "tensorboard"}
 """Settings that may change when a run goes on."""
+
+
+Advanced = tuple[Columns, BaseException | None]
+"""The figures of some frames, without a column where there are none, and the error that ended them."""
+
+
+def gathered(
+    frames: Iterator[Frame], tick: Callable[[int], Any], stopped: Callable[[], int]
+) -> tuple[list[Frame], BaseException | None]:
+    """The frames until they end, or are `stopped`, or an error, and the error: those before it are not lost."""
+    done: list[Frame] = []
+    try:
+        for frame in frames:
+            done.append(frame)
+            tick(1)
+            if stopped():
+                break
+    except BaseException as error:
+        return done, error
+    return done, None
 
 
 class Single:
@@ -35,17 +56,16 @@ class Single:
         self.world = world_of(make_environment(parser, settings, environment))
         self.world.reset(seed=settings.seed)
         self._agent = make_agent_for(self.world, parser, settings, settings.seed)
+        self.agents, self.environments = [self._agent], [self.world.environment]
         self._optimum = None if settings.optimum else _not_asked
 
-    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], int]) -> Columns:
-        """The figures of the next `count` frames, or of fewer when `stopped`; calls `tick` after each."""
-        frames = []
-        for frame in simulate(self.world, self._agent, count, first_frame=done, optimum=self._optimum):
-            frames.append(frame)
-            tick(1)
-            if stopped():
-                break
-        return columns_of(frames)
+    def advance(
+        self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], int], hooks: Hooks
+    ) -> Advanced:
+        """The figures of the next `count` frames, or of fewer when stopped; calls `tick` after each."""
+        played = simulate(self.world, self._agent, count, first_frame=done, optimum=self._optimum)
+        frames, error = gathered(hooks.follow(played) if hooks.each_frame else played, tick, stopped)
+        return columns_of(frames) if frames else {}, error
 
     def states(self) -> tuple[Any, Any]:
         """What a checkpoint keeps of the agent and of the environment."""
@@ -54,7 +74,7 @@ class Single:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         with read_by_version(state):
-            self._agent.load_state_dict(state["agent"])
+            self._agent.go_on(state["agent"])
             self.world.go_on(state["environment"])
 
 
@@ -72,13 +92,24 @@ class Replicated:
             agent = make_agent_for(world, parser, own, seeds, **more)
             self._groups.append(Group(world, agent, len(seeds)))
         self.world: World = self._groups[0].environment
-        self._optimum = settings.optimum
+        self.agents = [group.agent for group in self._groups]
+        self.environments = [group.environment.environment for group in self._groups]
+        self._replicas, self._optimum = settings.replicas, settings.optimum
 
-    def advance(self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], int]) -> Columns:
-        """The figures of the next `count` frames, of each replica, all of them; calls `tick` with their number."""
-        columns = advance(self._groups, count, self._optimum, done)
-        tick(count)
-        return columns
+    def advance(
+        self, done: int, count: int, tick: Callable[[int], Any], stopped: Callable[[], int], hooks: Hooks
+    ) -> Advanced:
+        """The figures of the next `count` frames, of each replica, all of them; calls `tick` with their number.
+
+        Where callbacks are called in each frame, frame by frame, as `Single.advance`.
+        """
+        if not hooks.each_frame:
+            columns = advance(self._groups, count, self._optimum, done)
+            tick(count)
+            return columns, None
+        played = in_step(self._groups, count, self._optimum, done)
+        frames, error = gathered(hooks.follow(played), tick, stopped)
+        return columns_of_replicas(frames, self._replicas, self.world.value_is_cost) if frames else {}, error
 
     def states(self) -> tuple[Any, Any]:
         """What a checkpoint keeps of the agents and of the environments."""
@@ -90,7 +121,7 @@ class Replicated:
         """Go on from a checkpoint."""
         with read_by_version(state):
             for group, saved in zip(self._groups, state["agent"]["groups"], strict=True):
-                group.agent.load_state_dict(saved)
+                group.agent.go_on(saved)
             for group, saved in zip(self._groups, state["environment"]["groups"], strict=True):
                 group.environment.go_on(saved)
 

@@ -29,8 +29,9 @@ KINDS = (
     env.Weights,
     *CLASSES,
     agent.MostProbable,
+    agent.Callback,
 )
-"""What of this project's a setting can be: networks, quantizers, random processes and their parts."""
+"""What of this project's a setting can be: networks, quantizers, callbacks, random processes and their parts."""
 _users: set[str] = set()
 
 
