@@ -87,15 +87,25 @@ def section(path: str, module: ModuleType, names: dict[str, str]) -> str:
     told = {defined: name for defined, name in names.items() if defined.rpartition(".")[0] == path}
     if hasattr(module, "__all__"):
         listed = [getattr(module, name) for name in module.__all__]
-        links = [names.get(f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}") for value in listed]
-        text += "\nNames: " + ", ".join(f":py:obj:`{name}`" for name in links if name) + "\n"
+        links = [
+            names.get(f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}") for value in listed
+        ]
+        text += "\nPublished: " + ", ".join(f":py:obj:`{name}`" for name in links if name) + "\n"
     else:
         text += "   :members:\n   :show-inheritance:\n"
-        text += "".join(f"   :exclude-members: {', '.join(name.rpartition('.')[2] for name in told)}\n" for _ in told and [0])
+        text += "".join(
+            f"   :exclude-members: {', '.join(name.rpartition('.')[2] for name in told)}\n" for _ in told and [0]
+        )
     for defined, name in told.items():
         kind = "class" if inspect.isclass(getattr(module, defined.rpartition(".")[2])) else "function"
-        kind = "exception" if kind == "class" and issubclass(getattr(module, defined.rpartition(".")[2]), Exception) else kind
-        text += f"\n.. auto{kind}:: {name}\n" + ("   :members:\n   :show-inheritance:\n" if kind != "function" else "")
+        kind = (
+            "exception"
+            if kind == "class" and issubclass(getattr(module, defined.rpartition(".")[2]), Exception)
+            else kind
+        )
+        text += f"\n.. auto{kind}:: {name}\n" + (
+            "   :members:\n   :show-inheritance:\n" if kind != "function" else ""
+        )
     return text
 
 
@@ -109,7 +119,9 @@ def write_reference(app: Sphinx) -> None:
         if hasattr(top, "__path__"):
             text = f"{package}\n{'=' * len(package)}\n\n{section(package, top, names)}\n"
             homes = {defined.rpartition(".")[0] for defined in names}
-            for path, module in sorted(found.items(), key=lambda item: item[0] not in homes):  # what is published first
+            for path, module in sorted(
+                found.items(), key=lambda item: item[0] not in homes
+            ):  # what is published first
                 if path.rpartition(".")[0] == package and not hasattr(module, "__path__"):
                     text += f"{path}\n{'-' * len(path)}\n\n{section(path, module, names)}\n"
             page = folder / f"{package}.rst"
