@@ -1,14 +1,16 @@
-"""The documentation site: the pages of this folder, the README and the docstrings. `sphinx-build -W docs docs/_build`.
+"""The documentation site, of the pages of this folder, the README and the docstrings.
 
-The pages are written for the Markdown view of a Git host too; what differs on the site is done here: links to the README
-lead to the start page, names in code formatting to the reference, file names to the source, notebooks are read as pages.
+    pip install -e '.[docs]' && sphinx-build -W docs docs/_build
+
+The pages are written for the Markdown view of a Git host too. What differs on the site is done here: links to the
+README lead to the start page, names in code formatting to the reference, file names to the source; notebooks are
+read as pages.
 """
 
 import importlib
 import inspect
 import pkgutil
 import re
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -22,15 +24,15 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-sys.path.insert(0, str(README.parent))
-
 import agent
 import agent.version
 import env
 
+README = Path(__file__).resolve().parents[1] / "README.md"
+
 project = "Learned computation offloading"
-author = copyright = "the project's maintainers"
+author = "the project's maintainers"
+html_show_copyright = False
 version = release = agent.version.VERSION
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build", "conf.py", "**/.ipynb_checkpoints"]
@@ -84,7 +86,9 @@ def published(found: dict[str, ModuleType]) -> dict[str, str]:
 def section(path: str, module: ModuleType, names: dict[str, str]) -> str:
     """The reference of one module: what it publishes or defines, under the names that it is imported by."""
     text = f".. automodule:: {path}\n"
-    told = {defined: name for defined, name in names.items() if defined.rpartition(".")[0] == path}
+    told = {
+        defined.rpartition(".")[2]: name for defined, name in names.items() if defined.rpartition(".")[0] == path
+    }
     if hasattr(module, "__all__"):
         listed = [getattr(module, name) for name in module.__all__]
         links = [
@@ -93,19 +97,15 @@ def section(path: str, module: ModuleType, names: dict[str, str]) -> str:
         text += "\nPublished: " + ", ".join(f":py:obj:`{name}`" for name in links if name) + "\n"
     else:
         text += "   :members:\n   :show-inheritance:\n"
-        text += "".join(
-            f"   :exclude-members: {', '.join(name.rpartition('.')[2] for name in told)}\n" for _ in told and [0]
-        )
+        if told:
+            text += f"   :exclude-members: {', '.join(told)}\n"
     for defined, name in told.items():
-        kind = "class" if inspect.isclass(getattr(module, defined.rpartition(".")[2])) else "function"
-        kind = (
-            "exception"
-            if kind == "class" and issubclass(getattr(module, defined.rpartition(".")[2]), Exception)
-            else kind
-        )
-        text += f"\n.. auto{kind}:: {name}\n" + (
-            "   :members:\n   :show-inheritance:\n" if kind != "function" else ""
-        )
+        value = getattr(module, defined)
+        if inspect.isclass(value):
+            kind = "exception" if issubclass(value, Exception) else "class"
+            text += f"\n.. auto{kind}:: {name}\n   :members:\n   :show-inheritance:\n"
+        else:
+            text += f"\n.. autofunction:: {name}\n"
     return text
 
 
@@ -149,9 +149,9 @@ def keep_formulas(app: Sphinx, what: str, name: str, value: object, options: obj
     for place in range(len(lines) - 1, 1, -1):
         before, line = lines[place - 2], lines[place]
         indent = len(before) - len(before.lstrip())
-        if before.strip() and not lines[place - 1].strip() and line.startswith(" " * (indent + 4)):
-            if not before.lstrip().startswith("..") and not before.endswith("::"):
-                lines[place:place] = [" " * indent + "::", ""]
+        indented = before.strip() and not lines[place - 1].strip() and line.startswith(" " * (indent + 4))
+        if indented and not before.lstrip().startswith("..") and not before.endswith("::"):
+            lines[place:place] = [" " * indent + "::", ""]
 
 
 def start_with_the_readme(app: Sphinx, docname: str, source: list[str]) -> None:
