@@ -218,7 +218,8 @@ class MostProbableBits(KNearest):
 
     Flipping entry i costs its ``|logit|``, ``|ln(x_i / (1 - x_i))|``, in place of KNN's ``|1 - 2 x_i|``. Among
     users whose choice is all but certain, which to KNN are equal, the least certain still comes first; so do two
-    doubtful users' flips before that of one certain user. (Not in the papers; `agent.decisions.most_probable` for choices.)
+    doubtful users' flips before that of one certain user. (Not in the papers;
+    `agent.decisions.most_probable` for choices.)
     """
 
     def _costs(self, relaxed: NDArray[np.float64]) -> NDArray[np.float64]:
