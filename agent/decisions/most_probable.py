@@ -17,7 +17,7 @@ class MostProbable:
 
     A decision's log-probability falls short of the best one's by a sum of one gap a user, ``ln max p - ln p`` of
     what it chooses, 0 for its first choice. So these are the K smallest sums of gaps. For two choices the gap is
-    |logit|: it orders as KNN's does user by user.
+    ``|logit|``: it orders as KNN's does user by user.
 
     Args:
         num_choices: C.

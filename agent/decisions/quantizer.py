@@ -154,7 +154,7 @@ def _above(relaxed: Array, order: Array, threshold: Array) -> tuple[Array, Array
 class KNearest:
     """KNN: the K binary decisions nearest to the relaxed one in Euclidean distance (DROO, section V-B).
 
-    Against the rounded decision, flipping entry i adds |1 - 2 x_i| to the squared distance. The K nearest
+    Against the rounded decision, flipping entry i adds ``|1 - 2 x_i|`` to the squared distance. The K nearest
     decisions are therefore the K smallest subset sums of these costs, found best first in O(N log N + K log K)
     without listing 2^N decisions.
     """
@@ -216,9 +216,10 @@ class KNearest:
 class MostProbableBits(KNearest):
     """MP of bits: the K decisions of the largest product of the users' probabilities, the likeliest first.
 
-    Flipping entry i costs its |logit|, ``|ln(x_i / (1 - x_i))|``, in place of KNN's |1 - 2 x_i|. Among users whose
-    choice is all but certain, which to KNN are equal, the least certain still comes first; so do two doubtful
-    users' flips before that of one certain user. (Not in the papers; `agent.decisions.most_probable` for choices.)
+    Flipping entry i costs its ``|logit|``, ``|ln(x_i / (1 - x_i))|``, in place of KNN's ``|1 - 2 x_i|``. Among
+    users whose choice is all but certain, which to KNN are equal, the least certain still comes first; so do two
+    doubtful users' flips before that of one certain user. (Not in the papers;
+    `agent.decisions.most_probable` for choices.)
     """
 
     def _costs(self, relaxed: NDArray[np.float64]) -> NDArray[np.float64]:

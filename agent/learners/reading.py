@@ -110,7 +110,7 @@ class _Watch(TorchFunctionMode):
 
 
 def read(network: nn.Module, num_users: int, num_features: int, output: tuple[int, ...]) -> FullyConnectedPasses:
-    """The passes of a network from observations (B, N, F) to logits (B, *output); it is left as it was.
+    """The passes of a network from observations (B, N, F) to logits ``(B, *output)``; it is left as it was.
 
     What is read are linear layers one after another whose parameters, in single precision and on the CPU, are all
     that the network has: no buffers, no hooks, none of them shared or frozen; at least one, and with activations

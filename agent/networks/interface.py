@@ -47,7 +47,7 @@ def dtype_of(network: nn.Module) -> torch.dtype:
 
 
 def check_output(network: nn.Module, num_users: int, num_features: int, output: tuple[int, ...]) -> None:
-    """Raise InputError unless `network` maps (2, N, F) to logits of shape (2, *output)."""
+    """Raise InputError unless `network` maps (2, N, F) to logits of shape ``(2, *output)``."""
     children = list(network.children())
     if children and isinstance(children[-1], nn.Sigmoid):
         raise InputError("network must return logits: leave out its last layer, the Sigmoid")

@@ -32,8 +32,7 @@ class PairNetwork(nn.Module):
     2. The crowd's K sums ``c_sk = ln sum_u p_us exp(A_k f_us)``, and with the pair's own power their product
        ``exp(A_k f_us + c_sk)``. Where features are logarithms, these are sums of powers.
     3. To z_us is added what a layer with ReLU, with a linear connection beside it, makes of f_us, p_us, the sums,
-    the
-       products, and the pair's own powers squared.
+       the products, and the pair's own powers squared.
     4. Where server s has q_s places, its price l_s, by which its logits are lowered, becomes
        ``max(0, l_s + ln(sum_u p_us / q_s))``: a step of Sinkhorn's method for at most q_s users.
 
