@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .. import checkpoint
 from ..checks import InputError
+from ..version import VERSION
 from .record import FIXED, Columns, confidence_band, means_of, rates_of
 
 LOCK = ".lock"
@@ -225,6 +226,7 @@ class RunFolder:
             low, high = confidence_band(known) if len(known) else (np.nan, np.nan)
             more |= {"rate_of_each": means, "rate_low": float(low), "rate_high": float(high)}
         summary = {
+            "version": VERSION,
             "frames": frames,
             **more,
             "averaged_frames": f"{tail.start} to {tail.stop - 1}" if frames else None,

@@ -43,6 +43,7 @@ from .common.settings import (
     make_environment,
     read_yaml,
 )
+from .common.shipped import called
 
 BLOCK = 100
 """Frames between two writes of metrics."""
@@ -161,7 +162,7 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
         finish(made, folder, settings, title, done, speed)
     if done < settings.frames:
         allowed = "".join(f" --allow {module}" for module in trust.allowed())
-        print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
+        print(f"stopped after {done} frames; to go on: {called('simulate')} --resume {folder.path}{allowed}")
         sys.exit(128 + stopped())
 
 
