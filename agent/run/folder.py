@@ -26,7 +26,7 @@ REPLICAS = "replicas.csv"
 BAND = ("low", "high")
 """95% confidence band of the mean over replicas."""
 _SUMMARIZED = (
-    *("frames", "seed", "num_users", "replicas", "unit", "averaged_frames"),
+    *("version", "frames", "seed", "num_users", "replicas", "unit", "averaged_frames"),
     *("infeasible_frames", "frames_per_second", "decisions_per_second"),
 )
 ADDED = ("probe_gain", "saturated")

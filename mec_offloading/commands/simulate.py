@@ -23,6 +23,7 @@ from env import InputError, check_environment
 
 from .common import trust
 from .common.errors import explained
+from .common.help import in_parts
 from .common.running import (
     Replicated,
     Single,
@@ -115,6 +116,7 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
     )
     add_environment(parser, environment, given, {"seed", "replicas", "device"})
     add_agent(parser)
+    in_parts(parser, "env", "agent")
     return parser
 
 
