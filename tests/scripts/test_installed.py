@@ -1,4 +1,4 @@
-"""The wheel in a folder of its own, used from another: the command, the shipped configs, a file env.py beside it."""
+"""The wheel in a folder of its own, used from another: the command, shipped configs, an env.py beside it."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture
 def call(installed, tmp_path):
-    """`call('simulate', ...)`: the command, from a folder of one's own; `call.python(text)`: a script beside it."""
+    """`call('simulate', ...)`: the command, from a folder of one's own; `call.python(text)`: a script in it."""
 
     def run(program, searched=()):
         path = os.pathsep.join([*searched, str(installed)])

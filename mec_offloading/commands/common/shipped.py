@@ -1,4 +1,4 @@
-"""The configurations that ship, in a wheel inside this package, in a checkout in `configs/`; how one was called."""
+"""The configurations that ship, in a wheel inside this package, in a checkout in `configs/`."""
 
 import sys
 from pathlib import Path
