@@ -1,3 +1,3 @@
 """The version of this project, which its files carry."""
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"

@@ -47,7 +47,7 @@ class Stateful:
 
         That is, the attributes that no code of this project's classes names; nothing for one of them.
         """
-        ours = [kind for kind in type(self).__mro__ if kind.__module__.split(".")[0] == __name__.split(".")[0]]
+        ours = [kind for kind in type(self).__mro__ if _is_ours(kind.__module__)]
         if ours[0] is type(self):
             return {}
         names = {name for kind in ours for part in vars(kind).values() for name in _names(part)}
@@ -78,6 +78,16 @@ def generator_state(rng: np.random.Generator) -> str:
 def restore_generator(rng: np.random.Generator, state: str) -> None:
     """Take over what `generator_state` returned."""
     rng.bit_generator.state = json.loads(state)
+
+
+def _is_ours(module: str) -> bool:
+    return f"{module}.".startswith(f"{__package__}.")
+
+
+def _first_name(module: str) -> str:
+    """A module's name, of this package without what stands before it where it was loaded under a longer one."""
+    package = str(__package__)
+    return module.removeprefix(package.removesuffix("env")) if _is_ours(module) else module
 
 
 def _names(part: Any) -> set[str]:
@@ -134,7 +144,7 @@ def _saved(value: Any, name: str) -> Any:
         return {_KIND: "scalar", "value": np.array(value)}
     if isinstance(value, np.random.Generator):
         return {_KIND: "generator", "value": generator_state(value)}
-    named = {"class": kind.__qualname__, "module": kind.__module__}
+    named = {"class": kind.__qualname__, "module": _first_name(kind.__module__)}
     if isinstance(value, Enum):
         return {_KIND: "enum", **named, "name": value.name}
     if isinstance(value, _CODE):
@@ -220,7 +230,7 @@ def _class_of(saved: Mapping[str, Any], now: Any, module: str) -> Any:
     """The class that a saved object had: that of what is there now, or one of its holder's own module."""
     if type(now).__qualname__ == saved["class"]:
         return type(now)
-    found: Any = sys.modules.get(module) if module == saved["module"] else None
+    found: Any = sys.modules.get(module) if _first_name(module) == saved["module"] else None
     for name in saved["class"].split("."):
         found = getattr(found, name, None)
     if not isinstance(found, type):

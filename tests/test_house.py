@@ -106,7 +106,12 @@ def test_a_wheel_holds_every_module(tmp_path):
     held = set(zipfile.ZipFile(wheel).namelist())
     for path in [*MODULES["agent"], *MODULES["env"]]:
         assert path.relative_to(ROOT).as_posix() in held
-    assert {"agent/py.typed", "env/py.typed", "agent/networks/pretrained.npz"} <= held
+    assert {
+        "agent/py.typed",
+        "env/py.typed",
+        "agent/networks/pretrained.npz",
+        "mec_offloading/configs/wpmec.yaml",
+    } <= held
     assert not [name for name in held if name.startswith(("tests", "scripts"))]
 
 

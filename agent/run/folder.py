@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .. import checkpoint
 from ..checks import InputError
+from ..version import VERSION
 from .record import FIXED, Columns, confidence_band, data_frame, means_of, rates_of
 
 LOCK = ".lock"
@@ -25,7 +26,7 @@ REPLICAS = "replicas.csv"
 BAND = ("low", "high")
 """95% confidence band of the mean over replicas."""
 _SUMMARIZED = (
-    *("frames", "seed", "num_users", "replicas", "unit", "stopped_early", "averaged_frames"),
+    *("version", "frames", "seed", "num_users", "replicas", "unit", "stopped_early", "averaged_frames"),
     *("infeasible_frames", "frames_per_second", "decisions_per_second"),
 )
 ADDED = ("probe_gain", "saturated")
@@ -255,6 +256,7 @@ class RunFolder:
             low, high = confidence_band(known) if len(known) else (np.nan, np.nan)
             more |= {"rate_of_each": means, "rate_low": float(low), "rate_high": float(high)}
         summary = {
+            "version": VERSION,
             "frames": frames,
             **more,
             "averaged_frames": f"{tail.start} to {tail.stop - 1}" if frames else None,

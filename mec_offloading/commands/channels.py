@@ -50,9 +50,7 @@ SCENARIOS = {
 def main() -> None:
     """Write `channels_time.png`, `channels_map.png` and `channels_cdf.png`."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument(
-        "--config", default="configs/umi_walking.yaml", help="YAML file whose env.channel is drawn"
-    )
+    parser.add_argument("--config", default="umi_walking", help="YAML file whose env.channel is drawn")
     parser.add_argument("--frames", type=int, default=300, help="of the first two")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=20, help="of the distributions, from `seed` on")

@@ -14,6 +14,7 @@ from env import InputError, WirelessPoweredMEC
 
 from .common import trust
 from .common.errors import explained
+from .common.help import in_parts
 from .common.progress import tqdm
 from .common.settings import add_environment, make_environment
 
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the channel")
     fixed = {"seed", "observation", "gain_scale", "replicas", "device"}
     add_environment(parser, WirelessPoweredMEC, [], fixed)
+    in_parts(parser, "env")
     with explained():
         trust.allow(trust.early(sys.argv[1:]))
         settings = parser.parse_args(sys.argv[1:])

@@ -17,6 +17,7 @@ from env import InputError, PathLoss, WirelessPoweredMEC
 
 from .common.errors import explained
 from .common.progress import tqdm
+from .common.shipped import CHECKOUT
 
 USERS = range(10, 31)
 DISTANCES = 2.5, 11.0
@@ -101,7 +102,8 @@ def main() -> None:
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path(__file__).resolve().parents[2] / "agent" / "networks" / "pretrained.npz",
+        default=(CHECKOUT / "agent" / "networks" if CHECKOUT else Path()) / "pretrained.npz",
+        help="of the weights; in a checkout, by default, the file that ships",
     )
     parser.add_argument("--frames", type=int, default=200, help="of each size to assess it on")
     arguments = parser.parse_args()

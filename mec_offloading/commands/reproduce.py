@@ -22,10 +22,11 @@ from env import InputError, WirelessPoweredMEC
 
 from .common.comparing import Comparison
 from .common.errors import explained
-from .common.figures import ROOT, WINDOW, Figure, Scale, save_curves, write_csv
+from .common.figures import WINDOW, Figure, Scale, save_curves, write_csv
 from .common.lydroo_figures import LYDROO_FIGURES
 from .common.parallel import spread
 from .common.settings import Maker, read_yaml
+from .common.shipped import CONFIGS
 
 Event = Callable[[WirelessPoweredMEC], None]
 Schedule = dict[float, Event]
@@ -50,7 +51,7 @@ class Scheduled(WirelessPoweredMEC):
 
 def published(**changes: Any) -> dict[str, Any]:
     """The published agent settings with changes."""
-    return {**read_yaml(ROOT / "configs" / "wpmec_published.yaml")["agent"], **changes}
+    return {**read_yaml(CONFIGS / "wpmec_published.yaml")["agent"], **changes}
 
 
 def play(

@@ -23,6 +23,7 @@ from env import InputError, check_environment
 
 from .common import hooking, trust
 from .common.errors import explained
+from .common.help import in_parts
 from .common.progress import tqdm
 from .common.running import (
     Replicated,
@@ -44,6 +45,7 @@ from .common.settings import (
     make_environment,
     read_yaml,
 )
+from .common.shipped import called
 
 BLOCK = 100
 """Frames between two writes of metrics."""
@@ -116,6 +118,7 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
     add_environment(parser, environment, given, {"seed", "replicas", "device"})
     hooking.add_callbacks(parser)
     add_agent(parser)
+    in_parts(parser, "env", "agent")
     return parser
 
 
@@ -169,7 +172,7 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
             finish(made, folder, settings, title, done, speed, hooks)
     if stopped() and done < settings.frames and not hooks.run.stopped:
         allowed = "".join(f" --allow {module}" for module in trust.allowed())
-        print(f"stopped after {done} frames; to go on: python scripts/simulate.py --resume {folder.path}{allowed}")
+        print(f"stopped after {done} frames; to go on: {called('simulate')} --resume {folder.path}{allowed}")
         sys.exit(128 + stopped())
 
 

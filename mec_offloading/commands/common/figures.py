@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from agent.run.plots import moving_means, plot_panels, save
 
-ROOT = Path(__file__).resolve().parents[3]
 WINDOW = 100
 """Frames of the moving averages."""
 

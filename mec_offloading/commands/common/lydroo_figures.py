@@ -12,9 +12,10 @@ from agent.run.loop import simulate
 from agent.run.plots import plot_points, save
 from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
 
-from .figures import ROOT, Figure, Scale, save_curves, write_csv
+from .figures import Figure, Scale, save_curves, write_csv
 from .parallel import spread
 from .settings import Maker, read_yaml
+from .shipped import CONFIGS
 
 RATES = (2.5, 2.7, 3.0, 3.2)
 """Mbit a frame that arrive at each user on average."""
@@ -32,7 +33,7 @@ Method = Callable[[int, dict[str, Any]], tuple[Any, Agent]]
 
 def learned(name: str) -> Method:
     """The agent and the observation of configs/NAME.yaml."""
-    config = read_yaml(ROOT / "configs" / f"{name}.yaml")
+    config = read_yaml(CONFIGS / f"{name}.yaml")
     maker = Maker(config["environment"], config["env"], config["agent"])
 
     def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:

@@ -16,7 +16,7 @@ from agent.run.contract import World, world_of
 from agent.settings import ReplicaSettings
 from env import InputError
 
-from . import trust
+from . import shipped, trust
 
 WORLD = "env.WirelessPoweredMEC"
 
@@ -65,9 +65,10 @@ set_loader("yaml", load_yaml, (yaml.YAMLError,))
 
 def read_yaml(config: str | Path) -> dict[str, Any]:
     """The settings in a YAML file, UTF-8; raises InputError when there are none."""
-    path = Path(config)
-    if not path.is_file():
-        raise InputError(f"config must be a YAML file, there is none at {config}")
+    path = shipped.find(config)
+    if path is None:
+        known = ", ".join(shipped.names())
+        raise InputError(f"config must be a YAML file, there is none at {config}, or one that ships: {known}")
     try:
         content = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

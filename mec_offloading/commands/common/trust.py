@@ -42,7 +42,8 @@ def _paths_of_kinds() -> list[str]:
         for name in package.__all__:
             found = getattr(package, name)
             if isinstance(found, type) and issubclass(found, KINDS):
-                paths += [f"{package.__name__}.{name}", f"{found.__module__}.{found.__qualname__}"]
+                both = f"{package.__name__}.{name}", f"{found.__module__}.{found.__qualname__}"
+                paths += [*both, *(f"mec_offloading.{path}" for path in both)]
     return paths
 
 
@@ -51,7 +52,7 @@ def allow(paths: Iterable[str]) -> None:
     for path in paths:
         if not re.fullmatch(r"\w+(\.\w+)*", path):
             raise InputError(f"allow must be the name of a module, got {path!r}")
-        _users.add(path.split(".")[0])
+        _users.add(path.removeprefix("mec_offloading.").split(".")[0])
     _users.difference_update(OURS)
     if _users and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
@@ -85,7 +86,8 @@ def load(path: str, needed: str, ours: str = "env") -> Any:
 
     Raises InputError, naming `needed`, for one that is not there or not allowed.
     """
-    module, _, name = str(path).rpartition(".")
+    path = re.sub(r"^mec_offloading\.(?=(agent|env)\.)", "", str(path))
+    module, _, name = path.rpartition(".")
     root = module.split(".")[0]
     if not re.fullmatch(r"\w+(\.\w+)*", module):
         raise InputError(f"{needed} must be an import path such as my_module.MyClass, got {path!r}")
@@ -99,7 +101,9 @@ def load(path: str, needed: str, ours: str = "env") -> Any:
         raise InputError(f"{needed} must be an import path, got {path}: {error}") from error
     except AttributeError as error:
         if hasattr(sys.modules.get(module), "__file__"):
-            raise InputError(f"{needed} must be an import path, got {path}: {error}") from error
+            hidden = Path(f"{root}.py")
+            rename = f"; {hidden.resolve()} bears this project's name, rename it" if hidden.is_file() else ""
+            raise InputError(f"{needed} must be an import path, got {path}: {error}{rename}") from error
         raise
 
 
