@@ -1,7 +1,7 @@
 """Worlds as Gymnasium environments and the other way round: needs Gymnasium, the extra `gym`.
 
-Importing this package registers every world of `env`: ``gymnasium.make("mec_offloading/WirelessPowered-v0")``, or in
-one line ``gymnasium.make("env.gym:mec_offloading/WirelessPowered-v0")``.
+Importing this package registers every world of `env`: ``gymnasium.make("mec_offloading/WirelessPowered-v0")``, or
+in one line ``gymnasium.make("env.gym:mec_offloading/WirelessPowered-v0")``.
 """
 
 try:

@@ -17,29 +17,30 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
 
     Actions are decisions, `MultiBinary(N)` for bits, `MultiDiscrete` for choices. Observations are those of the
     world, (N F,) row by row (``reshape(N, F)`` undoes it). An episode never terminates; it is truncated after
-    `episode_length` frames. ``reset(seed=s)`` begins the world's frames of seed s, ``reset()`` those of a seed that
-    is drawn.
+    `episode_length` frames. ``reset(seed=s)`` begins the world's frames of seed s, ``reset()`` those of a seed
+    that is drawn.
 
     An action that does not keep the limits of a world's decisions (`Limited`) is replaced by the nearest that does
-    (`env.gym.feasible`), which is rewarded. An action worth -inf gets `infeasible_reward`; it is carried out all the
-    same, or, where the world is `feasible_only`, the nearest feasible decision found is.
+    (`env.gym.feasible`), which is rewarded. An action worth -inf gets `infeasible_reward`; it is carried out all
+    the same, or, where the world is `feasible_only`, the nearest feasible decision found is.
 
-    `info` holds after each step ``value``; ``decision`` (N,), what was carried out; ``feasible``, whether the action
-    was; ``metrics``, the world's `frame_metrics`; with the optimum known, ``optimum`` and ``normalized``. Where the
-    world knows which choices are there, it also holds ``action_mask`` (N, C), 1 for those of the frame to decide
-    next; after `reset` too.
+    `info` holds after each step ``value``; ``decision`` (N,), what was carried out; ``feasible``, whether the
+    action was; ``metrics``, the world's `frame_metrics`; with the optimum known, ``optimum`` and ``normalized``.
+    Where the world knows which choices are there, it also holds ``action_mask`` (N, C), 1 for those of the frame
+    to decide next; after `reset` too.
 
     Args:
         world: any object with `num_users`, `reset`, `observe`, `evaluate` and `step`.
         episode_length: frames of an episode.
         reward: 'standardized', the value less its mean, over its standard deviation, both measured; 'value'; or
-            'normalized', value over optimum, of costs optimum over value, which takes the time that an optimum takes.
-        scale_observations: whether each entry is standardised by its measured mean and deviation, and cut off at ten
-            deviations.
+            'normalized', value over optimum, of costs optimum over value, which takes the time that an optimum
+            takes.
+        scale_observations: whether each entry is standardised by its measured mean and deviation, and cut off at
+            ten deviations.
         scaling: of another environment; by default it is measured in 200 frames of the world's seed 0 with random
             decisions.
-        infeasible_reward: for an action worth -inf; by default a standard deviation below the least value measured,
-            and 0 where it is normalised.
+        infeasible_reward: for an action worth -inf; by default a standard deviation below the least value
+            measured, and 0 where it is normalised.
         with_optimum: whether `info` holds the optimum.
         render_mode: None; there is no other yet.
 
@@ -47,8 +48,8 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
         world; scaling: `Scaling`; num_users: N; num_choices: C.
 
     Raises:
-        InputError: for a setting out of range, naming it, for an object that is no world, and for an optimum asked of
-            a world that does not know it.
+        InputError: for a setting out of range, naming it, for an object that is no world, and for an optimum asked
+            of a world that does not know it.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]

@@ -13,9 +13,9 @@ class LookAhead:
     """The reward of one step on a copy of an environment, for each action.
 
     With ``draws=0`` each copy goes on with the environment's own random numbers: all actions meet the same chance
-    (common random numbers), and it is the chance that the step itself will meet. That is exact where a step's reward
-    is known once the action is, as in this project's worlds. Where the reward is random, it knows what nobody can
-    know, and is too good.
+    (common random numbers), and it is the chance that the step itself will meet. That is exact where a step's
+    reward is known once the action is, as in this project's worlds. Where the reward is random, it knows what
+    nobody can know, and is too good.
 
     With ``draws=D`` an action's value is the mean of D steps, whose copies have the random numbers of D fresh
     streams, the same for all actions: an estimate of the expected reward. It needs an environment that draws from

@@ -30,32 +30,33 @@ def register(gymnasium: Any) -> None:
             name,
             entry_point="env.gym:make",
             vector_entry_point="env.gym:make_vector",
-            kwargs={"id": name},
+            kwargs={"world": name},
         )
 
 
-def make(id: str, **settings: Any) -> OffloadingEnv:
+def make(world: str, **settings: Any) -> OffloadingEnv:
     """The environment of an id; settings that `OffloadingEnv` has are its, all others its world's.
 
     Raises InputError for an id that is none of `IDS`, a seed, which is given to `reset`, and as the two classes.
     """
-    world, of_world, own = _parts(id, settings)
-    return OffloadingEnv(world(**of_world), **own)
+    kind, of_world, own = _parts(world, settings)
+    return OffloadingEnv(kind(**of_world), **own)
 
 
-def make_vector(id: str, num_envs: int = 1, **settings: Any) -> OffloadingVectorEnv:
+def make_vector(world: str, num_envs: int = 1, **settings: Any) -> OffloadingVectorEnv:
     """`num_envs` of them as one, of replicas where the world knows them; settings and errors as of `make`."""
-    world, of_world, own = _parts(id, settings, "autoreset_mode")
-    if "replicas" in inspect.signature(world.__init__).parameters:  # type: ignore[misc]
-        return OffloadingVectorEnv(world(**of_world, replicas=num_envs), **own)
-    return OffloadingVectorEnv([world(**of_world) for _ in range(num_envs)], **own)
+    kind, of_world, own = _parts(world, settings, "autoreset_mode")
+    if "replicas" in inspect.signature(kind.__init__).parameters:  # type: ignore[misc]
+        return OffloadingVectorEnv(kind(**of_world, replicas=num_envs), **own)
+    return OffloadingVectorEnv([kind(**of_world) for _ in range(num_envs)], **own)
 
 
-def _parts(id: str, settings: dict[str, Any], *further: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
-    if id not in IDS:
-        raise InputError(f"id must be one of {sorted(IDS)}, got {id!r}")
+def _parts(name: str, settings: dict[str, Any], *further: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+    if name not in IDS:
+        raise InputError(f"world must be one of {sorted(IDS)}, got {name!r}")
     if "seed" in settings:
         raise InputError(f"seed must be given to reset, not to make, got {settings['seed']}")
     names = {*inspect.signature(OffloadingEnv).parameters, *further} - {"world"}
-    own = {name: setting for name, setting in settings.items() if name in names}
-    return IDS[id], {name: setting for name, setting in settings.items() if name not in names}, own
+    own = {key: setting for key, setting in settings.items() if key in names}
+    of_world = {key: setting for key, setting in settings.items() if key not in names}
+    return IDS[name], of_world, own

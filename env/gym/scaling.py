@@ -28,7 +28,8 @@ class Scaling(NamedTuple):
 def measured(worlds: Worlds) -> Scaling:
     """The scaling of the first world, from its frames of seed 0, in which random decisions are carried out.
 
-    It is the same each time, so that every environment of a world has the same. The world must be reset afterwards.
+    It is the same each time, so that every environment of a world has the same. The world must be reset
+    afterwards.
     """
     worlds = worlds.one()
     rng = np.random.default_rng(0)

@@ -23,13 +23,13 @@ Step = tuple[NDArray[np.float32], FloatArray, NDArray[np.bool_], NDArray[np.bool
 class OffloadingVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     """R worlds that take a step together: frame for frame what R `OffloadingEnv` of the same seeds are.
 
-    Their episodes are of one length, so that all end together. With the mode `NEXT_STEP` the step after that starts
-    all anew, whatever the actions, with reward 0; with `SAME_STEP` the last step itself does, and `info` holds
-    ``final_obs`` and ``final_info``; with `DISABLED` the user calls `reset`.
+    Their episodes are of one length, so that all end together. With the mode `NEXT_STEP` the step after that
+    starts all anew, whatever the actions, with reward 0; with `SAME_STEP` the last step itself does, and `info`
+    holds ``final_obs`` and ``final_info``; with `DISABLED` the user calls `reset`.
 
     Args:
-        worlds: one world that knows replicas, such as ``WirelessPoweredMEC(replicas=64)``, stepped in one call; or R
-            worlds, stepped one after the other.
+        worlds: one world that knows replicas, such as ``WirelessPoweredMEC(replicas=64)``, stepped in one call; or
+            R worlds, stepped one after the other.
         autoreset_mode: an `AutoresetMode`, or its name ('NextStep', 'SameStep', 'Disabled').
         render_mode: None.
         **settings: of `OffloadingEnv`.
@@ -94,8 +94,8 @@ class OffloadingVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     def step(self, actions: ArrayLike) -> Step:
         """Carry out actions (R, N): observations (R, N F), rewards, terminations, truncations (R,), and `info`.
 
-        Raises InputError for what are no decisions, and Gymnasium's `ResetNeeded` before the first `reset`, or with
-        the mode `DISABLED` after the end of the episodes.
+        Raises InputError for what are no decisions, and Gymnasium's `ResetNeeded` before the first `reset`, or
+        with the mode `DISABLED` after the end of the episodes.
         """
         frames, never = self._frames, np.zeros(self.num_envs, dtype=bool)
         if frames.frame is None or (frames.truncated and self._mode == AutoresetMode.DISABLED):
@@ -105,7 +105,7 @@ class OffloadingVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
             return observations, np.zeros(self.num_envs), never, never.copy(), info
         observations, rewards, known = frames.act(actions)
         truncations = np.full(self.num_envs, frames.truncated)
-        info = _with_marks(known)
+        info = _with_marks(known, self.num_envs)
         if frames.truncated and self._mode == AutoresetMode.SAME_STEP:
             last = np.empty(self.num_envs, dtype=object)
             last[:] = list(observations)
@@ -122,17 +122,13 @@ class OffloadingVectorEnv(VectorEnv[NDArray[np.float32], Any, Any]):
     def _begin(self, seeds: Sequence[int | None]) -> tuple[NDArray[np.float32], dict[str, Any]]:
         pairs = zip(self._generators, seeds, strict=True)
         observations, known = self._frames.begin([first_seed(*pair) for pair in pairs])
-        return observations, _with_marks(known)
+        return observations, _with_marks(known, self.num_envs)
 
 
-def _with_marks(known: dict[str, Any]) -> dict[str, Any]:
-    """Beside each entry, in which worlds there is one, as vector environments tell: in all."""
+def _with_marks(known: dict[str, Any], number: int) -> dict[str, Any]:
+    """Beside each entry, in which of R worlds there is one, as vector environments tell: in all."""
     marked: dict[str, Any] = {}
     for name, array in known.items():
-        if isinstance(array, dict):
-            if array:
-                marked[name] = _with_marks(array)
-                marked[f"_{name}"] = next(value for key, value in marked[name].items() if key.startswith("_"))
-            continue
-        marked |= {name: array, f"_{name}": np.ones(len(array), dtype=bool)}
+        marked[name] = _with_marks(array, number) if isinstance(array, dict) else array
+        marked[f"_{name}"] = np.ones(number, dtype=bool)
     return marked

@@ -21,30 +21,30 @@ Value = Callable[[gymnasium.Env[Any, Any], list[Any]], ArrayLike]
 class GymnasiumWorld:
     """Any Gymnasium environment whose actions are bits or choices, as a world for an agent.
 
-    Each entry of an action is a user: of `MultiBinary`, a bit; of `MultiDiscrete`, a choice, of which users may have
-    different numbers; `Discrete` is one user. When an episode ends, `step` begins the next one.
+    Each entry of an action is a user: of `MultiBinary`, a bit; of `MultiDiscrete`, a choice, of which users may
+    have different numbers; `Discrete` is one user. When an episode ends, `step` begins the next one.
 
     Args:
         env: the environment, or its id for `gymnasium.make`.
-        evaluate: what values actions: a function ``evaluate(env, actions) -> (K,)`` of the environment and a list of
-            K actions in its own form, larger is better; or the name of a method of the unwrapped environment, called
-            with those actions as one array (K, ...); or a `LookAhead`, the default, which tries each on a copy, and
-            says when that is right.
-        observation: how an observation becomes rows of features (N, F): 'rows', where its entries are those of user
-            0, then those of user 1; 'whole', where it is not of users: each row holds all of it; or a function. By
-            default 'rows' where its first of several dimensions is N, else 'whole'. Observations that are no arrays
-            are flattened first, as by `gymnasium.spaces.flatten`. A network that sees all rows at once, as the default
-            one does, sees the same with either.
+        evaluate: what values actions: a function ``evaluate(env, actions) -> (K,)`` of the environment and a list
+            of K actions in its own form, larger is better; or the name of a method of the unwrapped environment,
+            called with those actions as one array (K, ...); or a `LookAhead`, the default, which tries each on a
+            copy, and says when that is right.
+        observation: how an observation becomes rows of features (N, F): 'rows', where its entries are those of
+            user 0, then those of user 1; 'whole', where it is not of users: each row holds all of it; or a
+            function. By default 'rows' where its first of several dimensions is N, else 'whole'. Observations that
+            are no arrays are flattened first, as by `gymnasium.spaces.flatten`. A network that sees all rows at
+            once, as the default one does, sees the same with either.
         seed: of the first episode; later ones go on from it.
 
     Attributes:
-        num_users: N. decisions: `Binary`, `Categorical`, or `Limited` where users have different numbers of choices,
-            or ``info["action_mask"]`` (N, C) says which are there and always leaves choice 0. env. reward: of the
-            last step.
+        num_users: N. decisions: `Binary`, `Categorical`, or `Limited` where users have different numbers of
+            choices, or ``info["action_mask"]`` (N, C) says which are there and always leaves choice 0. env.
+            reward: of the last step.
 
     Raises:
-        InputError: for another kind of action, for an observation that cannot be shown so, and for values of a wrong
-            shape.
+        InputError: for another kind of action, for an observation that cannot be shown so, and for values of a
+            wrong shape.
     """
 
     decisions_matter_later = True
