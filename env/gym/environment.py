@@ -97,6 +97,10 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
         observations, rewards, known = self._frames.act(np.asarray(action)[None])
         return observations[0], float(rewards[0]), False, self._frames.truncated, _of_one(known)
 
+    def observe(self) -> NDArray[np.float32]:
+        """What was observed last, (N F,), once more: of the frame to decide next."""
+        return self._frames.observe()[0]
+
     def evaluate(self, decisions: ArrayLike) -> Any:
         """The world's values (K,) of decisions (K, N) in this frame."""
         return self.world.evaluate(decisions)

@@ -91,7 +91,7 @@ class Frames:
         """Start the frames of R seeds: observations (R, N F), and what is known, arrays of R."""
         self.worlds.reset(seeds)
         self.frame = 0
-        return self._observed(), self.masks()
+        return self.observe(), self.masks()
 
     def act(self, actions: ArrayLike) -> tuple[NDArray[np.float32], FloatArray, dict[str, Any]]:
         """Carry out actions (R, N): observations of the next frame (R, N F), rewards (R,), and what is known.
@@ -118,7 +118,7 @@ class Frames:
         self.worlds.step(decisions)
         self.frame += 1
         known |= {"decision": np.array(decisions, dtype=np.int64), "metrics": self.worlds.metrics()}
-        return self._observed(), rewards, known | self.masks()
+        return self.observe(), rewards, known | self.masks()
 
     @property
     def truncated(self) -> bool:
@@ -150,7 +150,8 @@ class Frames:
         np.divide(above, below, out=rate, where=(below != 0) & (values > -np.inf))
         return rate
 
-    def _observed(self) -> NDArray[np.float32]:
+    def observe(self) -> NDArray[np.float32]:
+        """Observations of this frame, (R, N F)."""
         seen = self.worlds.observe()
         if self.settings.scale_observations:
             seen = (seen - self.scaling.observation_mean) / self.scaling.observation_deviation
