@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import InputError
+from ..decisions import Decisions, decisions_of
 from .frames import Frames, Reward, Settings
 from .scaling import Scaling
 from .worlds import SideBySide
@@ -100,6 +101,11 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
     def observe(self) -> NDArray[np.float32]:
         """What was observed last, (N F,), once more: of the frame to decide next."""
         return self._frames.observe()[0]
+
+    @property
+    def decisions(self) -> Decisions:
+        """The world's kind of decision in this frame."""
+        return decisions_of(self.world)
 
     def evaluate(self, decisions: ArrayLike) -> Any:
         """The world's values (K,) of decisions (K, N) in this frame."""

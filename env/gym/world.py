@@ -39,8 +39,8 @@ class GymnasiumWorld:
 
     Attributes:
         num_users: N. decisions: `Binary`, `Categorical`, or `Limited` where users have different numbers of
-            choices, or ``info["action_mask"]`` (N, C) says which are there and always leaves choice 0. env.
-            reward: of the last step.
+            choices, where ``info["action_mask"]`` (N, C) says which are there and always leaves choice 0, and
+            where the unwrapped environment has such `decisions` of its own. env. reward: of the last step.
 
     Raises:
         InputError: for another kind of action, for an observation that cannot be shown so, and for values of a
@@ -91,12 +91,20 @@ class GymnasiumWorld:
         return self._rows.copy()
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Values (K,) of decisions (K, N) in this frame, -inf of those that are masked.
+        """Values (K,) of decisions (K, N) in this frame, -inf of those that cannot be.
 
         Raises InputError for what are no decisions, and for another number of values.
         """
         checked = self._kind.check("decisions", decisions)
-        actions = [self._action(decision) for decision in checked]
+        there = self._mask[np.arange(self.num_users), checked.astype(np.int64)].all(-1)
+        if isinstance(self.decisions, Limited):
+            there &= self.decisions.feasible(checked)
+        values = np.full(len(checked), -np.inf)
+        if there.any():
+            values[there] = self._valued([self._action(decision) for decision in checked[there]])
+        return values
+
+    def _valued(self, actions: list[Any]) -> FloatArray:
         if isinstance(self._evaluate, str):
             found = getattr(self.env.unwrapped, self._evaluate)(np.array(actions))
         else:
@@ -106,8 +114,7 @@ class GymnasiumWorld:
             raise InputError(
                 f"evaluate must return {len(actions)} values, one an action, got shape {values.shape}"
             )
-        there = self._mask[np.arange(self.num_users), checked.astype(np.int64)].all(-1)
-        return np.where(there, values, -np.inf)
+        return values
 
     def step(self, decision: ArrayLike) -> None:
         """Carry out a decision (N,), and begin the next episode where it ends one."""
@@ -129,8 +136,13 @@ class GymnasiumWorld:
         self._mask = self._there
         if told is not None and np.size(told) == self._there.size:
             self._mask = self._there & (np.reshape(told, self._there.shape) > 0)
-        limited = not self._mask.all() and self._mask[:, 0].all()
-        self.decisions = Limited(self._kind, mask=self._mask) if limited else self._kind
+        limits = getattr(self.env.unwrapped, "decisions", None)
+        if isinstance(limits, Limited) and limits.kind == self._kind:
+            self.decisions = limits
+        elif not self._mask.all() and self._mask[:, 0].all():
+            self.decisions = Limited(self._kind, mask=self._mask)
+        else:
+            self.decisions = self._kind
 
     def _shown(self, observation: Any) -> FloatArray:
         if callable(self._observation):
