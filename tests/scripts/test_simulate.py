@@ -85,6 +85,20 @@ def test_replicas_of_a_world_with_queues(tmp_path):
     assert result.stderr == "error: num_networks must be 1 for replicas, got 3\n"
 
 
+def test_replicas_of_servers_go_on_and_are_each_the_run_of_its_seed(tmp_path):
+    config = ROOT / "configs" / "multi_server.yaml"
+    arguments = ("--config", config, "--env.num_users", 5, "--env.outage", 0.2, "--agent.backend", "numpy")
+    several = (*arguments, "--replicas", 2, "--threads", 1)
+    simulate(*several, "--frames", 40, "--output", tmp_path / "whole")
+    simulate(*several, "--frames", 25, "--output", tmp_path / "part")
+    simulate("--resume", tmp_path / "part", "--frames", 40)
+    whole, part = ((tmp_path / name / "replicas.csv").read_text() for name in ("whole", "part"))
+    assert whole == part
+    simulate(*arguments, "--seed", 1, "--frames", 40, "--output", tmp_path / "alone")
+    alone = [row["normalized_rate"] for row in rows(tmp_path / "alone")]
+    assert [line.split(",")[1] for line in whole.splitlines()[1:]] == alone
+
+
 def test_overrides_reach_the_run_and_its_configuration_reproduces_it(tmp_path):
     simulate(*quick(tmp_path / "a", "--seed", 3, "--env.num_users", 6, "--agent.training_interval", 7, frames=60))
     saved = yaml.safe_load((tmp_path / "a" / "config.yaml").read_text())
@@ -310,6 +324,10 @@ def test_a_run_of_replicas_goes_on(tmp_path):
     [
         (("--replicas", 0), "replicas must be 1 or more, got 0"),
         (("--device", "cpu"), "device must be left out without replicas, got cpu"),
+        (
+            ("--replicas", 2, "--device", "cpu", "--environment", "env.LyapunovMEC"),
+            "device must be left out for env.LyapunovMEC, which computes on CPUs only",
+        ),
         (
             ("--replicas", 2, "--device", "cpu", "--agent.backend", "numpy"),
             "device must be None without replicas and the 'torch' backend",
