@@ -85,7 +85,8 @@ class Limited:
 
     def _taken(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many users take each choice in decisions (..., N): (..., C)."""
-        return np.stack([(chosen == choice).sum(-1) for choice in range(self.num_choices)], -1)
+        taken: NDArray[np.int64] = (chosen[..., None] == np.arange(self.num_choices)).sum(-2)
+        return taken
 
     def check(self, name: str, decisions: ArrayLike) -> NDArray[Any]:
         """As of the kind, and InputError for a decision that does not keep the limits."""
