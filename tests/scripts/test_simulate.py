@@ -16,6 +16,8 @@ import torch
 import yaml
 
 from agent import OffloadingAgent
+from agent.run.loop import simulate as play
+from env import MultiServerMEC
 
 ROOT = Path(__file__).resolve().parents[2]
 PLOTS = {"rate.png", "loss.png", "candidates.png", "time.png"}
@@ -86,17 +88,17 @@ def test_replicas_of_a_world_with_queues(tmp_path):
 
 
 def test_replicas_of_servers_go_on_and_are_each_the_run_of_its_seed(tmp_path):
-    config = ROOT / "configs" / "multi_server.yaml"
-    arguments = ("--config", config, "--env.num_users", 5, "--env.outage", 0.2, "--agent.backend", "numpy")
-    several = (*arguments, "--replicas", 2, "--threads", 1)
-    simulate(*several, "--frames", 40, "--output", tmp_path / "whole")
-    simulate(*several, "--frames", 25, "--output", tmp_path / "part")
-    simulate("--resume", tmp_path / "part", "--frames", 40)
-    whole, part = ((tmp_path / name / "replicas.csv").read_text() for name in ("whole", "part"))
-    assert whole == part
-    simulate(*arguments, "--seed", 1, "--frames", 40, "--output", tmp_path / "alone")
-    alone = [row["normalized_rate"] for row in rows(tmp_path / "alone")]
-    assert [line.split(",")[1] for line in whole.splitlines()[1:]] == alone
+    arguments = ("--environment", "env.MultiServerMEC", "--env.num_users", 5, "--env.outage", 0.2)
+    several = (*arguments, "--replicas", 2, "--threads", 1, "--optimum", "false")
+    simulate(*several, "--frames", 14, "--output", tmp_path / "whole")
+    simulate(*several, "--frames", 9, "--output", tmp_path / "part")
+    simulate("--resume", tmp_path / "part", "--frames", 14)
+    whole, part = (
+        np.loadtxt(tmp_path / name / "replicas.csv", delimiter=",", skiprows=1) for name in ("whole", "part")
+    )
+    np.testing.assert_array_equal(whole, part)
+    world, agent = MultiServerMEC(5, outage=0.2, seed=1), OffloadingAgent(5, 6, num_choices=4, seed=1)
+    np.testing.assert_array_equal(whole[:, 1], [frame.value for frame in play(world, agent, 14)])
 
 
 def test_overrides_reach_the_run_and_its_configuration_reproduces_it(tmp_path):
