@@ -122,6 +122,12 @@ def one_a_user(name: str, array: NDArray[Any], num_users: int) -> None:
         raise InputError(f"{name} must have shape ({num_users},), got {array.shape}")
 
 
+def of_frame(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Raise InputError unless `array` has the shape of a world's frame, (N,) or of replicas (R, N)."""
+    if array.shape != shape:
+        raise InputError(f"{name} must have shape {shape}, got {array.shape}")
+
+
 def real_numbers(name: str, value: ArrayLike) -> FloatArray:
     """`value` as a float array, itself where it is one; raises InputError when it holds anything else."""
     try:

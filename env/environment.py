@@ -11,9 +11,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import FloatArray, whole_number
+from .arrays import FloatArray, InputError, whole_number
 from .decisions import Binary, Decisions
+from .generators import Generators
+from .seeds import of_replicas
 from .state import Stateful
+
+_TRIED = 64
+"""Decisions of each replica that are tried at a time, so that memory does not grow with all that there are."""
 
 
 class Environment(Stateful):
@@ -25,14 +30,16 @@ class Environment(Stateful):
     `self.rng`. Its state is all that it holds (`Stateful`), so that runs in it can be resumed.
 
     Args:
-        seed: of all random numbers.
+        seed: of all random numbers; with `replicas` also a list of R seeds, else from `seed` on.
+        replicas: R, where the subclass is R worlds side by side as one: all arrays of a frame then have R as first
+            dimension, and `rng` is `env.generators.Generators`.
 
     Attributes:
         num_users: N. decisions: the kind of decision, `Binary(N)` by default. rng: the random generator, made anew
             by `reset`.
 
     Raises:
-        InputError: when `seed` is not a whole number from 0.
+        InputError: when `seed` is not a whole number from 0, or `replicas` not one from 1.
     """
 
     num_users: int
@@ -52,8 +59,13 @@ class Environment(Stateful):
     choice_labels: ClassVar[Sequence[str]] = ("local", "offloading")
     """For pictures: what users do that decide 0, and that decide anything else."""
 
-    def __init__(self, seed: int = 0) -> None:
-        self._seed: Any = whole_number("seed", seed, 0)
+    _lead: tuple[int, ...] = ()
+    """Dimensions before those of a frame: (R,) of replicas."""
+
+    def __init__(self, seed: int | Sequence[int] = 0, replicas: int | None = None) -> None:
+        if replicas is not None:
+            self._lead = (whole_number("replicas", replicas),)
+        self._seed: Any = seed
         if not hasattr(self, "decisions"):
             self.decisions = Binary(self.num_users)
         self.reset()
@@ -63,22 +75,35 @@ class Environment(Stateful):
         """Number of the current frame, from 0."""
         return self._frame
 
-    def reset(self, seed: int | None = None) -> FloatArray:
-        """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, F)."""
-        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
-        self.rng = np.random.default_rng(self._seed)
+    def reset(self, seed: int | Sequence[int] | None = None) -> FloatArray:
+        """Start over at frame 0, with a new seed where one is given; returns the first observation (..., N, F)."""
+        seed = self._seed if seed is None else seed
+        if self._lead:
+            self.rng: Any = Generators(of_replicas(seed, *self._lead))
+        else:
+            self.rng = np.random.default_rng(whole_number("seed", seed, 0))
+        self._seed = seed
         self._frame = 0
         self.start()
         self.begin_frame()
         return self.observe()
 
     def step(self, decision: ArrayLike) -> None:
-        """Carry out a decision (N,) and move to the next frame.
+        """Carry out a decision (N,), of each replica (R, N), and move to the next frame.
 
         Raises InputError when it is not a decision or the shape does not fit; the frame is then unchanged.
         """
-        self.carry_out(self.decisions.check_one("decision", decision))
+        if not self._lead:
+            self.carry_out(self.decisions.check_one("decision", decision))
+        elif np.shape(decision) != (shape := (*self._lead, self.num_users)):
+            raise InputError(f"decision must have shape {shape}, got {np.shape(decision)}")
+        else:
+            self.carry_out(self.decisions.check("decision", decision))
         self.advance()
+
+    def _beside(self, array: Any) -> Any:
+        """An array of a frame, (N,) or (R, N), of a shape that broadcasts against candidates (..., K, N)."""
+        return array[:, None] if self._lead else array
 
     def advance(self) -> None:
         """Move to the next frame."""
@@ -114,12 +139,20 @@ class Environment(Stateful):
         """Figures of a whole run of so many frames for its summary, by name."""
         return {}
 
-    def best_of_all(self, most: int) -> float | None:
-        """The best value in this frame by trying all decisions; None where there are more than `most`."""
+    def best_of_all(self, most: int) -> Any:
+        """The best value in this frame by trying all decisions; None where there are more than `most`.
+
+        Of replicas (R,).
+        """
         if self.decisions.num_choices**self.num_users > most:
             return None
-        values: FloatArray = np.asarray(self.evaluate(self.decisions.all()))
-        return float(values.max())
+        every = self.decisions.all()
+        if not self._lead:
+            return float(np.asarray(self.evaluate(every)).max())
+        parts = np.array_split(every, -(-len(every) // _TRIED))
+        shapes = ((*self._lead, *part.shape) for part in parts)
+        values = [self.evaluate(np.broadcast_to(*pair)).max(-1) for pair in zip(parts, shapes, strict=True)]
+        return np.max(values, axis=0)
 
 
 def _not_written(environment: Environment, method: str) -> TypeError:

@@ -65,18 +65,28 @@ class Limited:
         return f"Limited({self.kind}, capacities={self.capacities[1:].tolist()}{masked})"
 
     def masked(self, mask: ArrayLike | None) -> "Limited":
-        """The same places, with another mask (N, C); None for all choices. Raises InputError as the class."""
+        """The same places, with another mask (N, C); None for all choices. Raises InputError as the class.
+
+        With masks (R, N, C) of a world of replicas, `LimitedReplicas`.
+        """
+        if np.ndim(mask) == 3:  # type: ignore[arg-type]
+            return LimitedReplicas(self, np.asarray(mask) > 0)
         return Limited(self.kind, self.capacities[1:].tolist(), mask)
 
     def feasible(self, decisions: NDArray[Any]) -> NDArray[np.bool_]:
         """Whether decisions (..., N) keep the limits, (...)."""
         chosen = np.asarray(decisions, dtype=np.int64)
-        there = self.mask[np.arange(self.num_users), chosen].all(-1)
-        return np.asarray(there & (self._taken(chosen) <= self.capacities).all(-1))
+        return np.asarray(self._there(chosen).all(-1) & (self._taken(chosen) <= self.capacities).all(-1))
+
+    def _there(self, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the choices that users take in decisions (..., N) are there for them, (..., N)."""
+        there: NDArray[np.bool_] = self.mask[np.arange(self.num_users), chosen]
+        return there
 
     def _taken(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many users take each choice in decisions (..., N): (..., C)."""
-        return np.stack([(chosen == choice).sum(-1) for choice in range(self.num_choices)], -1)
+        taken: NDArray[np.int64] = (chosen[..., None] == np.arange(self.num_choices)).sum(-2)
+        return taken
 
     def check(self, name: str, decisions: ArrayLike) -> NDArray[Any]:
         """As of the kind, and InputError for a decision that does not keep the limits."""
@@ -89,8 +99,10 @@ class Limited:
     def _kept(self, name: str, decisions: NDArray[Any]) -> NDArray[Any]:
         if (good := self.feasible(decisions)).all():
             return decisions
-        first = decisions.reshape(-1, self.num_users)[good.ravel().argmin()].astype(np.int64)
-        absent = np.flatnonzero(~self.mask[np.arange(self.num_users), first])
+        chosen = decisions.astype(np.int64)
+        worst = good.ravel().argmin()
+        first = chosen.reshape(-1, self.num_users)[worst]
+        absent = np.flatnonzero(~self._there(chosen).reshape(-1, self.num_users)[worst])
         if absent.size:
             raise InputError(
                 f"{name} must take choices that are there, but user {absent[0]} takes {first[absent[0]]}"
@@ -136,3 +148,36 @@ class Limited:
     def idle(self) -> NDArray[Any]:
         """Everybody computes locally, (N,)."""
         return self.kind.idle()
+
+
+class LimitedReplicas(Limited):
+    """The limits of R worlds side by side: the same places, and a mask of each.
+
+    Args:
+        limits: the places.
+        mask: (R, N, C), true where the choice is there for the user; not checked.
+    """
+
+    def __init__(self, limits: Limited, mask: NDArray[np.bool_]) -> None:
+        self.kind, self.num_users, self.num_choices = limits.kind, limits.num_users, limits.num_choices
+        self.capacities, self.mask = limits.capacities, mask
+        mask.setflags(write=False)
+
+    @property
+    def each(self) -> list[Limited]:
+        """The limits of each world, (R,)."""
+        return [_with_mask(self, mask) for mask in self.mask]
+
+    def _there(self, chosen: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of decisions (R, N) or (R, K, N)."""
+        replicas = np.arange(len(self.mask)).reshape(-1, *[1] * (chosen.ndim - 1))
+        there: NDArray[np.bool_] = self.mask[replicas, np.arange(self.num_users), chosen]
+        return there
+
+
+def _with_mask(limits: Limited, mask: NDArray[np.bool_]) -> Limited:
+    """The same places with a mask (N, C) that is known to be one."""
+    made: Limited = Limited.__new__(Limited)
+    made.kind, made.num_users, made.num_choices = limits.kind, limits.num_users, limits.num_choices
+    made.capacities, made.mask = limits.capacities, mask
+    return made

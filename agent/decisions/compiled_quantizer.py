@@ -26,14 +26,14 @@ def smallest(values, count):
     return places
 
 
-@njit("i8[::1](f8[::1], i8[::1], i8)", cache=True, error_model="numpy")
+@njit(["i8[::1](f8[::1], i8[::1], i8)", "i8[::1](f4[::1], i8[::1], i8)"], cache=True, error_model="numpy")
 def counts_of_order(relaxed, order, k):
     """Of users that offload in each of k candidates of an order (N,), as of `OrderPreserving`."""
     counts = np.empty(k, np.int64)
     counts[0] = 0
     for x in relaxed:
         counts[0] += x > 0.5
-    nearest = smallest(np.abs(relaxed[order] - 0.5), k - 1)
+    nearest = smallest(np.abs(relaxed[order] - relaxed.dtype.type(0.5)), k - 1)
     for row in range(1, k):
         place = nearest[row - 1]
         counts[row] = place + (place >= counts[0])
@@ -78,6 +78,33 @@ def _before(cost, depth, places, one, other):
     return depth[one] < depth[other]
 
 
+@njit("i8(i8[::1], i8, f8[::1], i8[::1], i8[:, ::1])", cache=True, error_model="numpy")
+def _popped(heap, waiting, cost, depth, places):
+    """The first of `waiting` subsets of a heap, which then holds one less."""
+    first, last, at = heap[0], heap[waiting - 1], 0
+    waiting -= 1
+    while 2 * at + 1 < waiting:  # sift down
+        child = 2 * at + 1
+        if child + 1 < waiting and _before(cost, depth, places, heap[child + 1], heap[child]):
+            child += 1
+        if not _before(cost, depth, places, heap[child], last):
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = last
+    return first
+
+
+@njit("void(i8[::1], i8, i8, f8[::1], i8[::1], i8[:, ::1])", cache=True, error_model="numpy")
+def _push(heap, waiting, new, cost, depth, places):
+    """Add a subset to a heap of `waiting` ones."""
+    at = waiting
+    while at > 0 and _before(cost, depth, places, new, heap[(at - 1) // 2]):  # sift up
+        heap[at] = heap[(at - 1) // 2]
+        at = (at - 1) // 2
+    heap[at] = new
+
+
 @njit("i8[:, ::1](f8[::1], f8[::1], i8)", cache=True, error_model="numpy")
 def nearest(relaxed, costs, k):
     """The k candidates (k, N) of the least flips of the rounded decision, costs (N,) being those of one."""
@@ -90,18 +117,8 @@ def nearest(relaxed, costs, k):
     heap, waiting, made = np.empty(size, np.int64), 1, 1
     cost[0], depth[0], places[0, 0], heap[0] = costs[order[0]], 1, 0, 0
     for row in range(1, k):
-        first = heap[0]
+        first = _popped(heap, waiting, cost, depth, places)
         waiting -= 1
-        last, at = heap[waiting], 0
-        while 2 * at + 1 < waiting:  # sift down
-            child = 2 * at + 1
-            if child + 1 < waiting and _before(cost, depth, places, heap[child + 1], heap[child]):
-                child += 1
-            if not _before(cost, depth, places, heap[child], last):
-                break
-            heap[at] = heap[child]
-            at = child
-        heap[at] = last
         candidates[row] = candidates[0]
         for level in range(depth[first]):
             candidates[row, order[places[first, level]]] ^= 1
@@ -116,22 +133,69 @@ def nearest(relaxed, costs, k):
             places[new, : depth[new]] = places[first, : depth[new]]
             places[new, depth[new] - 1] = end + 1
             cost[new] = added - costs[order[end]] if replaces else added
-            at = waiting
+            _push(heap, waiting, new, cost, depth, places)
             waiting += 1
-            while at > 0 and _before(cost, depth, places, new, heap[(at - 1) // 2]):  # sift up
-                heap[at] = heap[(at - 1) // 2]
-                at = (at - 1) // 2
-            heap[at] = new
     return candidates
 
 
-@njit("i8[:, ::1](f8[::1], i8[::1], i8)", cache=True, error_model="numpy")
+@njit("i8[:, ::1](i8[:, ::1], f8[:, ::1], i8[::1], i8)", cache=True, error_model="numpy")
+def _cheapest(choices, gaps, users, k):
+    """Of one frame, as `cheapest_of_each`."""
+    num_users, num_choices = choices.shape
+    found = np.empty((k, num_users), np.int64)
+    found[:] = choices[:, 0]
+    size = 3 * k + 1
+    cost, depth = np.empty(size), np.empty(size, np.int64)
+    places = np.empty((size, min(k, num_users) + 1), np.int64)  # a user's place times C, and its rank
+    heap, waiting, made = np.empty(size, np.int64), 1, 1
+    cost[0], depth[0], places[0, 0], heap[0] = gaps[users[0], 1], 1, 1, 0
+    for row in range(1, k):
+        state = _popped(heap, waiting, cost, depth, places)
+        waiting -= 1
+        for level in range(depth[state]):
+            user = users[places[state, level] // num_choices]
+            found[row, user] = choices[user, places[state, level] % num_choices]
+        last, rank = places[state, depth[state] - 1] // num_choices, places[state, depth[state] - 1] % num_choices
+        gap, joined = gaps[users[last]], 0.0
+        if last + 1 < num_users:
+            joined = cost[state] + gaps[users[last + 1], 1]
+        for kind in range(3):  # the last one's rank rises; the user after joins; it takes the last one's place
+            if (rank + 1 == num_choices) if kind == 0 else (last + 1 == num_users or (kind == 2 and rank != 1)):
+                continue
+            depth[made] = depth[state] + (kind == 1)
+            places[made, : depth[state]] = places[state, : depth[state]]
+            if kind == 0:
+                places[made, depth[made] - 1] += 1
+                cost[made] = cost[state] + gap[rank + 1] - gap[rank]
+            else:
+                places[made, depth[made] - 1] = (last + 1) * num_choices + 1
+                cost[made] = joined - gap[1] if kind == 2 else joined
+            _push(heap, waiting, made, cost, depth, places)
+            waiting, made = waiting + 1, made + 1
+    return found
+
+
+@njit("i8[:, :, ::1](i8[:, :, ::1], f8[:, :, ::1], i8[:, ::1], i8)", cache=True, error_model="numpy", nogil=True)
+def cheapest_of_each(choices, gaps, users, k):
+    """The k decisions (R, k, N) of least cost of each frame, as of `agent.decisions.cheapest`.
+
+    Of choices (R, N, C) of each user, cheapest first, by how much they cost more than its first (R, N, C), and of
+    users (R, N) from the least certain on.
+    """
+    found = np.empty((len(choices), k, choices.shape[1]), np.int64)
+    for row in range(len(choices)):
+        found[row] = _cheapest(choices[row], gaps[row], users[row], k)
+    return found
+
+
+@njit(["i8[:, ::1](f8[::1], i8[::1], i8)", "i8[:, ::1](f4[::1], i8[::1], i8)"], cache=True, error_model="numpy")
 def order_preserving_and_nearest(relaxed, order, k):
     """Candidates (k, N), as of `OrderPreservingAndNearest`; of few users the order may be left empty."""
     if len(order) == 0:
         order = smallest(-relaxed, len(relaxed))
     counts = counts_of_order(relaxed, order, min((k + 1) // 2, len(relaxed) + 1))
-    others = nearest(relaxed, np.abs(1 - 2 * relaxed), k)
+    double = relaxed.astype(np.float64)
+    others = nearest(double, np.abs(1 - 2 * double), k)
     candidates = np.zeros((k, len(relaxed)), np.int64)
     kept = len(counts)
     for row in range(kept):
@@ -165,7 +229,12 @@ def nearest_of_each(relaxed, costs, k):
     return candidates
 
 
-@njit("i8[:, :, ::1](f8[:, ::1], i8[:, ::1], i8)", cache=True, error_model="numpy", nogil=True)
+@njit(
+    ["i8[:, :, ::1](f8[:, ::1], i8[:, ::1], i8)", "i8[:, :, ::1](f4[:, ::1], i8[:, ::1], i8)"],
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
 def order_preserving_and_nearest_of_each(relaxed, order, k):
     """`order_preserving_and_nearest` for relaxed decisions (R, N) and orders (R, N) or (R, 0): (R, k, N)."""
     candidates = np.empty((len(relaxed), k, relaxed.shape[1]), np.int64)

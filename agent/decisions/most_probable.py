@@ -41,9 +41,6 @@ class MostProbable:
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for each user's probabilities (..., N, C)."""
-        if relaxed.ndim > 2:
-            rows = [self(row, k) for row in relaxed.reshape(-1, *relaxed.shape[-2:])]
-            return np.stack(rows).reshape(*relaxed.shape[:-2], k, -1)
         return cheapest(_costs(relaxed, self.num_choices), k)
 
     def within(

@@ -171,18 +171,19 @@ class KNearest:
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
         listed: NDArray[np.int64]
-        if (code := _for_each(relaxed)) is not None and k * relaxed.shape[1] <= LISTED:
-            listed = code.nearest_of_each(
-                relaxed, np.ascontiguousarray(self._costs(np.asarray(relaxed, dtype=np.float64))), k
-            )
-            return listed
-        if relaxed.ndim > 1:
+        if not isinstance(relaxed, np.ndarray):
             return _row_by_row(self, relaxed, k)
-        if (code := _for_one(relaxed)) is not None and k * relaxed.size <= LISTED:
-            listed = code.nearest(relaxed, self._costs(np.asarray(relaxed, dtype=np.float64)), k)
+        double = np.ascontiguousarray(relaxed, dtype=np.float64)
+        if (code := _for_each(double)) is not None and k * double.shape[1] <= LISTED:
+            listed = code.nearest_of_each(double, np.ascontiguousarray(self._costs(double)), k)
             return listed
-        rounded = (relaxed > 0.5).astype(np.int64)
-        costs = self._costs(np.asarray(relaxed, dtype=np.float64))
+        if double.ndim > 1:
+            return _row_by_row(self, double, k)
+        costs = self._costs(double)
+        if (code := _for_one(double)) is not None and k * double.size <= LISTED:
+            listed = code.nearest(double, costs, k)
+            return listed
+        rounded = (double > 0.5).astype(np.int64)
         order = np.argsort(costs, kind="stable").tolist()
         sorted_costs = costs[order].tolist()
         candidates = np.tile(rounded, (k, 1))
@@ -310,14 +311,14 @@ class OrderPreservingAndNearest:
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         listed: NDArray[np.int64]
-        if (code := _for_each(relaxed)) is not None and k * relaxed.shape[1] <= LISTED:
+        if (code := _for_each(relaxed, single=True)) is not None and k * relaxed.shape[1] <= LISTED:
             few = relaxed.shape[1] <= FEW
             orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
             listed = code.order_preserving_and_nearest_of_each(relaxed, orders, k)
             return listed
         if relaxed.ndim > 1:
             return _row_by_row(self, relaxed, k)
-        if (code := _for_one(relaxed)) is not None and k * relaxed.size <= LISTED:
+        if (code := _for_one(relaxed, single=True)) is not None and k * relaxed.size <= LISTED:
             order = _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
             listed = code.order_preserving_and_nearest(relaxed, order, k)
             return listed
@@ -334,9 +335,9 @@ def _for_one(relaxed: Array, single: bool = False) -> Any:
     return _code_for(relaxed, 1, single)
 
 
-def _for_each(relaxed: Array) -> Any:
+def _for_each(relaxed: Array, single: bool = False) -> Any:
     """The machine code that takes these relaxed decisions (R, N), R from 1; None where there is none."""
-    return _code_for(relaxed, 2) if len(relaxed) else None
+    return _code_for(relaxed, 2, single) if len(relaxed) else None
 
 
 def _code_for(relaxed: Array, dimensions: int, single: bool = False) -> Any:

@@ -19,7 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDING = 1e-12
+from ..machine_code import machine_code
+
+LISTED = 2**20
+"""Entries of k tables of all users' choices up to which machine code ranks decisions."""
+ROUNDING = 1e-12
 """A path that is shorter by less, of the largest cost, is not: arcs would close cycles by rounding."""
 
 
@@ -42,7 +46,14 @@ def ranked_decisions(cost: NDArray[np.floating], k: int, capacities: NDArray[Any
         k: how many.
         capacities: (C,), of choice 0 at least N.
     """
-    first = np.array(cost, dtype=np.float64)
+    first = np.array(cost, dtype=np.float64, order="C")
+    code = machine_code("decisions.compiled_assignment") if k * first.size <= LISTED else None
+    if code is not None:
+        places = np.array(capacities, dtype=np.int64)
+        best = code.best_one(first, places)
+        total = float(np.take_along_axis(first, best[:, None], -1).sum())
+        listed: NDArray[np.int64] = code.ranked(first, best, total, k, places)
+        return listed
     split = _Set(first, np.arange(len(cost)), _best(first, capacities))
     total = float(np.take_along_axis(first, split.best[:, None], -1).sum())
     found = [split.best]
@@ -137,7 +148,7 @@ class _Moves:
         distance[-1] = 0
         np.fill_diagonal(distance, 0)
         following = np.tile(np.arange(places + 1), (places + 1, 1))
-        rounding = _ROUNDING * np.abs(loss[np.isfinite(loss)]).max(initial=1)
+        rounding = ROUNDING * np.abs(loss[np.isfinite(loss)]).max(initial=1)
         for through in range(places + 1):
             by = distance[:, through, None] + distance[through]
             shorter = by < distance - rounding

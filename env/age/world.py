@@ -46,6 +46,7 @@ from ..arrays import (
     FloatArray,
     InputError,
     not_negative,
+    of_frame,
     one_a_user,
     positive,
     positive_number,
@@ -55,14 +56,24 @@ from ..arrays import (
 from ..decisions import Binary
 from ..environment import Environment
 from ..limits import Limited
+from ..machine_code import machine_code
 from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
 from ..processes.channel import Channel, PathLoss, Rayleigh
+from ..processes.each import of_each
 from ..processes.trace import as_channel
 from ..state import generator_state, restore_generator
 
 _MICRO = 1e6
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 """Of each entry; the core has no SciPy."""
+
+
+def erfc(x: FloatArray) -> FloatArray:
+    """Complementary error function of each entry, with and without machine code the same."""
+    if (code := machine_code("age.compiled_erfc")) is not None:
+        of_all: FloatArray = code.erfc(np.ascontiguousarray(x).ravel()).reshape(x.shape)
+        return of_all
+    return np.asarray(_erfc(x), dtype=np.float64)
 
 
 class AgeMEC(Environment):
@@ -87,10 +98,11 @@ class AgeMEC(Environment):
         packet_bits: L.
         noise_density: N0, W/Hz; the default is -174 dBm/Hz.
         seed: of the channel, the harvest and the deliveries.
+        replicas: R worlds of seeds `seed` on, or of R seeds, side by side as one: see `docs/replicas.md`.
 
     Attributes:
-        gains, age (frames), battery (microjoules): (N,), of this frame. delivered: (N,), of the last, true where a
-            report was received. transmit_energy: e, microjoules.
+        gains, age (frames), battery (microjoules): (..., N), of this frame. delivered: likewise, of the last, true
+            where a report was received. transmit_energy: e, microjoules.
 
     Raises:
         InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
@@ -125,7 +137,8 @@ class AgeMEC(Environment):
         bandwidth: float = 20e3,
         packet_bits: float = 256.0,
         noise_density: float = 10**-20.4,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
     ) -> None:
         channel = as_channel(channel)
         if num_users is None:
@@ -134,9 +147,9 @@ class AgeMEC(Environment):
         self.decisions = Limited(Binary(self.num_users), whole_number("places", places))
         if channel is None:
             channel = Rayleigh(PathLoss(np.linspace(150, 400, self.num_users).tolist(), exponent=3.0))
-        self.channel = deepcopy(channel)
+        self.channel = of_each(deepcopy(channel), replicas)
         harvest = as_arrivals("harvest", harvest)
-        self.harvest = ExponentialArrivals(3.0) if harvest is None else deepcopy(harvest)
+        self.harvest = of_each(ExponentialArrivals(3.0) if harvest is None else deepcopy(harvest), replicas)
         self.weights = positive("weights", np.ones(self.num_users) if weights is None else weights)
         one_a_user("weights", self.weights, self.num_users)
 
@@ -156,70 +169,83 @@ class AgeMEC(Environment):
         self._sharing = np.arange(1, most + 1)[:, None]  # m
         self._channel_uses = bandwidth * length / self._sharing
         self._nats = positive_number("packet_bits", packet_bits) * np.log(2)
-        super().__init__(seed)
+        super().__init__(seed, replicas)
 
     def start(self) -> None:
         """Ages are 1, batteries full, channel and harvest start over."""
-        self.delivered = np.zeros(self.num_users, dtype=bool)
-        self._left = np.ones(self.num_users), np.full(self.num_users, self.battery_capacity)
+        users = (*self._lead, self.num_users)
+        self.delivered = np.zeros(users, dtype=bool)
+        self._left = np.ones(users), np.full(users, self.battery_capacity)
         self.channel.reset(self.num_users, self.rng)
         self.harvest.reset(self.num_users, self.rng)
 
     def begin_frame(self) -> None:
         """New gains, and who has the energy to transmit."""
-        self._receive(self.channel.sample(self.rng), *self._left)
+        self._receive(np.broadcast_to(self.channel.sample(self.rng), self._left[0].shape), *self._left)
 
     def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N, 3): log10 of each sensor's signal-to-noise ratio with all the
-        bandwidth, ln of its age, and the share of its battery that is full."""
+        """What the agent sees of this frame, (..., N, 3).
+
+        log10 of each sensor's signal-to-noise ratio with all the bandwidth, ln of its age, and the share of its
+        battery that is full.
+        """
         snr = np.log10(self._snr_of_gain * self.gains)
         return np.stack([snr, np.log(self.age), self.battery / self.battery_capacity], -1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Negated costs of decisions (K, N) in this frame, (K,), microjoules^2.
+        """Negated costs of decisions (..., K, N) in this frame, (..., K), microjoules^2.
 
         Raises InputError when a decision is not 0 or 1, more than q transmit, or one without the energy for it.
         """
         decisions = self.decisions.check("decisions", decisions)
-        saved = self._worth[decisions.sum(-1).astype(np.int64)] * decisions
-        return saved.sum(-1) - self._idle_cost
+        return (self._worth_of(decisions) * decisions).sum(-1) - self._beside(self._idle_cost)
+
+    def _worth_of(self, decisions: FloatArray) -> FloatArray:
+        """What each sensor saves that transmits when so many do, (..., K, N), of decisions (..., K, N)."""
+        transmitting = decisions.sum(-1).astype(np.int64)
+        if not self._lead:
+            return self._worth[transmitting]
+        return self._worth[np.arange(*self._lead)[:, None], transmitting]
 
     def carry_out(self, decision: FloatArray) -> None:
         """Who transmits may be received: their ages begin anew, batteries lose energy and take up the harvest."""
-        chance = self.success_probability()[max(int(decision.sum()), 1) - 1]
+        row = np.maximum(decision.sum(-1).astype(np.int64), 1) - 1
+        chance = np.take_along_axis(self._chance, row[..., None, None], -2)[..., 0, :]
         self.delivered = (decision > 0) & (self.rng.random(self.num_users) < chance)
         battery = self.battery - self.transmit_energy * decision + self.harvest.sample(self.rng)
         self._left = np.where(self.delivered, 1.0, self.age + 1), np.minimum(battery, self.battery_capacity)
 
     def success_probability(self) -> FloatArray:
-        """p_i(m) of each sensor in this frame, (min(q, N), N), row m - 1 where m transmit."""
-        snr = self._sharing * (self._snr_of_gain * self.gains)
+        """p_i(m) of each sensor in this frame, (..., min(q, N), N), row m - 1 where m transmit."""
+        return self._chance.copy()
+
+    def _success_probability(self) -> FloatArray:
+        snr = self._sharing * (self._snr_of_gain * self.gains)[..., None, :]
         dispersion = snr / (snr + 1) * ((snr + 2) / (snr + 1))
         spare = np.log1p(snr) - self._nats / self._channel_uses
-        return _erfc(-np.sqrt(self._channel_uses / (2 * dispersion)) * spare).astype(np.float64) / 2
+        return erfc(-np.sqrt(self._channel_uses / (2 * dispersion)) * spare) / 2
 
     def worth(self) -> FloatArray:
-        """What each sensor saves that transmits in this frame, (min(q, N) + 1, N): row m where
+        """What each sensor saves that transmits in this frame, (..., min(q, N) + 1, N): row m where
         m transmit, row 0 is 0."""
         return self._worth.copy()
 
-    def frame_optimum(self) -> float:
+    def frame_optimum(self) -> Any:
         """The negated least cost of this frame: the m largest terms, for the best m, in O(q N log N)."""
-        able = self._worth[:, self.decisions.mask[:, 1]]
-        sums = np.sort(able, -1)[:, ::-1].cumsum(-1)
-        most = min(sums.shape[-1], len(sums) - 1)
-        places = np.arange(most)
-        return float(sums[places + 1, places].max(initial=0.0) - self._idle_cost)
+        able = np.where(self.decisions.mask[..., None, :, 1], self._worth, -np.inf)
+        sums = np.sort(able, -1)[..., ::-1].cumsum(-1)
+        places = np.arange(self._worth.shape[-2] - 1)
+        return sums[..., places + 1, places].max(-1, initial=0.0) - self._idle_cost
 
-    def frame_metrics(self) -> dict[str, float]:
+    def frame_metrics(self) -> dict[str, Any]:
         """At this frame's start the mean age (frames), the mean battery (microjoules) and, as `outage`, the share
         of sensors without energy to transmit; the share of which the last frame delivered a report.
         """
         return {
-            "age": float(self.age.mean()),
-            "delivery_rate": float(self.delivered.mean()),
-            "outage": 1.0 - float(self.decisions.mask[:, 1].mean()),
-            "battery": float(self.battery.mean()),
+            "age": self.age.mean(-1),
+            "delivery_rate": self.delivered.mean(-1),
+            "outage": 1.0 - self.decisions.mask[..., 1].mean(-1),
+            "battery": self.battery.mean(-1),
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -241,7 +267,7 @@ class AgeMEC(Environment):
         gains = positive("gains", np.asarray(state["gains"]))
         age, battery = (not_negative(name, np.asarray(state[name])) for name in ("age", "battery"))
         for name, array in (("gains", gains), ("age", age), ("battery", battery)):
-            one_a_user(name, array, self.num_users)
+            of_frame(name, array, self.gains.shape)
         self._frame = int(state["frame"])
         self.delivered = np.array(state["delivered"], dtype=bool)
         restore_generator(self.rng, state["rng"])
@@ -257,8 +283,11 @@ class AgeMEC(Environment):
             array.setflags(write=False)  # evaluate and observe must not come to differ
         able = battery >= self.transmit_energy
         self.decisions = self.decisions.masked(np.stack([np.ones_like(able), able], -1))
-        self._idle_cost = float(self._age_value @ (age + 1) ** 2)
+        nobody = (age + 1) ** 2
+        rows = nobody.reshape(-1, self.num_users)  # a dot product each: those of a matrix round otherwise
+        self._idle_cost = np.array([self._age_value @ row for row in rows]).reshape(self._lead)[()]
         delivery = self._age_value * age * (age + 2)
         energy = (self.battery_capacity - battery) * self.transmit_energy
-        self._worth = np.zeros((len(self._sharing) + 1, self.num_users))
-        self._worth[1:] = self.success_probability() * delivery - energy
+        self._chance = self._success_probability()
+        self._worth = np.zeros((*self._lead, len(self._sharing) + 1, self.num_users))
+        self._worth[..., 1:, :] = self._chance * delivery[..., None, :] - energy[..., None, :]

@@ -102,8 +102,8 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
         data: L, (..., N), 0 or more.
         largest_exponent: X, (..., N), positive, at most `LARGEST_EXPONENT`.
     """
-    if value.ndim == 1 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
-        return _answers_of_one(code, value, cost, data, largest_exponent)
+    if (code := compiled_for(value)) is not None:
+        return _compiled_answers(code, value, cost, data, largest_exponent)
     log_cost = _log(cost, cost > 0, _NO_COST)
     exponent = np.minimum(np.maximum(np.log(value) - log_cost, 0.0), largest_exponent)
     threshold = value * exponent - cost * np.expm1(exponent)
@@ -123,18 +123,48 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
 
 
-def _answers_of_one(
+def compiled_for(frames: FloatArray) -> Any:
+    """The machine code for frames (N,) or (R, 1, N), one a row, those of a world; else None, as without Numba.
+
+    It goes on in the same way for one frame and for many, so that a replica is the single world to the last digit.
+    """
+    if frames.ndim == 1 or (frames.ndim == 3 and frames.shape[1] == 1):
+        return machine_code("lyapunov.compiled_allocation")
+    return None
+
+
+def rows_of(array: NDArray[Any]) -> NDArray[Any]:
+    """(R, N) of frames (N,) or (R, 1, N)."""
+    return np.ascontiguousarray(array).reshape(-1, array.shape[-1])
+
+
+def tables_of(decisions: FloatArray, frames: FloatArray) -> FloatArray:
+    """Decisions (..., N) that broadcast against frames (N,) or (R, 1, N), as (R, K, N)."""
+    if frames.ndim == 1:
+        return np.ascontiguousarray(decisions, dtype=np.float64).reshape(1, -1, decisions.shape[-1])
+    shape = len(frames), decisions.shape[-2], decisions.shape[-1]
+    return np.ascontiguousarray(np.broadcast_to(decisions, shape), dtype=np.float64)
+
+
+def _compiled_answers(
     code: Any, value: FloatArray, cost: FloatArray, data: FloatArray, largest_exponent: FloatArray
 ) -> Answers:
-    """The same of one frame (N,), in machine code but for the logarithms and exponentials."""
+    """The same of frames one a row, in machine code but for the logarithms and exponentials."""
+    shape, users = value.shape, value.shape[-1]
+    value, cost, data = value.ravel(), cost.ravel(), data.ravel()
     logarithms = np.log(code.positive_ones(value, cost, data))
-    best, log_cost = code.best_exponent(cost, largest_exponent, logarithms)
+    best, log_cost = code.best_exponent(cost, largest_exponent.ravel(), logarithms)
     exponent, log_data, numbers = code.thresholds(value, cost, data, best, np.expm1(best), logarithms)
     log_exponent, log_threshold = np.log(numbers)
     shortest = np.exp(log_data - log_exponent)
-    log_threshold, log_alone, rank = code.ranks(log_threshold, log_cost, log_data)
+    log_cost, log_data, log_exponent, shortest = (
+        array.reshape(-1, users) for array in (log_cost, log_data, log_exponent, shortest)
+    )
+    log_threshold, log_alone, rank = code.ranks(log_threshold.reshape(-1, users), log_cost, log_data)
     demand = code.demand(log_threshold, log_cost, log_data, log_exponent, shortest, rank)
-    return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
+    of_users = exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank
+    answered = [array.reshape(shape) for array in of_users]
+    return Answers._make([*answered, demand.reshape(*shape, users)])
 
 
 def break_even(
@@ -170,12 +200,14 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
     Raises:
         ArithmeticError: when Newton's method has not ended after `MAX_STEPS` (no known instance).
     """
-    if frame.demand.ndim == 2 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
-        rows = np.ascontiguousarray(decisions, dtype=np.float64).reshape(-1, len(frame.rank))
-        transmit_time, exponent, ended = code.split_time(*frame, rows)
+    if (code := compiled_for(frame.exponent)) is not None:
+        tables = tables_of(decisions, frame.exponent)
+        demand = frame.demand.reshape(-1, *frame.demand.shape[-2:])
+        transmit_time, exponent, ended = code.split_time(*map(rows_of, frame[:-1]), demand, tables)
         if not ended:
             raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
-        return TimeSplit(transmit_time.reshape(decisions.shape), exponent.reshape(decisions.shape))
+        shape = decisions.shape if frame.exponent.ndim == 1 else tables.shape
+        return TimeSplit(transmit_time.reshape(shape), exponent.reshape(shape))
     if frame.demand.ndim == 2:  # one frame: one matrix product for all decisions
         demand = decisions @ frame.demand
     else:

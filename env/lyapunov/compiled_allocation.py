@@ -1,4 +1,4 @@
-"""One frame of `allocation` and of its world in machine code; the equations are those there.
+"""Frames of `allocation` and of its world, one a row, in machine code; the equations are those there.
 
 Logarithms and exponentials of whole rows stay with NumPy, between these functions: those of machine code differ in
 the last digit, which runs that learn do not forget.
@@ -18,11 +18,11 @@ from .allocation import (
     MAX_STEPS,
 )
 
-_Row, _Rows = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2))
-_Ranks = types.Array(int64, 1, "C", readonly=True)
+_Row, _Rows, _Tables = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2, 3))
+_Ranks = types.Array(int64, 2, "C", readonly=True)
 
 
-@njit(types.Tuple((int64, float64))(float64), cache=True, error_model="numpy")
+@njit(types.Tuple((int64, float64))(float64), cache=True, error_model="numpy", nogil=True)
 def _place(log_price):
     """Where a logarithm of a price is in the table: the row below, and the share of the way to the next."""
     if not log_price > _LOG_PRICE[0]:
@@ -39,7 +39,7 @@ def _place(log_price):
     return low, (log_price - _LOG_PRICE[low]) / (_LOG_PRICE[high] - _LOG_PRICE[low])
 
 
-@njit(float64(float64), cache=True, error_model="numpy")
+@njit(float64(float64), cache=True, error_model="numpy", nogil=True)
 def _price_at(log_x):
     """The logarithm of the price at which a user answers with an exponent, from the table, as `np.interp`."""
     high = len(_LOG_EXPONENT) - 1
@@ -54,6 +54,7 @@ def _price_at(log_x):
     types.Tuple((float64[::1],) * 8)(_Row, _Row, _Row, _Row, float64, float64, float64, float64, float64, float64),
     cache=True,
     error_model="numpy",
+    nogil=True,
 )
 def folded(
     gains, data_queue, energy_queue, rate_value, noise_power, transmit_power,
@@ -76,7 +77,7 @@ def folded(
     return value, energy_price, noise, snr, data_value, cost, data, frequency
 
 
-@njit(float64[:, ::1](_Row, _Row, _Row), cache=True, error_model="numpy")
+@njit(float64[:, ::1](_Row, _Row, _Row), cache=True, error_model="numpy", nogil=True)
 def positive_ones(value, cost, data):
     """A, C and L, (3, N), with 1 in place of what has no logarithm."""
     numbers = np.ones((3, len(value)))
@@ -89,7 +90,7 @@ def positive_ones(value, cost, data):
     return numbers
 
 
-@njit(types.Tuple((float64[::1], float64[::1]))(_Row, _Row, _Rows), cache=True, error_model="numpy")
+@njit(types.Tuple((float64[::1], float64[::1]))(_Row, _Row, _Rows), cache=True, error_model="numpy", nogil=True)
 def best_exponent(cost, largest_exponent, logarithms):
     """x0 and ln C, (N,), from the logarithms of `positive_ones`."""
     exponent, log_cost = np.empty(len(cost)), np.empty(len(cost))
@@ -103,6 +104,7 @@ def best_exponent(cost, largest_exponent, logarithms):
     types.Tuple((float64[::1], float64[::1], float64[:, ::1]))(_Row, _Row, _Row, _Row, _Row, _Rows),
     cache=True,
     error_model="numpy",
+    nogil=True,
 )
 def thresholds(value, cost, data, exponent, power, logarithms):
     """The exponents and ln L of users that send, (N,), and x0 and s, (2, N), with 1 where they do not.
@@ -120,80 +122,91 @@ def thresholds(value, cost, data, exponent, power, logarithms):
     return exponents, log_data, numbers
 
 
-@njit(types.Tuple((float64[::1], float64[::1], int64[::1]))(_Row, _Row, _Row), cache=True, error_model="numpy")
+@njit(
+    types.Tuple((float64[:, ::1], float64[:, ::1], int64[:, ::1]))(_Rows, _Rows, _Rows),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
 def ranks(log_threshold, log_cost, log_data):
-    """Logarithms of thresholds and of prices alone, and ranks, (N,), as of `Answers`."""
-    users = len(log_data)
-    log_thresholds, log_alone = np.full(users, _NO_PRICE), np.full(users, _NO_PRICE)
-    rank = np.zeros(users, np.int64)
-    for i in range(users):
-        if log_data[i] > -np.inf:
-            log_thresholds[i] = log_threshold[i]
-            if log_data[i] >= _LOG_EXPONENT[0]:
-                log_alone[i] = max(log_cost[i] + _price_at(log_data[i]), _NO_PRICE)
-    for i in range(users):
-        for j in range(i):  # of equal ones the first comes first
-            if log_thresholds[i] > log_thresholds[j]:
-                rank[j] += 1
-            else:
-                rank[i] += 1
+    """Logarithms of thresholds and of prices alone, and ranks, (R, N), as of `Answers`."""
+    frames, users = log_data.shape
+    log_thresholds, log_alone = np.full((frames, users), _NO_PRICE), np.full((frames, users), _NO_PRICE)
+    rank = np.zeros((frames, users), np.int64)
+    for r in range(frames):
+        for i in range(users):
+            if log_data[r, i] > -np.inf:
+                log_thresholds[r, i] = log_threshold[r, i]
+                if log_data[r, i] >= _LOG_EXPONENT[0]:
+                    log_alone[r, i] = max(log_cost[r, i] + _price_at(log_data[r, i]), _NO_PRICE)
+        for i in range(users):
+            for j in range(i):  # of equal ones the first comes first
+                if log_thresholds[r, i] > log_thresholds[r, j]:
+                    rank[r, j] += 1
+                else:
+                    rank[r, i] += 1
     return log_thresholds, log_alone, rank
 
 
-@njit(float64[:, ::1](_Rows, _Rows, _Rows, _Rows, _Row, _Row, _Row), cache=True, error_model="numpy")
+@njit(
+    float64[:, :, ::1](_Tables, _Tables, _Tables, _Tables, _Rows, _Rows, _Rows),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
 def earned(decisions, time, exponent, power, value, cost, local_objective):
-    """What each user earns in decisions (K, N); `power` is e^x - 1."""
+    """What each user earns in decisions (R, K, N); `power` is e^x - 1."""
     earns = np.empty(decisions.shape)
-    for k in range(len(decisions)):
-        for i in range(len(value)):
-            if decisions[k, i] > 0:
-                earns[k, i] = (value[i] * exponent[k, i] - cost[i] * power[k, i]) * time[k, i]
-            else:
-                earns[k, i] = local_objective[i]
+    for r in range(decisions.shape[0]):
+        for k in range(decisions.shape[1]):
+            for i in range(decisions.shape[2]):
+                if decisions[r, k, i] > 0:
+                    sent = value[r, i] * exponent[r, k, i] - cost[r, i] * power[r, k, i]
+                    earns[r, k, i] = sent * time[r, k, i]
+                else:
+                    earns[r, k, i] = local_objective[r, i]
     return earns
 
 
-@njit(int64(_Rows, _Row), cache=True, error_model="numpy")
+@njit(int64[::1](_Tables, _Rows), cache=True, error_model="numpy", nogil=True)
 def place_of(decisions, decision):
-    """The first place of a decision (N,) among decisions (K, N); -1 where it is not there."""
-    for k in range(len(decisions)):
-        same = True
-        for i in range(len(decision)):
-            same &= decisions[k, i] == decision[i]
-        if same:
-            return k
-    return -1
+    """The first places (R,) of decisions (R, N) among decisions (R, K, N); -1 where one is not there."""
+    places = np.full(len(decision), -1)
+    for r in range(len(decision)):
+        for k in range(decisions.shape[1]):
+            same = True
+            for i in range(decision.shape[1]):
+                same &= decisions[r, k, i] == decision[r, i]
+            if same:
+                places[r] = k
+                break
+    return places
 
 
-@njit(float64[:, ::1](_Row, _Row, _Row, _Row, _Row, _Ranks), cache=True, error_model="numpy")
+@njit(float64[:, :, ::1](_Rows, _Rows, _Rows, _Rows, _Rows, _Ranks), cache=True, error_model="numpy", nogil=True)
 def demand(log_threshold, log_cost, log_data, log_exponent, shortest, rank):
-    """The demand (N, N) of `Answers`."""
-    users = len(rank)
-    time = np.zeros((users, users))
-    for i in range(users):
-        for j in range(users):
-            if rank[i] == rank[j]:
-                time[i, j] = shortest[i]
-            elif rank[i] < rank[j]:
-                place, share = _place(log_threshold[j] - log_cost[i])
-                log_x = _LOG_EXPONENT[place] + share * (_LOG_EXPONENT[place + 1] - _LOG_EXPONENT[place])
-                time[i, j] = np.exp(log_data[i] - min(log_x, log_exponent[i]))
+    """The demand (R, N, N) of `Answers`."""
+    frames, users = rank.shape
+    time = np.zeros((frames, users, users))
+    for r in range(frames):
+        for i in range(users):
+            for j in range(users):
+                if rank[r, i] == rank[r, j]:
+                    time[r, i, j] = shortest[r, i]
+                elif rank[r, i] < rank[r, j]:
+                    place, share = _place(log_threshold[r, j] - log_cost[r, i])
+                    log_x = _LOG_EXPONENT[place] + share * (_LOG_EXPONENT[place + 1] - _LOG_EXPONENT[place])
+                    time[r, i, j] = np.exp(log_data[r, i] - min(log_x, log_exponent[r, i]))
     return time
 
 
-@njit(
-    types.Tuple((float64[:, ::1], float64[:, ::1], boolean))(
-        _Row, _Row, _Row, _Row, _Row, _Row, _Row, _Ranks, _Rows, _Rows
-    ),
-    cache=True,
-    error_model="numpy",
-)
-def split_time(
-    exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demanded, decisions
-):
-    """Times and exponents (K, N) of decisions (K, N) in one frame, and whether Newton's method ended."""
+@njit(cache=True, error_model="numpy", nogil=True)
+def _split_one(
+    exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demanded, decisions,
+    time, exponents,
+):  # fmt: skip
+    """Times, 0 before, and exponents (K, N) of decisions (K, N) in one frame; whether Newton's method ended."""
     users = len(rank)
-    time, exponents = np.zeros(decisions.shape), np.empty(decisions.shape)
     log_x = np.empty(users)
     for k in range(len(decisions)):
         full = 0  # so many in the order of thresholds send all, if they offload
@@ -231,10 +244,32 @@ def split_time(
             if not total > 1 + MARGIN:
                 break
             if step == MAX_STEPS - 1:
-                return time, exponents, False
+                return False
             price += np.log(total) * total / max(slope, 1e-300)
         for i in range(users):  # one that is silent has the exponent at which it would send a part
             exponents[k, i] = np.exp(log_x[i]) if rank[i] < full and decisions[k, i] > 0 else exponent[i]
         if partial >= 0:
             time[k, partial] = min(max(1 - total, 0.0), shortest[partial])
-    return time, exponents, True
+    return True
+
+
+@njit(
+    types.Tuple((float64[:, :, ::1], float64[:, :, ::1], boolean))(
+        _Rows, _Rows, _Rows, _Rows, _Rows, _Rows, _Rows, _Ranks, _Tables, _Tables
+    ),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def split_time(
+    exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demanded, decisions
+):
+    """Times and exponents (R, K, N) of decisions (R, K, N) in frames (R, N), and whether Newton's method ended."""
+    time, exponents = np.zeros(decisions.shape), np.empty(decisions.shape)
+    ended = True
+    for r in range(len(decisions)):
+        ended &= _split_one(
+            exponent[r], log_exponent[r], log_cost[r], log_data[r], shortest[r], log_threshold[r], log_alone[r],
+            rank[r], demanded[r], decisions[r], time[r], exponents[r],
+        )  # fmt: skip
+    return time, exponents, ended

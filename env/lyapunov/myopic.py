@@ -5,13 +5,13 @@ In frame t (from 1) it maximises the weighted rate ``sum_i w_i r_i`` with ``r_i 
 problem of its own, so it is an environment: the same world with another value, and every baseline decides in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray, not_negative, one_a_user
+from ..arrays import FloatArray, InputError, not_negative, one_a_user
 from ..environment import Environment
 from ..lambert_w import log_snr
 from ..machine_code import machine_code
@@ -38,12 +38,16 @@ class MyopicMEC(Environment):
     bar_labels = LyapunovMEC.bar_labels
 
     def __init__(self, num_users: int | None = None, **settings: Any) -> None:
+        if settings.get("replicas") is not None:
+            raise InputError(
+                f"replicas must be None, for frames are solved one by one, got {settings['replicas']}"
+            )
         self.world = LyapunovMEC(num_users, **settings)
         self.num_users = self.world.num_users
         self.metric_limits = self.world.metric_limits
         super().__init__(settings.get("seed", 0))
 
-    def reset(self, seed: int | None = None) -> FloatArray:
+    def reset(self, seed: int | Sequence[int] | None = None) -> FloatArray:
         """Start over at frame 0, with a new seed where one is given; returns the first observation, (N, 3)."""
         self.world.reset(seed)
         return super().reset(seed)

@@ -24,15 +24,16 @@ from ..arrays import (
     binary,
     last_dimension,
     not_negative,
+    of_frame,
     one_a_user,
     positive,
     positive_number,
     whole_number,
 )
 from ..environment import Environment
-from ..machine_code import machine_code
 from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
 from ..processes.channel import Channel, PathLoss, Rician
+from ..processes.each import of_each
 from ..processes.trace import RecordedTrace, as_channel
 from ..state import generator_state, restore_generator
 from .allocation import (
@@ -42,7 +43,10 @@ from .allocation import (
     TimeSplit,
     answers,
     break_even,
+    compiled_for,
+    rows_of,
     split_time,
+    tables_of,
 )
 
 _MBIT = 1e6
@@ -94,9 +98,11 @@ class LyapunovMEC(Environment):
         cycles_per_bit: phi, CPU cycles.
         energy_coefficient: k of the CPU's energy, k f^3 a second.
         seed: of the channel and the arrivals.
+        replicas: R worlds of seeds `seed` on, or of R seeds, side by side as one: see `docs/replicas.md`.
 
     Attributes:
-        gains, data_queue (Mbit), energy_queue: (N,), of this frame. rate (Mbit), energy (J): (N,), of the last.
+        gains, data_queue (Mbit), energy_queue: (..., N), of this frame. rate (Mbit), energy (J): (..., N), of the
+        last.
         rate_scale: W / (v_u ln 2), Mbit/s; noise_power: W N0, W; cycles_per_mbit: of phi; and the settings
         transmit_power, cpu_frequency, energy_coefficient and energy_threshold.
 
@@ -134,15 +140,17 @@ class LyapunovMEC(Environment):
         cpu_frequency: float = 300e6,
         cycles_per_bit: float = 100.0,
         energy_coefficient: float = 1e-26,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
     ) -> None:
         channel = as_channel(channel)
         if num_users is None:
             num_users = (None if channel is None else channel.num_users) or 10
         self.num_users = whole_number("num_users", num_users)
-        self.channel = _published_channel(self.num_users) if channel is None else deepcopy(channel)
+        channel = _published_channel(self.num_users) if channel is None else deepcopy(channel)
+        self.channel = of_each(channel, replicas)
         arrivals = as_arrivals("arrivals", arrivals)
-        self.arrivals = ExponentialArrivals() if arrivals is None else deepcopy(arrivals)
+        self.arrivals = of_each(ExponentialArrivals() if arrivals is None else deepcopy(arrivals), replicas)
         if weights is None:
             weights = np.where(np.arange(num_users) % 2, 1.0, 1.5)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
@@ -163,11 +171,11 @@ class LyapunovMEC(Environment):
         self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
         self._evaluated: tuple[FloatArray, TimeSplit] | None = None
         self.metric_limits = {"energy": self.energy_threshold}
-        super().__init__(seed)
+        super().__init__(seed, replicas)
 
     def start(self) -> None:
         """Queues are empty, channel and arrivals start over."""
-        nothing = np.zeros(self.num_users)
+        nothing = np.zeros((*self._lead, self.num_users))
         self.rate, self.energy = nothing, nothing.copy()
         self._left = nothing, nothing.copy()
         self.channel.reset(self.num_users, self.rng)
@@ -175,29 +183,29 @@ class LyapunovMEC(Environment):
 
     def begin_frame(self) -> None:
         """New gains, and data that arrives."""
-        gains = self.channel.sample(self.rng)
+        gains = np.broadcast_to(self.channel.sample(self.rng), self._left[0].shape)
         data_left, energy_queue = self._left
         self._receive(gains, data_left + self.arrivals.sample(self.rng), energy_queue)
 
     def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N, 3): each user's gain, data queue and energy queue, scaled.
+        """What the agent sees of this frame, (..., N, 3): each user's gain, data queue and energy queue, scaled.
 
-        With the setting 'price', (N, 4), `observe_price`.
+        With the setting 'price', (..., N, 4), `observe_price`.
         """
         if self._observation == "price":
             return self.observe_price()
         gain, data, energy = _OBSERVED[self._observation]
-        seen = np.empty((self.num_users, 3))
-        seen[:, 0] = gain * self.gains
-        seen[:, 1] = data * self.data_queue
-        seen[:, 2] = energy * self.energy_queue
+        seen = np.empty((*self.gains.shape, 3))
+        seen[..., 0] = gain * self.gains
+        seen[..., 1] = data * self.data_queue
+        seen[..., 2] = energy * self.energy_queue
         if self._observation == "log_gain":
-            seen[:, 0] = np.log(seen[:, 0])
-            seen[:, 1:] = np.log1p(seen[:, 1:])
+            seen[..., 0] = np.log(seen[..., 0])
+            seen[..., 1:] = np.log1p(seen[..., 1:])
         return seen
 
     def observe_price(self) -> FloatArray:
-        """What is known of each user before any decision, from closed forms for it alone, (N, 4).
+        """What is known of each user before any decision, from closed forms for it alone, (..., N, 4).
 
         Of a user that earns l locally and s a unit of time on air with data enough (`env.lyapunov.allocation`):
         the logarithms of the price of time at which sending its queue earns no more than l, of the frames that
@@ -209,7 +217,7 @@ class LyapunovMEC(Environment):
         price, time = break_even(
             problem.value,
             problem.cost,
-            self.data_queue / self.rate_scale,
+            self._beside(self.data_queue) / self.rate_scale,
             np.log1p(self.transmit_power / problem.noise),
             problem.local_objective,
         )
@@ -217,10 +225,10 @@ class LyapunovMEC(Environment):
         with np.errstate(divide="ignore"):
             logarithms = np.log([price / unit, time, earns / unit])
         pays = np.minimum(problem.local_objective / np.maximum(earns, 1e-300), 2.0)
-        return np.stack([*logarithms.clip(_LEAST, _MOST), pays], -1)
+        return np.stack([*logarithms.clip(_LEAST, _MOST), pays], -1).reshape(*self.gains.shape, 4)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Objectives of decisions (K, N) in this frame, (K,), each with its best allocation.
+        """Objectives of decisions (..., K, N) in this frame, (..., K), each with its best allocation.
 
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
@@ -234,10 +242,11 @@ class LyapunovMEC(Environment):
 
         Data then arrives in `begin_frame` (LyDROO, section III).
         """
-        self._process(*self._problem.service(decision, self._split_of(decision)))
+        rate, energy = self._problem.service(self._beside(decision), self._split_of(self._beside(decision)))
+        self._process(rate.reshape(decision.shape), energy.reshape(decision.shape))
 
     def serve(self, rate: FloatArray, energy: FloatArray) -> None:
-        """Process `rate` (N,), Mbit, for `energy` (N,), J, and move to the next frame; nothing is checked.
+        """Process `rate` (..., N), Mbit, for `energy` (..., N), J, and move to the next frame; nothing is checked.
 
         In place of `step`, for those who allocate by another rule.
         """
@@ -281,7 +290,7 @@ class LyapunovMEC(Environment):
         rate, energy = problem.service(decisions, split)
         return Allocation(problem.objective(decisions, split), rate, energy, split.transmit_time)
 
-    def frame_optimum(self) -> float | None:
+    def frame_optimum(self) -> Any:
         """The largest objective of any decision in this frame, found by trying all; None above 12 users."""
         return self.best_of_all(2**EXHAUSTIVE_USERS)
 
@@ -290,7 +299,7 @@ class LyapunovMEC(Environment):
         """The recorded trace that the gains are from; None for other channels."""
         return self.channel if isinstance(self.channel, RecordedTrace) else None
 
-    def frame_metrics(self) -> dict[str, float]:
+    def frame_metrics(self) -> dict[str, Any]:
         """Means over the users: the queues at this frame's start, and what the last frame did (0 before one).
 
         `data_queue` and `rate` in Mbit, `energy` in J, `energy_queue` in the units of the recorded data.
@@ -302,7 +311,7 @@ class LyapunovMEC(Environment):
             "weighted_rate": self.weights * self.rate,
             "energy": self.energy,
         }
-        return {name: float(np.add.reduce(of_users)) / self.num_users for name, of_users in figures.items()}
+        return {name: np.add.reduce(of_users, -1) / self.num_users for name, of_users in figures.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """What must be kept to continue from this frame: arrays, numbers and strings."""
@@ -324,7 +333,7 @@ class LyapunovMEC(Environment):
         gains = positive("gains", np.asarray(state["gains"]))
         queues = [not_negative(name, np.asarray(state[name])) for name in ("data_queue", "energy_queue")]
         for name, array in zip(("gains", "data_queue", "energy_queue"), (gains, *queues), strict=True):
-            one_a_user(name, array, self.num_users)
+            of_frame(name, array, self.gains.shape)
         self._frame = int(state["frame"])
         self.rate, self.energy = np.array(state["rate"]), np.array(state["energy"])
         restore_generator(self.rng, state["rng"])
@@ -334,36 +343,48 @@ class LyapunovMEC(Environment):
         self._load_added(state)
 
     def _split_of(self, decision: FloatArray) -> TimeSplit:
-        """Of a decision (N,): the known one where it was among those last evaluated, as an agent's choice is."""
+        """Of a decision (N,) or (R, 1, N): the known one where all were among those last evaluated.
+
+        As an agent's choices are.
+        """
         if self._evaluated is not None:
             decisions, split = self._evaluated
-            code = machine_code("lyapunov.compiled_allocation")
-            if code is not None and decisions.ndim == 2 and decisions.flags.c_contiguous:
-                place = code.place_of(decisions, np.ascontiguousarray(decision))
-                if place < 0:
-                    return split_time(self._problem.answers, decision)
-                return TimeSplit(split.transmit_time[place], split.exponent[place])
-            same = (decisions == decision).all(-1)
-            if same.any():
-                return TimeSplit(split.transmit_time[same][0], split.exponent[same][0])
+            decisions = tables_of(decisions, self._problem.value)
+            code = compiled_for(self._problem.value)
+            if code is not None:
+                places = code.place_of(decisions, rows_of(decision))
+            else:
+                same = (decisions == decision).all(-1)
+                places = np.where(same.any(-1), same.argmax(-1), -1)
+            if places.min() >= 0:
+                found = np.arange(len(places)), places
+                return TimeSplit(
+                    *(array.reshape(decisions.shape)[found].reshape(decision.shape) for array in split)
+                )
         return split_time(self._problem.answers, decision)
 
     def _receive(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> None:
         self.gains, self.data_queue, self.energy_queue = np.array(gains), data_queue, energy_queue
         for array in (self.gains, data_queue, energy_queue):
             array.setflags(write=False)  # evaluate and observe must not come to differ
-        self._problem = self.fold(self.gains, data_queue, energy_queue)
+        self._problem = self.fold(*map(self._beside, (self.gains, data_queue, energy_queue)))
         self._evaluated = None
 
     def fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "Problem":
         """The frames (..., N) with their physics folded in, ready for any decisions."""
         # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
         scale, steepness = self.rate_scale, 3 * self.cycles_per_mbit * self.energy_coefficient
-        if gains.ndim == 1 and (code := machine_code("lyapunov.compiled_allocation")) is not None:
-            value, energy_price, noise, snr, data_value, power_cost, data, frequency = code.folded(
-                gains, data_queue, energy_queue, self._rate_value, self.noise_power, self.transmit_power,
-                scale, self.cycles_per_mbit, steepness, self.cpu_frequency,
+        if not gains.shape == data_queue.shape == energy_queue.shape:
+            gains, data_queue, energy_queue = np.broadcast_arrays(gains, data_queue, energy_queue)
+        if (code := compiled_for(gains)) is not None:
+            rate_value = np.broadcast_to(self._rate_value, gains.shape)
+            folded = code.folded(
+                *(np.ascontiguousarray(array).ravel() for array in (gains, data_queue, energy_queue, rate_value)),
+                self.noise_power, self.transmit_power, scale, self.cycles_per_mbit, steepness, self.cpu_frequency,
             )  # fmt: skip
+            value, energy_price, noise, snr, data_value, power_cost, data, frequency = (
+                array.reshape(gains.shape) for array in folded
+            )
         else:
             value = data_queue + self._rate_value  # a_i, of a Mbit
             energy_price = ENERGY_WEIGHT * energy_queue  # of a J
@@ -415,11 +436,10 @@ class Problem(NamedTuple):
     def objective(self, decisions: FloatArray, split: TimeSplit) -> FloatArray:
         """(...) of decisions (..., N)."""
         time, x = split
-        if decisions.ndim == 2 and self.value.ndim == 1:
-            code = machine_code("lyapunov.compiled_allocation")
-            if code is not None and decisions.flags.c_contiguous:
-                earns = code.earned(decisions, time, x, np.expm1(x), self.value, self.cost, self.local_objective)
-                return np.asarray(np.add.reduce(earns, -1))
+        if decisions.ndim > 1 and (code := compiled_for(self.value)) is not None:
+            tables = (tables_of(array, self.value) for array in (decisions, time, x, np.expm1(x)))
+            earns = code.earned(*tables, *map(rows_of, (self.value, self.cost, self.local_objective)))
+            return np.asarray(np.add.reduce(earns, -1)).reshape(time.shape[:-1])
         offloaded = (self.value * x - self.cost * np.expm1(x)) * time
         return np.where(decisions > 0, offloaded, self.local_objective).sum(-1)
 

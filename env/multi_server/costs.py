@@ -27,15 +27,15 @@ class Costs(NamedTuple):
     """What offloading costs in a frame of N users and M servers."""
 
     bandwidth: FloatArray
-    """a, (N, M)."""
+    """a, (..., N, M)."""
     cpu: FloatArray
-    """b, (N, M)."""
+    """b, (..., N, M)."""
 
 
 def loads(costs: Costs, decisions: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
     """The sums of a and of b over the users on each server, (..., M), for decisions (..., N)."""
-    on = (decisions[..., None] == np.arange(1, costs.cpu.shape[1] + 1)).astype(np.float64)
-    return np.einsum("...us,us->...s", on, costs.bandwidth), np.einsum("...us,us->...s", on, costs.cpu)
+    on = (decisions[..., None] == np.arange(1, costs.cpu.shape[-1] + 1)).astype(np.float64)
+    return np.einsum("...us,...us->...s", on, costs.bandwidth), np.einsum("...us,...us->...s", on, costs.cpu)
 
 
 def cost_of(costs: Costs, decisions: NDArray[np.int64]) -> FloatArray:

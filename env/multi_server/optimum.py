@@ -20,7 +20,7 @@ cost.
 """
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,9 @@ class MultiServerOptimum(NamedTuple):
 
     decision: NDArray[np.int64]
     """(N,)."""
-    cost: float
+    cost: Any
     """Of `decision`."""
-    lower_bound: float
+    lower_bound: Any
     """No decision costs less."""
 
 

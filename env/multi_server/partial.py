@@ -55,6 +55,10 @@ class PartialMEC(MultiServerMEC):
     ) -> None:
         if critic not in CRITICS:
             raise InputError(f"critic must be one of {list(CRITICS)}, got {critic!r}")
+        if settings.get("replicas") is not None:
+            raise InputError(
+                f"replicas must be None, for frames are solved one by one, got {settings['replicas']}"
+            )
         self.critic = critic
         super().__init__(num_users, num_servers, delay_weight=delay_weight, seed=seed, **settings)
 

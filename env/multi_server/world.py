@@ -8,12 +8,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatArray, InputError, not_negative, one_a_user, positive, positive_number, whole_number
+from ..arrays import FloatArray, InputError, not_negative, of_frame, positive, positive_number, whole_number
 from ..decisions import Categorical
 from ..environment import Environment
 from ..limits import Limited
 from ..processes.cells import Cells
 from ..processes.channel import Channel
+from ..processes.each import of_each
 from ..processes.trace import RecordedTrace, as_channel, servers_of
 from .costs import Costs, cost_of, loads
 from .optimum import MultiServerOptimum, certified_optimum
@@ -61,10 +62,12 @@ class MultiServerMEC(Environment):
         capacities: q_s, users that server s takes at most; one number, or one for each server; None for any
         number. least_snr: signal-to-noise ratio p h / N0 below which a server is out of a user's reach; 0 for
         none. outage: probability that a server is down in a frame, each on its own. seed: of all random numbers.
+        replicas: R worlds of seeds `seed` on, or of R seeds, side by side as one: see `docs/replicas.md`.
 
     Attributes:
-        gains: (N, M), power ratios of this frame. task_bits, task_cycles: (N,), of this frame. costs: `Costs`, of
-        this frame. decisions: `Categorical(N, M + 1)`, `Limited` where places or choices are.
+        gains: (..., N, M), power ratios of this frame. task_bits, task_cycles: (..., N), of this frame. costs:
+        `Costs`, of this frame. decisions: `Categorical(N, M + 1)`, `Limited` where places or choices are, of
+        replicas `LimitedReplicas`.
 
     Raises:
         InputError: for any setting out of range, naming it; FileNotFoundError for a missing trace.
@@ -92,7 +95,8 @@ class MultiServerMEC(Environment):
         capacities: int | Sequence[int | None] | None = None,
         least_snr: float = 0.0,
         outage: float = 0.0,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
     ) -> None:
         channel = as_channel(channel, one_server=False)
         if isinstance(channel, RecordedTrace):
@@ -106,7 +110,7 @@ class MultiServerMEC(Environment):
                 num_users = channel.num_users // servers
         self.num_users = whole_number("num_users", 10 if num_users is None else num_users)
         self.num_servers = whole_number("num_servers", 3 if num_servers is None else num_servers)
-        self.channel = Cells(self.num_servers) if channel is None else deepcopy(channel)
+        self.channel = of_each(Cells(self.num_servers) if channel is None else deepcopy(channel), replicas)
         self._bits_range = _range("task_bits", task_bits)
         self._cycles_range = _range("task_cycles", task_cycles)
         self.local_frequency = _each("local_frequency", local_frequency, self.num_users)
@@ -126,16 +130,17 @@ class MultiServerMEC(Environment):
         self._limits = Limited(kind, capacities)
         self._limited = capacities is not None or self.least_snr > 0 or self.outage > 0
         self.decisions = self._limits if self._limited else kind
-        super().__init__(seed)
+        super().__init__(seed, replicas)
 
     def start(self) -> None:
         """The channel starts over."""
-        self._decided = self.decisions.idle()
+        self._decided = np.zeros((*self._lead, self.num_users), dtype=np.int64)
         self.channel.reset(self.num_users * self.num_servers, self.rng)
 
     def begin_frame(self) -> None:
         """New gains and tasks, servers that are down."""
-        gains = self.channel.sample(self.rng).reshape(self.num_users, self.num_servers)
+        links = np.broadcast_to(self.channel.sample(self.rng), (*self._lead, self.num_users * self.num_servers))
+        gains = links.reshape(*self._lead, self.num_users, self.num_servers)
         bits = self.rng.uniform(*self._bits_range, self.num_users)
         cycles = self.rng.uniform(*self._cycles_range, self.num_users)
         up = self.rng.random(self.num_servers) >= self.outage
@@ -144,7 +149,7 @@ class MultiServerMEC(Environment):
     def set_frame(
         self, gains: ArrayLike, task_bits: ArrayLike, task_cycles: ArrayLike, up: ArrayLike | None = None
     ) -> None:
-        """Make this frame one of gains (N, M), tasks (N,), and servers (M,) that are up (1) or down (0).
+        """Make this frame one of gains (..., N, M), tasks (..., N), and servers (..., M) that are up (1) or down.
 
         Raises InputError, and changes nothing, for a shape that does not fit or numbers that are not positive.
         """
@@ -152,18 +157,18 @@ class MultiServerMEC(Environment):
             positive(name, array)
             for name, array in (("gains", gains), ("task_bits", task_bits), ("task_cycles", task_cycles))
         )
-        if gains.shape != (self.num_users, self.num_servers):
-            raise InputError(f"gains must have shape {(self.num_users, self.num_servers)}, got {gains.shape}")
-        one_a_user("task_bits", bits, self.num_users)
-        one_a_user("task_cycles", cycles, self.num_users)
+        users = (*self._lead, self.num_users)
+        of_frame("gains", gains, (*users, self.num_servers))
+        of_frame("task_bits", bits, users)
+        of_frame("task_cycles", cycles, users)
         with np.errstate(over="ignore", divide="ignore"):
             costs = self._costs_of(gains, bits, cycles)
         if not np.isfinite(costs.bandwidth).all():
             raise InputError(f"gains must give finite costs, got gains from {gains.min()}")
-        mask = np.ones((self.num_users, self.num_servers + 1), dtype=bool)
-        mask[:, 1:] = self._snr(gains) >= self.least_snr
+        mask = np.ones((*users, self.num_servers + 1), dtype=bool)
+        mask[..., 1:] = self._snr(gains) >= self.least_snr
         if up is not None:
-            mask[:, 1:] &= np.asarray(up, dtype=bool)
+            mask[..., 1:] &= np.asarray(up, dtype=bool)[..., None, :]
         limited = self._limited or not mask.all()
         self.decisions = self._limits.masked(mask) if limited else self._limits.kind
         self.gains, self.task_bits, self.task_cycles, self.costs = gains, bits, cycles, costs
@@ -178,62 +183,73 @@ class MultiServerMEC(Environment):
         delay, energy = self._local(cycles)
         rate = self.bandwidth * np.log1p(self._snr(gains)) / np.log(2)
         of_sending = self.delay_weight / delay + (1 - self.delay_weight) * self.transmit_power / energy
-        of_computing = self.delay_weight * self.local_frequency
+        of_computing = np.broadcast_to(self.delay_weight * self.local_frequency, cycles.shape)
         return Costs(
-            np.sqrt((of_sending * bits)[:, None] / rate),
-            np.sqrt(of_computing[:, None] / self.server_frequency),
+            np.sqrt((of_sending * bits)[..., None] / rate),
+            np.sqrt(of_computing[..., None] / self.server_frequency),
         )
 
     def _local(self, cycles: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Delay t_u, s, and energy e_u, J, of local computing, (N,)."""
+        """Delay t_u, s, and energy e_u, J, of local computing, (..., N)."""
         return cycles / self.local_frequency, self.energy_coefficient * self.local_frequency**2 * cycles
 
     def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N, 2 M): each user's ln a_us and ln b_us, s = 1 to M.
+        """What the agent sees of this frame, (..., N, 2 M): each user's ln a_us and ln b_us, s = 1 to M.
 
         They are at most 3 (a cost of 400 times the local one), and 3 for a server that is not there.
         """
         seen = np.log(np.maximum(np.concatenate(self.costs, -1), np.finfo(np.float64).tiny))
         seen = np.minimum(seen, FARTHEST)
         if isinstance(self.decisions, Limited):
-            seen = np.where(np.tile(self.decisions.mask[:, 1:], 2), seen, FARTHEST)
+            mask = self.decisions.mask[..., 1:]
+            seen = np.where(np.concatenate([mask, mask], -1), seen, FARTHEST)
         return seen
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Benefits of decisions (K, N) in this frame, (K,).
+        """Benefits of decisions (..., K, N) in this frame, (..., K).
 
         Raises InputError when a decision is not 0 to M, does not keep the limits, or the shape does not fit.
         """
-        return self.num_users - cost_of(self.costs, self.decisions.check("decisions", decisions))
+        costs = Costs(*map(self._beside, self.costs))
+        return self.num_users - cost_of(costs, self.decisions.check("decisions", decisions))
 
     def allocate(self, decisions: ArrayLike) -> Shares:
         """The best shares for decisions (..., N) in this frame; raises InputError as `evaluate`."""
         chosen = np.asarray(self.decisions.check("decisions", decisions), dtype=np.int64)
         away, server = chosen > 0, np.maximum(chosen - 1, 0)
-        users = np.arange(self.num_users)
+        of_frame = self._beside if chosen.ndim > len(self._lead) + 1 else np.asarray
+        costs, cycles = Costs(*map(of_frame, self.costs)), of_frame(self.task_cycles)
+
+        def of_server(array: FloatArray) -> FloatArray:
+            """Of the server of each user, (..., N)."""
+            every = np.broadcast_to(array, (*server.shape, self.num_servers))
+            return np.take_along_axis(every, server[..., None], -1)[..., 0]
+
         shares = []
-        for one, load in zip(self.costs, loads(self.costs, chosen), strict=True):
+        for one, load in zip(costs, loads(costs, chosen), strict=True):
             total = np.take_along_axis(load, server, -1)
             equal = 1 / np.maximum(
                 (chosen[..., None] == chosen[..., None, :]).sum(-1), 1
             )  # where delay is nothing
-            share = np.where(total > 0, one[users, server] / np.where(total > 0, total, 1.0), equal)
+            share = np.where(total > 0, of_server(one) / np.where(total > 0, total, 1.0), equal)
             shares.append(np.where(away, share, 0.0))
-        rate = (self.bandwidth * np.log1p(self._snr(self.gains)) / np.log(2))[users, server]
-        delay, energy = self._local(self.task_cycles)
+        rate = of_server(of_frame(self.bandwidth * np.log1p(self._snr(self.gains)) / np.log(2)))
+        delay, energy = self._local(cycles)
         with np.errstate(divide="ignore"):
-            sending = self.task_bits / (shares[0] * rate)
-            computing = self.task_cycles / (shares[1] * self.server_frequency[server])
+            sending = of_frame(self.task_bits) / (shares[0] * rate)
+            computing = cycles / (shares[1] * self.server_frequency[server])
         return Shares(
             shares[0],
             shares[1],
             np.where(away, sending + computing, delay),
             np.where(away, self.transmit_power * sending, energy),
-            cost_of(self.costs, chosen),
+            cost_of(costs, chosen),
         )
 
     def optimum(self, *, tolerance: float = 1e-9, time_limit: float | None = None) -> MultiServerOptimum:
         """The decision of least cost in this frame that keeps the limits, with a bound on every one; any N and M.
+
+        Of replicas (R, N) decisions, (R,) costs and bounds.
 
         Args:
             tolerance: gap between bound and cost, relative to N, at which the search ends.
@@ -245,21 +261,28 @@ class MultiServerMEC(Environment):
         tolerance = positive_number("tolerance", tolerance)
         limit = None if time_limit is None else positive_number("time_limit", time_limit)
         limits = self.decisions if isinstance(self.decisions, Limited) else self._limits
-        return certified_optimum(self.costs, limits.capacities, limits.mask, tolerance, limit)
+        if not self._lead:
+            return certified_optimum(self.costs, limits.capacities, limits.mask, tolerance, limit)
+        masks = np.broadcast_to(limits.mask, (*self._lead, *limits.mask.shape[-2:]))
+        found = [
+            certified_optimum(Costs(*costs), limits.capacities, mask, tolerance, limit)
+            for *costs, mask in zip(*self.costs, masks, strict=True)
+        ]
+        return MultiServerOptimum(*map(np.array, zip(*found, strict=True)))
 
-    def frame_optimum(self) -> float | None:
+    def frame_optimum(self) -> Any:
         """The best benefit in this frame: of the decision found where that is certified, else its bound."""
         found = self.optimum()
         closed = found.cost - found.lower_bound <= 1e-9 * self.num_users
-        return self.num_users - (found.cost if closed else found.lower_bound)
+        return self.num_users - np.where(closed, found.cost, found.lower_bound)[()]
 
     def carry_out(self, decision: NDArray[Any]) -> None:
         """Remember how many offload."""
         self._decided = decision
 
-    def frame_metrics(self) -> dict[str, float]:
+    def frame_metrics(self) -> dict[str, Any]:
         """The users that offloaded in the last frame."""
-        return {"offloading": float(np.count_nonzero(self._decided))}
+        return {"offloading": np.count_nonzero(self._decided, axis=-1) * 1.0}
 
 
 def _as_recorded(trace: RecordedTrace, num_users: int | None, num_servers: int | None) -> tuple[int, int]:

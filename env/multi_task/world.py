@@ -17,6 +17,7 @@ from ..arrays import (
     FloatArray,
     InputError,
     binary,
+    of_frame,
     one_a_user,
     positive,
     positive_number,
@@ -25,6 +26,7 @@ from ..arrays import (
 from ..decisions import Binary
 from ..environment import Environment
 from ..labels import LabelReport, compare_labels, figures, rows_of
+from ..processes.each import of_each
 from ..processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
 from ..state import generator_state, restore_generator
 
@@ -70,9 +72,10 @@ class MultiTaskMEC(Environment):
         observation_scale: c; sizes are by default between -1 and 1 for the default ones; 200 as in the published
             code, which feeds ``10 size - 200``.
         seed: of the task sizes.
+        replicas: R worlds of seeds `seed` on, or of R seeds, side by side as one: see `docs/replicas.md`.
 
     Attributes:
-        num_users: N M. sizes: (N, M), MB, of this frame's tasks.
+        num_users: N M. sizes: (..., N, M), MB, of this frame's tasks.
 
     Raises:
         InputError: for any setting out of range, naming it; FileNotFoundError for a missing file.
@@ -100,7 +103,8 @@ class MultiTaskMEC(Environment):
         typical_size: float = 20.0,
         observation: Literal["size", "delay"] = "size",
         observation_scale: float = 2.0,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
+        replicas: int | None = None,
     ) -> None:
         self.num_devices = whole_number("num_devices", num_devices)
         self.num_tasks = whole_number("num_tasks", num_tasks)
@@ -109,7 +113,7 @@ class MultiTaskMEC(Environment):
             task_sizes = RecordedTaskSizes(task_sizes)
         if not isinstance(task_sizes, TaskSizes | None):
             raise InputError(f"task_sizes must be a TaskSizes or the path of a recorded file, got {task_sizes!r}")
-        self.task_sizes = UniformTaskSizes() if task_sizes is None else deepcopy(task_sizes)
+        self.task_sizes = of_each(UniformTaskSizes() if task_sizes is None else deepcopy(task_sizes), replicas)
         if bandwidth_shares is None:
             bandwidth_shares = [1 / self.num_devices] * self.num_devices
         shares = positive("bandwidth_shares", bandwidth_shares)
@@ -134,7 +138,7 @@ class MultiTaskMEC(Environment):
             raise InputError(f"observation must be 'size' or 'delay', got {observation!r}")
         self._observation = observation
         self._observation_scale = positive_number("observation_scale", observation_scale)
-        super().__init__(seed)
+        super().__init__(seed, replicas)
 
     @property
     def user_labels(self) -> list[str]:
@@ -145,24 +149,31 @@ class MultiTaskMEC(Environment):
         """Task sizes start over."""
         self.task_sizes.reset(self.num_users, self.rng)
 
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        """Of a frame's tasks, (..., N, M)."""
+        return *self._lead, self.num_devices, self.num_tasks
+
     def begin_frame(self) -> None:
         """New tasks."""
-        self._receive(self.task_sizes.sample(self.rng).reshape(self.num_devices, self.num_tasks))
+        sizes = np.broadcast_to(self.task_sizes.sample(self.rng), (*self._lead, self.num_users))
+        self._receive(sizes.reshape(self._shape))
 
     def observe(self) -> FloatArray:
-        """What the agent sees of this frame, (N M, 1), as the setting `observation` says: each task's."""
+        """What the agent sees of this frame, (..., N M, 1), as the setting `observation` says: each task's."""
+        shape = (*self._lead, self.num_users, 1)
         if self._observation == "delay":
             on_server = self._remote_delay[:, None] * self.sizes.sum(-1, keepdims=True)
-            return np.log(self._local_delay * self.sizes / on_server).reshape(-1, 1)
-        return self._observation_scale * (self.sizes.reshape(-1, 1) / self._typical_size - 1)
+            return np.log(self._local_delay * self.sizes / on_server).reshape(shape)
+        return self._observation_scale * (self.sizes.reshape(shape) / self._typical_size - 1)
 
     def evaluate(self, decisions: ArrayLike) -> FloatArray:
-        """Negated costs of decisions (K, N M) in this frame, (K,).
+        """Negated costs of decisions (..., K, N M) in this frame, (..., K).
 
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
         decisions = self.decisions.check("decisions", decisions)
-        return -self.cost_of(self.sizes, decisions.reshape(*decisions.shape[:-1], *self.sizes.shape))
+        return -self.cost_of(self._beside(self.sizes), decisions.reshape(*decisions.shape[:-1], *self._shape[-2:]))
 
     def cost(self, task_sizes: ArrayLike, decisions: ArrayLike) -> FloatArray:
         """Cost (...) of decisions (..., N, M) for tasks of `task_sizes` (..., N, M), MB.
@@ -197,9 +208,9 @@ class MultiTaskMEC(Environment):
         best = costs.argmin(-1)
         return TaskOptimum(choices[best], np.take_along_axis(costs, best[..., None], -1)[..., 0].sum(-1))
 
-    def frame_optimum(self) -> float | None:
+    def frame_optimum(self) -> Any:
         """The negated least cost of this frame; None for more than 16 tasks a user."""
-        return None if self.num_tasks > _MOST_TASKS else -float(self.optimum(self.sizes).cost)
+        return None if self.num_tasks > _MOST_TASKS else -self.optimum(self.sizes).cost
 
     def label_report(self, rows: ArrayLike | None = None) -> LabelReport | None:
         """What the decisions and costs stored beside recorded task sizes are worth with these constants.
@@ -246,8 +257,7 @@ class MultiTaskMEC(Environment):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises InputError when it is of another number of tasks."""
         sizes = positive("sizes", np.asarray(state["sizes"]))
-        if sizes.shape != (self.num_devices, self.num_tasks):
-            raise InputError(f"sizes must have shape {(self.num_devices, self.num_tasks)}, got {sizes.shape}")
+        of_frame("sizes", sizes, self._shape)
         self._frame = int(state["frame"])
         restore_generator(self.rng, state["rng"])
         self.task_sizes.load_state_dict(state["task_sizes"])

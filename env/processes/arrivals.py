@@ -25,6 +25,8 @@ class ExponentialArrivals(Arrivals):
         InputError: when `mean` is not positive and finite.
     """
 
+    draws_for_many = True
+
     def __init__(self, mean: float = 3.0) -> None:
         self.mean = positive_number("mean", mean)
 
@@ -41,6 +43,8 @@ class ConstantArrivals(Arrivals):
     Raises:
         InputError: when `amount` is not positive and finite.
     """
+
+    draws_for_many = True
 
     def __init__(self, amount: float = 3.0) -> None:
         self.amount = positive_number("amount", amount)
@@ -65,6 +69,8 @@ class RecordedArrivals(Replay, Arrivals):
     Warns:
         EnvironmentWarning: when there are more users than frames.
     """
+
+    draws_for_many = True
 
     def __init__(
         self,

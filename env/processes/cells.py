@@ -30,6 +30,8 @@ class Cells(Channel):
         InputError: for a setting out of range, naming it.
     """
 
+    draws_for_many = True
+
     def __init__(
         self,
         num_servers: int = 3,
@@ -62,11 +64,11 @@ class Cells(Channel):
         home = self.servers[rng.integers(self.num_servers, size=num_users)]
         distance = np.sqrt(rng.uniform(self.closest**2, self.radius**2, num_users))
         angle = rng.uniform(0, 2 * np.pi, num_users)
-        self.users = home + distance[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
-        apart = np.linalg.norm(self.users[:, None] - self.servers, axis=-1)
+        self.users = home + distance[..., None] * np.stack([np.cos(angle), np.sin(angle)], -1)
+        apart = np.linalg.norm(self.users[..., None, :] - self.servers, axis=-1)
         loss = 140.7 + 36.7 * np.log10(np.maximum(apart, self.closest) / 1000)
-        loss += self.shadowing * rng.normal(size=loss.shape)
-        self._average = 10 ** (-loss.ravel() / 10)
+        loss += self.shadowing * rng.normal(size=loss.shape[-2:])
+        self._average = 10 ** (-loss.reshape(*loss.shape[:-2], -1) / 10)
 
     def sample(self, rng: np.random.Generator) -> FloatArray:
         """The links of the next frame, (N M,)."""

@@ -115,6 +115,8 @@ class Rayleigh(_Fading):
         path_loss: average gains; the published ones by default.
     """
 
+    draws_for_many = True
+
     def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         return rng.exponential(size=shape)
 
@@ -129,6 +131,8 @@ class Rician(_Fading):
     Raises:
         InputError: when `line_of_sight` is outside [0, 1].
     """
+
+    draws_for_many = True
 
     def __init__(self, path_loss: PathLoss | None = None, line_of_sight: float = 0.3) -> None:
         super().__init__(path_loss)
@@ -156,6 +160,8 @@ class GaussMarkov(_Fading):
         InputError: when `doppler_frequency` is negative or `frame_length` not positive.
     """
 
+    draws_for_many = True
+
     def __init__(
         self,
         path_loss: PathLoss | None = None,
@@ -170,13 +176,15 @@ class GaussMarkov(_Fading):
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
         super().reset(num_users, rng)
-        self._amplitude = complex_normal((1, num_users), rng)[0]
+        self._amplitude = complex_normal((1, num_users), rng)[..., 0, :]
 
     def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
-        power = np.empty(shape)
-        for frame, news in enumerate(complex_normal(shape, rng)):
-            power[frame] = np.abs(self._amplitude) ** 2
-            self._amplitude = self.correlation * self._amplitude + np.sqrt(1 - self.correlation**2) * news
+        news = complex_normal(shape, rng)
+        power = np.empty(news.shape)
+        for frame in range(shape[0]):
+            power[..., frame, :] = np.abs(self._amplitude) ** 2
+            new = np.sqrt(1 - self.correlation**2) * news[..., frame, :]
+            self._amplitude = self.correlation * self._amplitude + new
         return power
 
     def state_dict(self) -> dict[str, Any]:
@@ -188,9 +196,12 @@ class GaussMarkov(_Fading):
 
 
 def complex_normal(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Circular complex normal numbers of unit power, `shape` (frames, num_users), drawn frame after frame."""
+    """Circular complex normal numbers of unit power, `shape` (frames, num_users), drawn frame after frame.
+
+    Of R generators (R, frames, num_users).
+    """
     parts = rng.normal(scale=np.sqrt(0.5), size=(shape[0], 2, shape[1]))
-    return np.asarray(parts[:, 0] + 1j * parts[:, 1])
+    return np.asarray(parts[..., 0, :] + 1j * parts[..., 1, :])
 
 
 def _bessel_j0(x: float) -> float:

@@ -1,5 +1,7 @@
 """The interface of all random processes: start over, draw the next frames, save and restore."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from ..state import Stateful
@@ -13,6 +15,9 @@ class Process(Stateful):
     easier. What it keeps from frame to frame in its attributes is saved with a run (`env.state.Stateful`).
     """
 
+    draws_for_many: ClassVar[bool]
+    """Set where a class draws for R replicas at once, given `env.generators.Generators` (`env.processes.each`)."""
+
     @property
     def num_users(self) -> int | None:
         """The number of users where the process fixes it, else None."""
@@ -24,10 +29,10 @@ class Process(Stateful):
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """The next frame, (num_users,)."""
-        return self.sample_frames(1, rng)[0]
+        return np.asarray(self.sample_frames(1, rng))[..., 0, :]
 
     def sample_frames(self, frames: int, rng: np.random.Generator) -> np.ndarray:
         """The next frames, (frames, num_users): the numbers that `sample` gives one by one."""
         if type(self).sample is Process.sample:
             raise TypeError(f"{type(self).__name__} must have a method sample or sample_frames")
-        return np.stack([self.sample(rng) for _ in range(frames)])
+        return np.stack([self.sample(rng) for _ in range(frames)], -2)

@@ -24,6 +24,8 @@ class UniformTaskSizes(TaskSizes):
         InputError: when one is not positive and finite, or `largest` is below `smallest`.
     """
 
+    draws_for_many = True
+
     def __init__(self, smallest: float = 10.0, largest: float = 30.0) -> None:
         self.smallest = positive_number("smallest", smallest)
         self.largest = positive_number("largest", largest)
@@ -61,6 +63,7 @@ class RecordedTaskSizes(Replay, TaskSizes):
     """
 
     counted = "num_devices times num_tasks"
+    draws_for_many = True
 
     def __init__(
         self,

@@ -119,6 +119,8 @@ class RecordedTrace(Replay, Channel):
         EnvironmentWarning: when there are more users than frames, as in a table whose rows are users.
     """
 
+    draws_for_many = True
+
     def __init__(
         self,
         path: Any,

@@ -16,6 +16,8 @@ import torch
 import yaml
 
 from agent import OffloadingAgent
+from agent.run.loop import simulate as play
+from env import MultiServerMEC
 
 ROOT = Path(__file__).resolve().parents[2]
 PLOTS = {"rate.png", "loss.png", "candidates.png", "time.png"}
@@ -83,6 +85,19 @@ def test_replicas_of_a_world_with_queues(tmp_path):
     assert float(rows(tmp_path / "run")[-1]["energy"]) > 0
     result = simulate(*arguments, "--agent.num_networks", 3, "--output", tmp_path / "none", status=2)
     assert result.stderr == "error: num_networks must be 1 for replicas, got 3\n"
+
+
+def test_replicas_of_servers_go_on_and_are_each_the_run_of_its_seed(tmp_path):
+    arguments = ("--environment", "env.MultiServerMEC", "--env.num_users", 5, "--env.outage", 0.2)
+    several = (*arguments, "--replicas", 2, "--threads", 1, "--optimum", "false")
+    simulate(*several, "--frames", 14, "--output", tmp_path / "whole")
+    simulate(*several, "--frames", 9, "--output", tmp_path / "part")
+    simulate("--resume", tmp_path / "part", "--frames", 14)
+    tables = (tmp_path / name / "replicas.csv" for name in ("whole", "part"))
+    whole, part = (np.loadtxt(table, delimiter=",", skiprows=1) for table in tables)
+    np.testing.assert_array_equal(whole, part)
+    world, agent = MultiServerMEC(5, outage=0.2, seed=1), OffloadingAgent(5, 6, num_choices=4, seed=1)
+    np.testing.assert_allclose(whole[:, 1], [frame.value for frame in play(world, agent, 14)], rtol=1e-6)
 
 
 def test_overrides_reach_the_run_and_its_configuration_reproduces_it(tmp_path):
@@ -310,6 +325,10 @@ def test_a_run_of_replicas_goes_on(tmp_path):
     [
         (("--replicas", 0), "replicas must be 1 or more, got 0"),
         (("--device", "cpu"), "device must be left out without replicas, got cpu"),
+        (
+            ("--replicas", 2, "--device", "cpu", "--environment", "env.LyapunovMEC"),
+            "device must be left out for env.LyapunovMEC, which computes on CPUs only",
+        ),
         (
             ("--replicas", 2, "--device", "cpu", "--agent.backend", "numpy"),
             "device must be None without replicas and the 'torch' backend",

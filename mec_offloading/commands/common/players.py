@@ -26,7 +26,7 @@ from env.compat import bisection
 from env.wireless_powered.capped_curve import CappedCurve
 from env.wireless_powered.price_curve import PriceCurve
 
-from .settings import takes
+from .settings import knows_replicas, takes
 from .textbook import (
     BATCH_SIZE,
     GAIN_SCALE,
@@ -252,8 +252,9 @@ class Replicas:
             seeds: Any = list(places)
             if replicas == 1:
                 several, seeds = {}, 0
-            if replicas == 1 or takes(world, "replicas"):
-                worlds = world(seed=seeds, **several, **of_world)
+            if replicas == 1 or knows_replicas(world):
+                of_all = {name: value for name, value in several.items() if takes(world, name)}
+                worlds = world(seed=seeds, **of_all, **of_world)
             else:
                 worlds = SideBySide([world(seed=seed, **of_world) for seed in places])
             users, features = worlds.observe().shape[-2:]

@@ -23,7 +23,7 @@ from agent.run.side_by_side import SideBySide
 from env import InputError
 
 from .errors import in_users_code
-from .settings import load_yaml, make_agent_for, make_environment, takes
+from .settings import knows_replicas, load_yaml, make_agent_for, make_environment, takes
 
 FREE = {"frames", "checkpoint_every", "check", "tensorboard"}
 """Settings that may change when a run goes on."""
@@ -128,11 +128,11 @@ class Replicated:
 
 def worlds_of(settings: Namespace, parser: ArgumentParser, environment: type, seeds: Sequence[int]) -> Any:
     """The worlds of replicas as one: of a class that knows replicas itself, else side by side."""
-    if takes(environment, "replicas"):
-        more = {"replicas": len(seeds), "device": settings.device}
-        return make_environment(parser, settings, environment, seed=list(seeds), **more)
-    if settings.device is not None:
-        raise InputError(f"device must be left out for {settings.environment}, which knows no replicas")
+    if settings.device is not None and not takes(environment, "device"):
+        raise InputError(f"device must be left out for {settings.environment}, which computes on CPUs only")
+    if knows_replicas(environment):
+        on = {} if settings.device is None else {"device": settings.device}
+        return make_environment(parser, settings, environment, seed=list(seeds), replicas=len(seeds), **on)
     side_by_side = SideBySide([make_environment(parser, settings, environment) for _ in seeds])
     side_by_side.reset(seed=seeds)
     return side_by_side

@@ -14,7 +14,7 @@ from torch import nn
 from agent import OffloadingAgent
 from agent.run.contract import World, world_of
 from agent.settings import ReplicaSettings
-from env import InputError
+from env import InputError, WirelessPoweredMEC
 
 from . import shipped, trust
 
@@ -93,6 +93,16 @@ def load_environment(path: str | None) -> type:
 def takes(environment: type, name: str) -> bool:
     """Whether a class of environments has an argument of that name."""
     return name in inspect.signature(environment).parameters
+
+
+def knows_replicas(environment: type) -> bool:
+    """Whether R worlds of a class are made as one, by its argument `replicas`, rather than side by side.
+
+    A class that inherits its `__init__` may know nothing of more dimensions in what it writes anew, but for
+    `WirelessPoweredMEC`, whose subclasses have always been made so.
+    """
+    own = "__init__" in vars(environment) or issubclass(environment, WirelessPoweredMEC)
+    return own and takes(environment, "replicas")
 
 
 def add_environment(parser: ArgumentParser, environment: type, given: Sequence[str], left_out: set[str]) -> None:

@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import KNearest, MostProbable
+from agent.decisions.cheapest import cheapest
+from agent.machine_code import without_machine_code
 from env import Categorical
 
 
@@ -64,3 +66,16 @@ def test_leading_dimensions_are_row_by_row():
 def test_one_choice_is_none():
     with pytest.raises(ValueError, match="num_choices must be a whole number, 2 or more, got 1"):
         MostProbable(1)
+
+
+@given(seed=st.integers(0, 2**32 - 1), few_costs=st.booleans())
+def test_machine_code_lists_the_same_also_of_equal_costs(seed, few_costs):
+    rng = np.random.default_rng(seed)
+    num_users, num_choices = rng.integers(1, 8), rng.integers(2, 6)
+    shape = (3, num_users, num_choices)
+    cost = rng.integers(3, size=shape) * 1.0 if few_costs else rng.random(shape)
+    k = int(min(num_choices**num_users, 50))
+    found = cheapest(cost, k)
+    with without_machine_code():
+        np.testing.assert_array_equal(found, cheapest(cost, k))
+    np.testing.assert_array_equal(found[1], cheapest(cost[1], k))

@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from agent.decisions.limits import cheapest_within
 from agent.decisions.ranked_assignment import ranked_decisions
+from agent.machine_code import without_machine_code
 from env import Categorical, Limited
 
 
@@ -52,3 +53,16 @@ def test_the_best_of_many_users_is_that_of_the_assignment_problem(seed):
     assert costs[0] == pytest.approx(least)
     assert (np.diff(costs) >= -1e-9).all()
     assert (np.bincount(found.ravel(), minlength=5) <= 20 * capacities).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1), few_costs=st.booleans())
+def test_machine_code_ranks_the_same_also_of_equal_costs(seed, few_costs):
+    rng = np.random.default_rng(seed)
+    num_users, num_choices = rng.integers(1, 8), rng.integers(2, 5)
+    shape = num_users, num_choices
+    cost = rng.integers(3, size=shape) * 1.0 if few_costs else rng.random(shape)
+    cost[:, 1:][rng.random((num_users, num_choices - 1)) < 0.2] = np.inf
+    capacities = np.append(num_users, rng.integers(4, size=num_choices - 1))
+    found = ranked_decisions(cost, 30, capacities)
+    with without_machine_code():
+        np.testing.assert_array_equal(found, ranked_decisions(cost, 30, capacities))
