@@ -2,6 +2,6 @@
 
 from .run.contract import Agent, Environment, InfeasibleError
 from .run.loop import simulate
-from .run.record import Frame, normalized
+from .run.record import Frame, History, normalized
 
-__all__ = ["Agent", "Environment", "Frame", "InfeasibleError", "normalized", "simulate"]
+__all__ = ["Agent", "Environment", "Frame", "History", "InfeasibleError", "normalized", "simulate"]

@@ -26,6 +26,8 @@ OPTIONAL = (
         "feasible_only",
         "metric_labels",
         "metric_limits",
+        "bar_labels",
+        "choice_labels",
         "takes_nested",
     ),
     *("start", "begin_frame", "carry_out", "advance"),

@@ -4,7 +4,7 @@ Agents and simulations need five members of a world: `num_users`, `reset`, `obse
 class of yours that has them works everywhere without this one; what it gains by inheriting is below.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -47,6 +47,10 @@ class Environment(Stateful):
     """For plots: a name with its unit for 'value' and each metric of `frame_metrics`."""
     metric_limits: Mapping[str, float] = MappingProxyType({})
     """What a metric should not exceed on average."""
+    bar_labels: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """For pictures: attributes that hold a number of 0 or more for each user, with a name and its unit."""
+    choice_labels: ClassVar[Sequence[str]] = ("local", "offloading")
+    """For pictures: what users do that decide 0, and that decide anything else."""
 
     def __init__(self, seed: int = 0) -> None:
         self._seed: Any = whole_number("seed", seed, 0)

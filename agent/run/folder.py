@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import checkpoint
 from ..checks import InputError
-from .record import FIXED, Columns, confidence_band, means_of, rates_of
+from .record import FIXED, Columns, confidence_band, data_frame, means_of, rates_of
 
 LOCK = ".lock"
 CONFIG, METRICS, CHECKPOINT, SUMMARY = "config.yaml", "metrics.csv", "checkpoint.pt", "summary.json"
@@ -207,6 +207,23 @@ class RunFolder:
         if REPLICAS not in self._headers:
             return None
         return np.loadtxt(self.path / REPLICAS, delimiter=",", skiprows=1, ndmin=2)
+
+    def to_frame(self, each: bool = False) -> Any:
+        """`metrics.csv` as a pandas DataFrame, one row a frame; of replicas their means and the band.
+
+        With `each`, of a run of R replicas, one column `rate` with the index `frame, replica`: the normalised rate
+        of each (the value, where no optimum is known).
+
+        Raises InputError with `each` for a run of one, ImportError without pandas, naming the extra.
+        """
+        metrics = self.read_metrics()
+        if not each:
+            return data_frame(metrics)
+        path = self.path / REPLICAS
+        if not path.exists():
+            raise InputError(f"each must be False for a run of one, {self.path} holds no {REPLICAS}")
+        rates = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+        return data_frame({"frame": np.tile(metrics["frame"][:, None], rates.shape[1]), "rate": rates})
 
     def write_summary(self, figures: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
         """Write `summary.json`: `more`, and means over the last 20% of the frames, of values over those that had a

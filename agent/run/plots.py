@@ -1,4 +1,8 @@
-"""The curves of a run, from its metrics, with matplotlib (the `sim` extra)."""
+"""The curves of a run, with matplotlib (the `sim` extra): of a `History`, or of the columns of a run's folder.
+
+A function `plot_...` draws into the `axes` that it is given, or else into a figure of its own, and returns the
+figure; to save it is the caller's: ``plot_rate(history).savefig("rate.png")``.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .record import confidence_band
+from ..checks import InputError
+from .record import History, confidence_band
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Metrics = Mapping[str, NDArray[np.float64]]
+Metrics = Mapping[str, NDArray[np.float64]] | History
+"""Of one run: its `History`, or columns (frames,) by name, such as ``RunFolder(path).read_metrics()``."""
+Columns = Mapping[str, NDArray[np.float64]]
 
 
 def plot_run(
@@ -44,29 +51,26 @@ def plot_run(
         ImportError: without matplotlib, naming the extra.
     """
     labels = labels or {}
-    paths = []
-    for name, draw in {
-        "rate": plot_rate,
-        "loss": plot_loss,
-        "candidates": plot_candidates,
-        "time": plot_time,
-    }.items():
-        figure, axes = _axes_over_frames()
-        if each is not None and draw is plot_rate:
-            plot_rate_of_replicas(axes, metrics, window, each)
-        else:
-            draw(axes, metrics, window)
-        if draw is plot_rate:
-            axes.set_ylabel(value_label(labels, normalized=_known(metrics)))
-        if title:
-            axes.set_title(title)
-        paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=120)
+    figures = {
+        "rate": plot_rate(metrics, None, window, each=each, labels=labels),
+        "loss": plot_loss(metrics, None, window),
+        "candidates": plot_candidates(metrics),
+        "time": plot_time(metrics, None, window),
+    }
+    for figure in figures.values() if title else ():
+        figure.axes[0].set_title(title)
     panels = {name: label for name, label in labels.items() if name != "value"}
     if panels:
-        paths.append(folder / "metrics.png")
-        plot_metrics(metrics, paths[-1], window, panels, limits or {})
+        figures["metrics"] = plot_metrics(metrics, panels, None, window, limits=limits)
+    paths = [folder / f"{name}.png" for name in figures]
+    for figure, path in zip(figures.values(), paths, strict=True):
+        save(figure, path)
     return paths
+
+
+def save(figure: "Figure", path: str | Path) -> None:
+    """Save a figure at the resolution of a run's pictures."""
+    figure.savefig(path, dpi=120)
 
 
 WIDEST_LABEL = 55
@@ -83,32 +87,55 @@ def value_label(labels: Mapping[str, str], normalized: bool) -> str:
 
 
 def plot_metrics(
-    metrics: Metrics, path: Path, window: int, labels: Mapping[str, str], limits: Mapping[str, float]
-) -> None:
-    """Save a panel of each column that `labels` names: rolling mean, mean of all frames so far, and its limit."""
-    figure = _figure(8, 2.6 * len(labels))
-    panels = figure.subplots(len(labels), squeeze=False, sharex=True)[:, 0]
-    count = np.arange(1, len(metrics["frame"]) + 1)
-    for axes, (name, label) in zip(panels, labels.items(), strict=True):
-        mean = _moving(metrics[name], window, np.nanmean)
-        axes.plot(metrics["frame"], mean, linewidth=1.0, label=f"mean of {window} frames")
-        axes.plot(metrics["frame"], metrics[name].cumsum() / count, color="C1", label="mean so far")
+    metrics: Metrics,
+    labels: Mapping[str, str],
+    axes: "Sequence[Axes] | None" = None,
+    window: int = 50,
+    *,
+    limits: Mapping[str, float] | None = None,
+) -> "Figure":
+    """A panel of each of an environment's metrics: rolling mean, mean of all frames so far, and its limit.
+
+    Args:
+        metrics: a `Metrics`.
+        labels: names of columns, each with what is written beside its panel, such as a world's `metric_labels`
+            without 'value'.
+        axes: one for each of `labels`.
+        window: frames of the rolling mean.
+        limits: of some columns, drawn as lines.
+
+    Raises InputError for a name that is no column, ImportError without matplotlib.
+    """
+    columns, limits = _columns(metrics), limits or {}
+    absent = [name for name in labels if name not in columns]
+    if absent:
+        raise InputError(f"labels must name columns of the run, {list(columns)}, got {absent}")
+    if axes is None:
+        figure = _figure(8, 2.6 * len(labels))
+        axes = list(figure.subplots(len(labels), squeeze=False, sharex=True)[:, 0])
+    count = np.arange(1, len(columns["frame"]) + 1)
+    for panel, (name, label) in zip(axes, labels.items(), strict=True):
+        mean = _moving(columns[name], window, np.nanmean)
+        panel.plot(columns["frame"], mean, linewidth=1.0, label=f"mean of {window} frames")
+        panel.plot(columns["frame"], columns[name].cumsum() / count, color="C1", label="mean so far")
         if name in limits:
-            axes.axhline(limits[name], color="C3", linestyle="--", label=f"limit, {limits[name]:g}")
-        axes.set_ylabel(label)
-        axes.grid(alpha=0.3)
-        axes.legend(loc="lower right", ncols=3)
-    panels[-1].set_xlabel("Time frame")
-    figure.savefig(path, dpi=120)
+            panel.axhline(limits[name], color="C3", linestyle="--", label=f"limit, {limits[name]:g}")
+        panel.set_ylabel(label)
+        panel.grid(alpha=0.3)
+        panel.legend(loc="lower right", ncols=3)
+    axes[-1].set_xlabel("Time frame")
+    return _root(axes[-1])
 
 
-def plot_seeds(rates: Mapping[str, NDArray[np.float64]], path: Path, window: int = 100) -> None:
-    """Save the normalised rates of several configurations, each (seeds, frames), as one PNG.
+def plot_seeds(
+    rates: Mapping[str, NDArray[np.float64]], axes: "Axes | None" = None, window: int = 100
+) -> "Figure":
+    """The normalised rates of several configurations, each (seeds, frames).
 
     A line is the mean over seeds of a rolling mean over `window` frames, its band the least and the most of the
     seeds. The axis shows the distance to the optimum, 1 - rate, on a logarithmic scale.
     """
-    figure, axes = _axes_over_frames()
+    axes = _over_frames(axes)
     for name, group in rates.items():
         gap = np.maximum(1 - np.array([_moving(rate, window, np.nanmean) for rate in group]), 1e-7)
         frames = np.arange(group.shape[1])
@@ -117,86 +144,105 @@ def plot_seeds(rates: Mapping[str, NDArray[np.float64]], path: Path, window: int
     axes.set_yscale("log")
     axes.set_ylabel(f"1 - normalized rate\n(mean of {window} frames)")
     axes.legend()
-    figure.savefig(path, dpi=120)
+    return _root(axes)
 
 
-def plot_rate(axes: "Axes", metrics: Metrics, window: int) -> None:
-    """Normalised rate where the optimum is known, else the value: rolling mean, and band from least to most."""
-    known = _known(metrics)
-    values = metrics["normalized_rate"] if known else metrics["value"]
-    _rolling(axes, metrics["frame"], values, window)
-    if known:
-        axes.set_ylim(top=1.002)
+def plot_rate(
+    metrics: Metrics,
+    axes: "Axes | None" = None,
+    window: int = 50,
+    *,
+    each: NDArray[np.float64] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> "Figure":
+    """Normalised rate where the optimum is known, else the value: rolling mean, and band from least to most.
+
+    Args:
+        metrics: a `Metrics`.
+        axes: to draw into.
+        window: frames of the rolling mean.
+        each: of a run of R replicas, whose means `metrics` holds, the rate (frames, R) of each: the band is then
+            the 95% confidence of the mean.
+        labels: of 'value', with its unit, as a world's `metric_labels`.
+    """
+    columns, axes = _columns(metrics), _over_frames(axes)
+    known = not np.isnan(columns["normalized_rate"]).all()
+    if each is not None:
+        _rolling_replicas(axes, columns["frame"], each, window)
+    else:
+        _rolling(axes, columns["frame"], columns["normalized_rate"] if known else columns["value"], window)
+        if known:
+            axes.set_ylim(top=1.002)
     axes.legend(loc="lower right")
+    axes.set_ylabel(value_label(labels or {}, normalized=known))
+    return _root(axes)
 
 
-def plot_rate_of_replicas(axes: "Axes", metrics: Metrics, window: int, each: NDArray[np.float64]) -> None:
-    """The rolling mean of the rate, over replicas its mean and 95% confidence band."""
-    rolled = np.array([_moving(rate, window, np.nanmean) for rate in each.T]).T
-    low, high = confidence_band(rolled)
-    count = each.shape[1]
-    label = "95% confidence of the mean over replicas"
-    axes.fill_between(metrics["frame"], low, high, alpha=0.25, linewidth=0, label=label)
-    axes.plot(
-        metrics["frame"], rolled.mean(1), linewidth=1.2, label=f"mean of {count} replicas and {window} frames"
-    )
-    axes.legend(loc="lower right")
-
-
-def plot_loss(axes: "Axes", metrics: Metrics, window: int) -> None:
-    """Training loss, and held-out accuracy on an axis of its own."""
-    learned = ~np.isnan(metrics["loss"])
-    frames = metrics["frame"][learned]
-    axes.plot(frames, metrics["loss"][learned], color="C3", linewidth=0.8, label="training loss")
+def plot_loss(metrics: Metrics, axes: "Axes | None" = None, window: int = 50) -> "Figure":
+    """Training loss, and held-out accuracy, a rolling mean, on an axis of its own."""
+    columns, axes = _columns(metrics), _over_frames(axes)
+    learned = ~np.isnan(columns["loss"])
+    frames = columns["frame"][learned]
+    axes.plot(frames, columns["loss"][learned], color="C3", linewidth=0.8, label="training loss")
     axes.set_ylabel("Training loss")
-    if np.nanmin(metrics["loss"], initial=np.inf) > 0:
+    if np.nanmin(columns["loss"], initial=np.inf) > 0:
         axes.set_yscale("log")
     right = axes.twinx()
-    accuracy = metrics["accuracy"][learned]
+    accuracy = columns["accuracy"][learned]
     if not np.isnan(accuracy).all():
         label = f"held-out accuracy (mean of {window} learning steps)"
         right.plot(frames, _moving(accuracy, window, np.nanmean), color="C0", linewidth=1.2, label=label)
         right.set_ylabel("Held-out accuracy")
         lines = [*axes.get_lines(), *right.get_lines()]
         right.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    return _root(axes)
 
 
-def plot_candidates(axes: "Axes", metrics: Metrics, window: int) -> None:
+def plot_candidates(metrics: Metrics, axes: "Axes | None" = None) -> "Figure":
     """K, apart from it the frames with probes, and the place of the best candidate."""
-    frames, candidates, probed = metrics["frame"], metrics["candidates"], ~np.isnan(metrics["probe_gain"])
+    columns, axes = _columns(metrics), _over_frames(axes)
+    frames, candidates, probed = columns["frame"], columns["candidates"], ~np.isnan(columns["probe_gain"])
     axes.plot(frames[~probed], candidates[~probed], drawstyle="steps-post", label="candidates K")
     if probed.any():
         axes.plot(frames[probed], candidates[probed], "+", markersize=3, color="C0", label="K and probes")
-    if not np.isnan(metrics["best_candidate"]).all():
-        place = metrics["best_candidate"] + 1
-        axes.plot(metrics["frame"], place, ".", markersize=2, color="C1", label="place of the best candidate")
+    if not np.isnan(columns["best_candidate"]).all():
+        place = columns["best_candidate"] + 1
+        axes.plot(frames, place, ".", markersize=2, color="C1", label="place of the best candidate")
     axes.set_ylabel("Candidates a frame")
-    axes.set_ylim(0, 1.25 * np.max(metrics["candidates"], initial=1))
+    axes.set_ylim(0, 1.25 * np.max(candidates, initial=1))
     axes.legend(loc="upper right", ncols=3)
+    return _root(axes)
 
 
-def plot_time(axes: "Axes", metrics: Metrics, window: int) -> None:
-    """Wall time of each decision, learning included, in milliseconds."""
-    milliseconds = 1e3 * metrics["decide_seconds"]
-    axes.plot(metrics["frame"], milliseconds, ".", markersize=1, color="0.7", label="each frame")
+def plot_time(metrics: Metrics, axes: "Axes | None" = None, window: int = 50) -> "Figure":
+    """Wall time of each decision, learning included, in milliseconds, and its rolling mean."""
+    columns, axes = _columns(metrics), _over_frames(axes)
+    milliseconds = 1e3 * columns["decide_seconds"]
+    axes.plot(columns["frame"], milliseconds, ".", markersize=1, color="0.7", label="each frame")
     mean = _moving(milliseconds, window, np.nanmean)
-    axes.plot(metrics["frame"], mean, label=f"mean of {window} frames")
+    axes.plot(columns["frame"], mean, label=f"mean of {window} frames")
     axes.set_ylabel("Time a frame (ms)")
     axes.set_yscale("log")
     axes.legend(loc="upper right")
+    return _root(axes)
 
 
-def _known(metrics: Metrics) -> bool:
-    """Whether there is an optimum to compare with."""
-    return not np.isnan(metrics["normalized_rate"]).all()
+def _columns(metrics: Metrics) -> Columns:
+    return metrics.arrays() if isinstance(metrics, History) else metrics
 
 
-def _axes_over_frames() -> "tuple[Figure, Axes]":
-    figure = _figure(8, 4.5)
-    axes = figure.subplots()
+def _root(axes: "Axes") -> "Figure":
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def _over_frames(axes: "Axes | None") -> "Axes":
+    """The axes, or those of a new figure, with the frames along."""
+    axes = _figure(8, 4.5).subplots() if axes is None else axes
     axes.set_xlabel("Time frame")
     axes.grid(alpha=0.3)
-    return figure, axes
+    return axes
 
 
 def _figure(width: float, height: float) -> "Figure":
@@ -221,6 +267,15 @@ def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float
     axes.plot(frames, mean, linewidth=1.2, label=f"mean of {window} frames")
 
 
+def _rolling_replicas(axes: "Axes", frames: NDArray[np.float64], each: NDArray[np.float64], window: int) -> None:
+    rolled = np.array([_moving(rate, window, np.nanmean) for rate in each.T]).T
+    low, high = confidence_band(rolled)
+    label = "95% confidence of the mean over replicas"
+    axes.fill_between(frames, low, high, alpha=0.25, linewidth=0, label=label)
+    mean = f"mean of {each.shape[1]} replicas and {window} frames"
+    axes.plot(frames, rolled.mean(1), linewidth=1.2, label=mean)
+
+
 def _moving(
     values: NDArray[np.float64], window: int, reduce: Callable[..., NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -234,61 +289,63 @@ def _moving(
 
 
 def plot_panels(
-    panels: Mapping[str, Mapping[str, NDArray[np.float64]]], path: Path, window: int
-) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Save curves over the frames, {what: {label: (seeds, frames)}}, one panel below another.
+    panels: Mapping[str, Mapping[str, NDArray[np.float64]]], axes: "Sequence[Axes] | None" = None, window: int = 50
+) -> "Figure":
+    """Curves over the frames, {what: {label: (seeds, frames)}}, one panel below another.
 
-    Lines are the mean over the seeds of moving averages over `window` frames, bands their least and most; returns
-    the moving averages, each (seeds, frames). The first frames, whose window is not full, are not drawn.
+    Lines are the mean over the seeds of `moving_means` over `window` frames, bands their least and most. The first
+    frames, whose window is not full, are not drawn.
     """
-    averages = {
-        what: {
-            label: np.array([_moving(run, window, np.nanmean) for run in runs]) for label, runs in curves.items()
-        }
-        for what, curves in panels.items()
-    }
-    figure = _figure(8, 4.5 * len(panels))
-    for axes, (what, curves) in zip(
-        figure.subplots(len(panels), squeeze=False)[:, 0], averages.items(), strict=True
-    ):
+    if axes is None:
+        axes = list(_figure(8, 4.5 * len(panels)).subplots(len(panels), squeeze=False)[:, 0])
+    for panel, (what, curves) in zip(axes, panels.items(), strict=True):
         for label, runs in curves.items():
             frames = np.arange(runs.shape[1])[window - 1 :]
-            full = runs[:, window - 1 :]
-            axes.plot(frames, full.mean(0), label=label)
-            axes.fill_between(frames, full.min(0), full.max(0), alpha=0.15, linewidth=0)
-        axes.set_ylabel(f"{what}\n(mean of {window} frames)")
-        axes.set_xlabel("Time frame")
-        axes.grid(alpha=0.3)
-        axes.legend()
-    figure.savefig(path, dpi=120)
-    return averages
+            full = moving_means(runs, window)[:, window - 1 :]
+            panel.plot(frames, full.mean(0), label=label)
+            panel.fill_between(frames, full.min(0), full.max(0), alpha=0.15, linewidth=0)
+        panel.set_ylabel(f"{what}\n(mean of {window} frames)")
+        panel.set_xlabel("Time frame")
+        panel.grid(alpha=0.3)
+        panel.legend()
+    return _root(axes[0])
+
+
+def moving_means(runs: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Of runs (seeds, frames), each the mean of the last `window` frames, of fewer at the start."""
+    return np.array([_moving(run, window, np.nanmean) for run in runs])
 
 
 def plot_points(
-    values: Sequence[float], curves: Mapping[str, NDArray[np.float64]], path: Path, labels: tuple[str, str]
-) -> None:
-    """Save curves over a setting, {label: (values, seeds)}: means with their deviation over seeds."""
-    figure = _figure(8, 4.5)
-    axes = figure.subplots()
+    values: Sequence[float],
+    curves: Mapping[str, NDArray[np.float64]],
+    labels: tuple[str, str],
+    axes: "Axes | None" = None,
+) -> "Figure":
+    """Curves over a setting, {label: (values, seeds)}: means with their deviation over seeds."""
+    axes = _figure(8, 4.5).subplots() if axes is None else axes
     for label, runs in curves.items():
         axes.errorbar(values, runs.mean(1), runs.std(1), marker="o", capsize=3, label=label)
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=120)
+    return _root(axes)
 
 
-def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Path, label: str) -> None:
-    """Save box plots of figures with a label, {users: {method: (frames,)}}, one panel for each number of users.
+def plot_boxes(
+    rates: Mapping[int, Mapping[str, NDArray[np.float64]]], label: str, axes: "Sequence[Axes] | None" = None
+) -> "Figure":
+    """Box plots of figures with a label, {users: {method: (frames,)}}, one panel for each number of users.
 
     Boxes hold the middle half of the frames, whiskers the 5th to the 95th percentile, triangles are means.
     """
-    figure = _figure(4.2 * len(rates) + 1.8, 5)
-    panels = figure.subplots(1, len(rates), squeeze=False, sharey=True)[0]
-    for axes, (users, methods) in zip(panels, rates.items(), strict=True):
+    if axes is None:
+        figure = _figure(4.2 * len(rates) + 1.8, 5)
+        axes = list(figure.subplots(1, len(rates), squeeze=False, sharey=True)[0])
+    for panel, (users, methods) in zip(axes, rates.items(), strict=True):
         names = list(methods)[::-1]
-        axes.boxplot(
+        panel.boxplot(
             [methods[name] for name in names],
             orientation="horizontal",
             tick_labels=names,
@@ -296,7 +353,7 @@ def plot_boxes(rates: Mapping[int, Mapping[str, NDArray[np.float64]]], path: Pat
             showmeans=True,
             flierprops={"marker": ".", "markersize": 2, "markeredgecolor": "0.6"},
         )
-        axes.set_title(f"{users} users")
-        axes.set_xlabel(label)
-        axes.grid(alpha=0.3, axis="x")
-    figure.savefig(path, dpi=120)
+        panel.set_title(f"{users} users")
+        panel.set_xlabel(label)
+        panel.grid(alpha=0.3, axis="x")
+    return _root(axes[0])

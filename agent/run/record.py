@@ -46,6 +46,21 @@ class Frame(NamedTuple):
     """What the environment's `frame_metrics` says after the step."""
 
 
+class History(list[Frame]):
+    """The frames of one run, ``History(simulate(world, agent, 1000))``: a list, and its figures as a whole."""
+
+    def arrays(self) -> "Columns":
+        """The figures by name, (frames,) each: those of `Frame`, then the world's metrics; nan where not known."""
+        return columns_of(self)
+
+    def to_frame(self) -> Any:
+        """The figures as a pandas DataFrame, one row a frame, with the numbers of the frames as its index.
+
+        Raises ImportError without pandas, naming the extra.
+        """
+        return data_frame(self.arrays())
+
+
 FIXED: tuple[str, ...] = tuple(name for name in Frame._fields if name != "metrics")
 """The columns of every run, in their order; an environment's own metrics follow."""
 
@@ -90,6 +105,23 @@ def columns_of_replicas(frames: Sequence[Frame], replicas: int, is_cost: bool) -
     tables = _tables(frames, replicas)
     tables["normalized_rate"] = normalized(tables["value"], tables["optimum"], is_cost)
     return tables
+
+
+def data_frame(columns: Columns) -> Any:
+    """Figures (frames,) as a pandas DataFrame with the index `frame`; of replicas, (frames, R), `frame, replica`.
+
+    Raises ImportError without pandas, naming the extra.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("tables need pandas: pip install 'mec-offloading[notebook]'") from error
+    table = pandas.DataFrame({name: column.ravel() for name, column in columns.items()})
+    table["frame"] = table["frame"].astype(int)
+    if columns["frame"].ndim == 1:
+        return table.set_index("frame")
+    table["replica"] = np.tile(np.arange(columns["frame"].shape[1]), len(columns["frame"]))
+    return table.set_index(["frame", "replica"])
 
 
 def rates_of(columns: Columns) -> NDArray[np.float64]:

@@ -107,6 +107,8 @@ class AgeMEC(Environment):
         "outage": "Share of sensors\nwithout energy to transmit",
         "battery": "Battery (µJ)",
     }
+    bar_labels: ClassVar[Mapping[str, str]] = {"age": "Age (frames)", "battery": "Battery (µJ)"}
+    choice_labels = ("silent", "transmitting")
 
     def __init__(
         self,

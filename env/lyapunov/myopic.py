@@ -35,6 +35,7 @@ class MyopicMEC(Environment):
 
     decisions_matter_later = True
     metric_labels: ClassVar[dict[str, str]] = {**LyapunovMEC.metric_labels, "value": "Weighted rate (Mbit)"}
+    bar_labels = LyapunovMEC.bar_labels
 
     def __init__(self, num_users: int | None = None, **settings: Any) -> None:
         self.world = LyapunovMEC(num_users, **settings)

@@ -114,6 +114,7 @@ class LyapunovMEC(Environment):
         "weighted_rate": "Weighted data processed\na frame (Mbit)",
         "energy": "Energy a frame (J)",
     }
+    bar_labels: ClassVar[Mapping[str, str]] = {"data_queue": "Data queue (Mbit)", "energy_queue": "Energy queue"}
 
     def __init__(
         self,

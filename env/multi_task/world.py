@@ -80,6 +80,7 @@ class MultiTaskMEC(Environment):
 
     value_is_cost = True
     metric_labels: ClassVar[Mapping[str, str]] = {"value": "Value (negated cost)"}
+    bar_labels: ClassVar[Mapping[str, str]] = {"sizes": "Task (MB)"}
 
     def __init__(
         self,
@@ -134,6 +135,11 @@ class MultiTaskMEC(Environment):
         self._observation = observation
         self._observation_scale = positive_number("observation_scale", observation_scale)
         super().__init__(seed)
+
+    @property
+    def user_labels(self) -> list[str]:
+        """For pictures: task j of user i is 'i.j'."""
+        return [f"{user}.{task}" for user in range(self.num_devices) for task in range(self.num_tasks)]
 
     def start(self) -> None:
         """Task sizes start over."""

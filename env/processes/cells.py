@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import FloatArray, InputError, not_negative, positive_number, whole_number
-from .channel import Channel
+from .channel import Channel, Geometry
 
 
 class Cells(Channel):
@@ -54,7 +54,7 @@ class Cells(Channel):
         if num_users % self.num_servers:
             raise InputError(f"num_servers must divide the number of links, {num_users}, got {self.num_servers}")
         self._size = num_users
-        self._stayed = 0
+        self._stayed = self._drawn = 0
         self._place(rng)
 
     def _place(self, rng: np.random.Generator) -> None:
@@ -74,4 +74,10 @@ class Cells(Channel):
             self._place(rng)
             self._stayed = 0
         self._stayed += 1
+        self._drawn += 1
         return self._average * rng.exponential(size=self._size)
+
+    def geometry(self, frame: int) -> Geometry | None:
+        """Where everybody is; None for a frame at other places than the last one."""
+        here = self.stay is None or 0 < self._drawn - frame <= self._stayed
+        return Geometry(self.users, self.servers) if here else None

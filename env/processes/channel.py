@@ -5,7 +5,7 @@ A channel is an average gain (path loss over the distance) times fading of unit 
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -43,18 +43,43 @@ class PathLoss:
         self.carrier_frequency = positive_number("carrier_frequency", carrier_frequency)
         self.exponent = positive_number("exponent", exponent)
 
-    def average_gain(self, num_users: int) -> FloatArray:
-        """Average gains, (num_users,). Raises InputError when `distances` are of another number."""
+    def distances_of(self, num_users: int) -> FloatArray:
+        """The distances, (num_users,), m. Raises InputError when `distances` are of another number."""
         distances = self.distances
         if distances is None:
             distances = np.asarray(2.5 + 0.3 * np.arange(num_users))
         last_dimension("distances", distances, num_users)
-        wave = SPEED_OF_LIGHT / (4 * np.pi * self.carrier_frequency * distances)
+        return distances
+
+    def average_gain(self, num_users: int) -> FloatArray:
+        """Average gains, (num_users,). Raises InputError when `distances` are of another number."""
+        wave = SPEED_OF_LIGHT / (4 * np.pi * self.carrier_frequency * self.distances_of(num_users))
         return positive("average gains", self.antenna_gain * wave**self.exponent)
+
+
+class Geometry(NamedTuple):
+    """Where users and access points are."""
+
+    users: FloatArray
+    """(N, 2), m."""
+    access_points: FloatArray
+    """(M, 2), m."""
+    known: Literal["places", "distances", "nothing"] = "places"
+    """What of it is known: of distances, the directions are made up; of nothing, it is all made up."""
+
+
+def around(distances: FloatArray) -> FloatArray:
+    """Places (N, 2) at distances (N,) from (0, 0), in directions evenly apart."""
+    angles = np.pi / 2 - 2 * np.pi * np.arange(len(distances)) / len(distances)
+    return np.asarray(distances[:, None] * np.stack([np.cos(angles), np.sin(angles)], -1))
 
 
 class Channel(Process):
     """Gains of a frame, (num_users,), power ratios, positive; subclass it for a model of your own."""
+
+    def geometry(self, frame: int) -> Geometry | None:
+        """For pictures, where everybody is in a frame, from 0, among those drawn last; None where not known."""
+        return None
 
 
 class _Fading(Channel):
@@ -73,6 +98,10 @@ class _Fading(Channel):
 
     def sample_frames(self, frames: int, rng: np.random.Generator) -> FloatArray:
         return self.average_gain * self.fading((frames, self.average_gain.size), rng)
+
+    def geometry(self, frame: int) -> Geometry:
+        distances = self.path_loss.distances_of(self.average_gain.size)
+        return Geometry(around(distances), np.zeros((1, 2)), "distances")
 
     @abstractmethod
     def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from agent.run.comparison import optima
 from agent.run.folder import RunFolder
 from agent.run.loop import simulate
-from agent.run.plots import plot_points
+from agent.run.plots import plot_points, save
 from agent.run.record import Columns, columns_of
 from env import InputError, WirelessPoweredMEC
 
@@ -125,7 +125,7 @@ def quantizers(scale: Scale) -> None:
         for kind in ("OP", "KNN")
     }
     labels = ("K (fixed)", "Normalized computation rate")
-    plot_points(sizes, points, scale.output / "quantizers.png", labels)
+    save(plot_points(sizes, points, labels), scale.output / "quantizers.png")
     head = ["K", *(f"{kind} {statistic}" for kind in points for statistic in ("mean", "deviation over seeds"))]
     rows = [
         [k, *(value for kind in points for value in (points[kind][row].mean(), points[kind][row].std()))]

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from agent.run.folder import RunFolder
-from agent.run.plots import plot_seeds
+from agent.run.plots import plot_seeds, save
 from env import InputError
 
 from .common.errors import explained
@@ -33,7 +33,7 @@ def main() -> None:
         rates = collect(arguments.runs)
         print(table(rates, windows))
         if arguments.plot:
-            plot_seeds(rates, arguments.plot)
+            save(plot_seeds(rates), arguments.plot)
 
 
 def window_of(text: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import FloatArray, InputError, finite_number, positive_number, real_numbers
 from ...machine_code import machine_code
-from ..channel import Channel, complex_normal
+from ..channel import Channel, Geometry, complex_normal
 from ..mobility import Mobility, RandomWaypoint
 from ..shadowing import SpatialField
 from ..special_functions import bessel_j0, normal_distribution
@@ -154,6 +154,13 @@ class TR38901(Channel):
         """Of somebody outdoors at places x, y (...), m, and one access point, (...): all but fading."""
         anybody = _People(np.zeros((), dtype=bool), 0.0, 0.0, np.zeros(len(self.access_points)))
         return self._large_scale(access_point, np.asarray(x), np.asarray(y), anybody)[0]
+
+    def geometry(self, frame: int) -> Geometry | None:
+        """Where everybody is in a frame; None between taking over a state and the next draw."""
+        if not hasattr(self, "movement"):
+            return None
+        place = frame % len(self.movement.x)
+        return Geometry(np.stack([self.movement.x[place], self.movement.y[place]], -1), self.access_points)
 
     def state_dict(self) -> dict[str, Any]:
         """All but what is told of the last frames."""

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, skip
 from agent.run.contract import Agent, World
 from agent.run.folder import RunFolder
-from agent.run.plots import plot_boxes, value_label
+from agent.run.plots import plot_boxes, save, value_label
 from agent.run.record import Columns
 from env import InputError
 
@@ -217,7 +217,7 @@ class Comparison:
         with (output / "table.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([head, *lines[2:]])
         labels = self._world(next(iter(self._methods)), self.sizes[0]).metric_labels
-        plot_boxes(boxes, output / "boxes.png", value_label(labels, normalized=self._known))
+        save(plot_boxes(boxes, value_label(labels, normalized=self._known)), output / "boxes.png")
         print(table + f"table, box plot and frames: {output}")
 
     def _world(self, method: str, size: int | None) -> World:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.run.plots import plot_panels
+from agent.run.plots import moving_means, plot_panels, save
 
 ROOT = Path(__file__).resolve().parents[3]
 WINDOW = 100
@@ -33,13 +33,14 @@ def save_curves(name: str, scale: Scale, results: dict[str, NDArray[np.float64]]
     panel_curves = {
         title: {label: runs[part] for label, runs in results.items()} for title, part in panels.items()
     }
-    averages = plot_panels(panel_curves, scale.output / f"{name}.png", WINDOW)
+    save(plot_panels(panel_curves, None, WINDOW), scale.output / f"{name}.png")
     head, columns = ["frame"], [np.arange(scale.frames, dtype=float)]
-    for title, curves in averages.items():
+    for title, curves in panel_curves.items():
         for label, runs in curves.items():
+            averages = moving_means(runs, WINDOW)
             for statistic, reduce in {"mean": np.mean, "least": np.min, "most": np.max}.items():
                 head.append(f"{title}, {label}, {statistic}")
-                columns.append(reduce(runs, axis=0))
+                columns.append(reduce(averages, axis=0))
     write_csv(scale.output / f"{name}.csv", head, np.array(columns).T[WINDOW - 1 :: 10])
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from agent.run.comparison import BaselineAgent
 from agent.run.contract import Agent
 from agent.run.loop import simulate
-from agent.run.plots import plot_points
+from agent.run.plots import plot_points, save
 from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
 
 from .figures import ROOT, Figure, Scale, save_curves, write_csv
@@ -108,7 +108,7 @@ def points(
     columns: dict[str, NDArray[np.float64]] = {setting: np.array(values)}
     for place, (metric, label) in enumerate(FIGURES.items()):
         curves = {method: np.array([last[method, variant][place] for variant in variants]) for method in methods}
-        plot_points(values, curves, scale.output / f"{name}_{metric}.png", (setting, label))
+        save(plot_points(values, curves, (setting, label)), scale.output / f"{name}_{metric}.png")
         for method, seeds in curves.items():
             columns[f"{label}, {method}, mean"] = seeds.mean(1)
             columns[f"{label}, {method}, deviation over seeds"] = seeds.std(1)
