@@ -148,11 +148,12 @@ def masks(worlds: Worlds) -> NDArray[np.int8] | None:
     They know where their decisions are `Limited`, or users can be off, who then have choice 0 only.
     """
     kinds, active = worlds.kinds(), worlds.active()
-    limits = [kind.mask for kind in kinds if isinstance(kind, Limited)]
-    if not limits and active is None:
+    if active is None and not any(isinstance(kind, Limited) for kind in kinds):
         return None
-    shape = (worlds.number, kinds[0].num_users, kinds[0].num_choices)
-    there = np.array(limits if limits else np.ones(shape), dtype=np.int8)
+    there = np.ones((worlds.number, kinds[0].num_users, kinds[0].num_choices), dtype=np.int8)
+    for place, kind in enumerate(kinds):
+        if isinstance(kind, Limited):
+            there[place] = kind.mask
     if active is not None:
-        there[~np.broadcast_to(active, shape[:2]), 1:] = 0
+        there[~active, 1:] = 0
     return there
