@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import InputError
 from ..decisions import Decisions, decisions_of
+from ..drawing import Snapshot, network_image, snapshot
 from .frames import Frames, Reward, Settings
 from .scaling import Scaling
 from .worlds import SideBySide
@@ -43,7 +44,7 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
         infeasible_reward: for an action worth -inf; by default a standard deviation below the least value
             measured, and 0 where it is normalised.
         with_optimum: whether `info` holds the optimum.
-        render_mode: None; there is no other yet.
+        render_mode: 'rgb_array', for `render`, which needs matplotlib (the extra 'sim'), or None.
 
     Attributes:
         world; scaling: `Scaling`; num_users: N; num_choices: C.
@@ -53,7 +54,7 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
             of a world that does not know it.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}  # type: ignore[misc]
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 4}  # type: ignore[misc]
 
     def __init__(
         self,
@@ -67,13 +68,17 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
         with_optimum: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode is not None:
-            raise InputError(f"render_mode must be None, got {render_mode!r}")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise InputError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         settings = Settings(episode_length, reward, scale_observations, scaling, infeasible_reward, with_optimum)
         self._frames = Frames(SideBySide([world]), settings)
         self.world, self.scaling = world, self._frames.scaling
         self.num_users, self.num_choices = self._frames.num_users, self._frames.num_choices
         self.observation_space, self.action_space = self._frames.observation_space, self._frames.action_space
+        self.render_mode = render_mode
+        self._seen: Snapshot | None = None
+        if render_mode is not None:
+            self._frames.before_step = self._look
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -86,6 +91,8 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
         if options:
             raise InputError(f"options must be empty, got {options}")
         observations, known = self._frames.begin([first_seed(self.np_random, seed)])
+        if self.render_mode is not None:
+            self._look(None)
         return observations[0], _of_one(known)
 
     def step(self, action: ArrayLike) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -97,6 +104,22 @@ class OffloadingEnv(gymnasium.Env[NDArray[np.float32], Any]):
             raise gymnasium.error.ResetNeeded("reset must be called before step")
         observations, rewards, known = self._frames.act(np.asarray(action)[None])
         return observations[0], float(rewards[0]), False, self._frames.truncated, _of_one(known)
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The frame of the last step with what was carried out, after `reset` the first one: (height, width, 3).
+
+        None, with a warning, where no `render_mode` was given. Raises Gymnasium's `ResetNeeded` before `reset`,
+        and ImportError without matplotlib.
+        """
+        if self.render_mode is None:
+            gymnasium.logger.warn("render draws nothing: give render_mode='rgb_array' to the environment")
+            return None
+        if self._seen is None:
+            raise gymnasium.error.ResetNeeded("reset must be called before render")
+        return network_image(self._seen)
+
+    def _look(self, decisions: NDArray[Any] | None) -> None:
+        self._seen = snapshot(self.world, None if decisions is None else decisions[0])
 
     def observe(self) -> NDArray[np.float32]:
         """What was observed last, (N F,), once more: of the frame to decide next."""

@@ -1,7 +1,7 @@
 """Frames of R worlds by the rules of reinforcement learning: flat observations, one reward, what else is known."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -40,6 +40,7 @@ class Frames:
 
     Attributes:
         observation_space, action_space: of one world. frame: the number of the current one, None before `begin`.
+        before_step: called with decisions (R, N) before they are carried out.
 
     Raises:
         InputError: for a setting out of range, naming it.
@@ -77,6 +78,7 @@ class Frames:
             else spaces.MultiDiscrete([self.num_choices] * self.num_users)
         )
         self.frame: int | None = None
+        self.before_step: Callable[[NDArray[Any]], None] | None = None
 
     def _least_reward(self) -> float:
         scaling = self.scaling
@@ -115,6 +117,8 @@ class Frames:
             decisions = np.array(decisions)
             for place in np.flatnonzero(hopeless):
                 decisions[place] = nearest(self.worlds, int(place), decisions[place])
+        if self.before_step is not None:
+            self.before_step(decisions)
         self.worlds.step(decisions)
         self.frame += 1
         known |= {"decision": np.array(decisions, dtype=np.int64), "metrics": self.worlds.metrics()}

@@ -43,6 +43,9 @@ def make(world: str, **settings: Any) -> OffloadingEnv:
     return OffloadingEnv(kind(**of_world), **own)
 
 
+make.metadata = OffloadingEnv.metadata  # type: ignore[attr-defined]  # by which Gymnasium chooses among render modes
+
+
 def make_vector(world: str, num_envs: int = 1, **settings: Any) -> OffloadingVectorEnv:
     """`num_envs` of them as one, of replicas where the world knows them; settings and errors as of `make`."""
     kind, of_world, own = _parts(world, settings, "autoreset_mode")
