@@ -1,6 +1,7 @@
 """A comparison: methods x numbers of users x seeds, each measured once, gone on with where it was stopped."""
 
 import csv
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,13 +12,15 @@ import numpy as np
 from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, skip
 from agent.run.contract import Agent, World
 from agent.run.folder import RunFolder
-from agent.run.plots import plot_boxes, save, value_label
-from agent.run.record import Columns
+from agent.run.loop import play
+from agent.run.plots import plot_boxes, plot_seeds, save, value_label
+from agent.run.record import Columns, columns_of, normalized
 from env import InputError
 
 from . import trust
 from .parallel import CORES, Pool
 from .progress import tqdm
+from .rivals import Rival
 from .settings import Maker, dump_yaml, load_yaml, takes
 
 SETTINGS = {
@@ -28,7 +31,18 @@ SETTINGS = {
     "warmup": int,
     "frames": int,
     "methods": dict,
+    "curves": bool,
 }
+OPTIONAL = {"users": None, "curves": False}
+"""Settings that may be left out, and what then holds."""
+TRAINING = {
+    "training_frames": "training frames",
+    "training_calls": "training calls",
+    "training_seconds": "training s",
+}
+"""What learning before the measured frames took, and its columns, which stand where there are rivals."""
+ONLINE = "online_rate"
+"""The normalised rates of the frames in which a method learned."""
 INSTANCE = ("gains", "weights", "data_queue", "energy_queue", "sizes")
 """What is saved of a frame whose optimum was exceeded, where the environment has it."""
 COLUMNS = (
@@ -70,15 +84,20 @@ class Comparison:
             self._methods[name] = maker
             if settings["users"] and not takes(maker.environment, "num_users"):
                 raise InputError(f"users must be null for {path}, which takes no num_users")
-            worlds = [self._world(name, size) for size in self.sizes]
+            worlds = [self.world(name, size) for size in self.sizes]
             self._known &= all(world.frame_optimum() is not None for world in worlds)
+            if settings["curves"] and not self._known:
+                raise InputError(f"curves must be false in {path}, which does not know its optimum")
             self._matter_later[name] = worlds[0].decisions_matter_later
-            if "baseline" in method:
+            if "rival" in method:
+                for world in worlds:
+                    Rival(world, method["rival"], 0)
+            elif "baseline" in method:
                 self._baselines[name] = self._baseline(name, str(method["baseline"]), worlds[0])
             else:  # where the limits of K are narrowest
                 maker.agent(min(worlds, key=lambda world: world.num_users), 0)
         first = next(iter(self._methods))
-        self.users = [self._world(first, size).num_users for size in self.sizes]
+        self.users = [self.world(first, size).num_users for size in self.sizes]
 
     @staticmethod
     def _baseline(name: str, path: str, world: World) -> Any:
@@ -99,7 +118,7 @@ class Comparison:
             output = RunFolder.new("runs", f"compare-{datetime.now():%Y%m%d-%H%M%S}").path
         config = output / "config.yaml"
         if config.is_file():
-            if load_yaml(config.read_text(encoding="utf-8")) != self.settings:
+            if OPTIONAL | load_yaml(config.read_text(encoding="utf-8")) != self.settings:
                 raise InputError(f"output {output} holds another comparison: see {config}")
             return output
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -167,7 +186,7 @@ class Comparison:
         return f"{self._methods[name].environment} {self.settings['methods'][name].get('env')}"
 
     def _optima(self, name: str, size: int | None, seed: int) -> np.ndarray:
-        return optima(self._world(name, size), seed, self.settings["warmup"], self.settings["frames"])
+        return optima(self.world(name, size), seed, self.settings["warmup"], self.settings["frames"])
 
     def _write_rows(
         self, running: Sequence[tuple[str, Callable[[], Any]]], output: Path, progress: "tqdm[Any]"
@@ -209,6 +228,11 @@ class Comparison:
                 }
                 first = metrics if self._matter_later[name] else {}
                 cost = {"critic calls": f"{calls:.1f}", "ms": f"{1e3 * seconds:.3f}"}
+                if any("rival" in method for method in self.settings["methods"].values()):
+                    cost |= {
+                        column: f"{np.mean([part[key] for part in of_seeds]):,.0f}"
+                        for key, column in TRAINING.items()
+                    }
                 rows.append({"users": str(users), "method": name, **first, **quality[name], **cost, **metrics})
         head = list(dict.fromkeys(key for row in rows for key in row))
         lines = [head, ["---"] * len(head), *([row.get(key, "") for key in head] for row in rows)]
@@ -216,11 +240,27 @@ class Comparison:
         (output / "table.md").write_text(table, encoding="utf-8")
         with (output / "table.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([head, *lines[2:]])
-        labels = self._world(next(iter(self._methods)), self.sizes[0]).metric_labels
+        labels = self.world(next(iter(self._methods)), self.sizes[0]).metric_labels
         save(plot_boxes(boxes, value_label(labels, normalized=self._known)), output / "boxes.png")
+        if self.settings["curves"]:
+            self._draw_curves(output)
         print(table + f"table, box plot and frames: {output}")
 
-    def _world(self, method: str, size: int | None) -> World:
+    def _draw_curves(self, output: Path) -> None:
+        """`curves.png`, or one for each number of users: the distance to the optimum by frames seen, while learning."""
+        learners = [name for name, method in self.settings["methods"].items() if "baseline" not in method]
+        for users in self.users:
+            rates = {
+                name: np.array([self._read(output, users, seed, name)[ONLINE] for seed in self.settings["seeds"]])
+                for name in learners
+            }
+            figure = plot_seeds(rates)
+            figure.axes[0].set_xscale("log")
+            figure.axes[0].set_xlim(left=10)
+            name = "curves.png" if len(self.users) == 1 else f"curves-{users}.png"
+            save(figure, output / name)
+
+    def world(self, method: str, size: int | None) -> World:
         """A method's world with so many users, or as many as it has."""
         return self._methods[method].world(**({} if size is None else {"num_users": size}))
 
@@ -231,37 +271,67 @@ class Comparison:
 
         `best` holds their optima, where decisions do not matter later.
         """
-        world = self._world(name, size)
-        world.reset(seed=seed)
-        warmup, frames = self.settings["warmup"], self.settings["frames"]
-        baseline = self._baselines.get(name)
-        agent: Agent = (
-            self._methods[name].agent(world, seed)
-            if baseline is None
-            else BaselineAgent(baseline, world.environment, seed)
-        )
-        if baseline is None or best is None:
-            for _ in range(warmup):
-                world.step(agent.decide(world.observe(), world.evaluate)[0])
-        else:
-            skip(world, warmup)
+        world = self.world(name, size)
         try:
-            measured = measure(world, agent, frames, best)
+            measured, training = self.played(world, name, seed, best)
         except OptimumViolatedError as error:
             there = vars(world.environment).keys() | set(dir(type(world.environment)))
             instance = {key: getattr(world.environment, key) for key in INSTANCE if key in there}
             figures = {"decision": error.decision, "value": error.value, "optimum": error.optimum}
             np.savez(output / "violation.npz", method=name, **figures, **instance)
             raise
-        self._write(output, world, seed, name, measured)
+        self._write(output, world, seed, name, measured, training)
         rate = measured["normalized_rate"]
         return (
             world.num_users, seed, name, rate.mean(), np.percentile(rate, 5), rate.min(),
             measured["candidates"].mean(), 1e3 * np.median(measured["decide_seconds"]), measured["value"].mean(),
         )  # fmt: skip
 
-    def _write(self, output: Path, world: World, seed: int, name: str, measured: Columns) -> None:
-        figures = {key: measured[column] for key, column in KEPT.items()}
+    def played(
+        self, world: World, name: str, seed: int, best: np.ndarray | None
+    ) -> tuple[Columns, dict[str, np.ndarray]]:
+        """The measured frames of a method in a world, and what its learning before them took and gave."""
+        warmup, frames, curves = (self.settings[key] for key in ("warmup", "frames", "curves"))
+        world.reset(seed=seed)
+        method, calls, seconds, online = self.settings["methods"][name], 0, 0.0, np.empty(0)
+        agent: Agent
+        if "rival" in method:
+            more = {"env": {**method["rival"].get("env", {}), "with_optimum": True}} if curves else {}
+            rates: list[float] = []
+            agent = rival = Rival(world, {**method["rival"], **more}, seed)
+            start = time.perf_counter()
+            rival.learn(warmup, rates.append)
+            seconds, calls, online = time.perf_counter() - start, warmup, np.array(rates)
+        elif (baseline := self._baselines.get(name)) is None:
+            agent = self._methods[name].agent(world, seed)
+        else:
+            agent = BaselineAgent(baseline, world.environment, seed)
+        if "agent" in method or ("baseline" in method and best is None):
+            optimum = None if curves and self._known else _nothing
+            learned = columns_of(list(play(world, agent, warmup, optimum=optimum)))
+            calls, seconds = int(learned["candidates"].sum()), float(learned["decide_seconds"].sum())
+            online = normalized(learned["value"], learned["optimum"], world.value_is_cost)
+        elif "baseline" in method:
+            skip(world, warmup)
+        training = {
+            "training_frames": np.array(0 if "baseline" in method else warmup),
+            "training_calls": np.array(0 if "baseline" in method else calls),
+            "training_seconds": np.array(0.0 if "baseline" in method else seconds),
+        }
+        if curves and "baseline" not in method:
+            training[ONLINE] = online
+        return measure(world, agent, frames, best), training
+
+    def _write(
+        self,
+        output: Path,
+        world: World,
+        seed: int,
+        name: str,
+        measured: Columns,
+        training: dict[str, np.ndarray],
+    ) -> None:
+        figures = {key: measured[column] for key, column in KEPT.items()} | training
         figures |= {METRIC + key: measured[key] for key in world.frame_metrics()}
         np.savez(self._file(output, world.num_users, seed, name), **figures)  # type: ignore[arg-type]
 
@@ -310,15 +380,20 @@ def _spread(of_seeds: Any, digits: int) -> str:
     return f"{np.mean(of_seeds):.{digits}g}{spread}"
 
 
+def _nothing() -> None:
+    """No optimum is asked for."""
+
+
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(settings.keys() - SETTINGS.keys())
     if unknown:
         raise InputError(f"config must hold only {', '.join(SETTINGS)}, got {', '.join(map(str, unknown))}")
-    settings.setdefault("users", None)
+    for name, default in OPTIONAL.items():
+        settings.setdefault(name, default)
     for name, kind in SETTINGS.items():
         if name == "users" and settings["users"] is None:
             continue
-        if not isinstance(settings.get(name), kind) or isinstance(settings[name], bool):
+        if not isinstance(settings.get(name), kind) or isinstance(settings[name], bool) != (kind is bool):
             raise InputError(f"{name} must be a {kind.__name__}, got {settings.get(name)!r}")
     for name, least in {"users": 1, "seeds": 0}.items():
         if name == "users" and settings["users"] is None:
@@ -333,9 +408,10 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         raise InputError("methods must hold one method or more, got none")
     settings["methods"] = {str(name): method for name, method in settings["methods"].items()}
     for name, method in settings["methods"].items():
-        if not isinstance(method, dict) or method.keys() - {"environment", "env"} not in ({"agent"}, {"baseline"}):
+        kinds = {"agent"}, {"baseline"}, {"rival"}
+        if not isinstance(method, dict) or method.keys() - {"environment", "env"} not in kinds:
             raise InputError(
-                f"methods: {name} must be one of 'agent: settings' and 'baseline: path', got {method}"
+                f"methods: {name} must be one of 'agent: settings', 'baseline: path' and 'rival: settings', got {method}"
             )
         if not isinstance(method.get("env", {}), dict):
             raise InputError(f"methods: {name}: env must be a dict, got {method['env']!r}")
