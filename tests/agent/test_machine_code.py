@@ -56,8 +56,9 @@ def test_the_machine_code_is_there():
     assert machine_code("no_such_module") is None
 
 
-@given(relaxed_decisions(), st.integers(1, 40), st.sampled_from(["OP", "KNN", "MP", "OP+KNN"]))
-def test_quantizers_propose_the_same(relaxed, k, name):
+@given(relaxed_decisions(), st.integers(1, 40), st.sampled_from(["OP", "KNN", "MP", "OP+KNN"]), st.booleans())
+def test_quantizers_propose_the_same(relaxed, k, name, single):
+    relaxed = relaxed.astype(np.float32) if single else relaxed
     quantizer = {
         "OP": OrderPreserving(),
         "KNN": KNearest(),

@@ -97,7 +97,7 @@ def test_replicas_of_servers_go_on_and_are_each_the_run_of_its_seed(tmp_path):
     whole, part = (np.loadtxt(table, delimiter=",", skiprows=1) for table in tables)
     np.testing.assert_array_equal(whole, part)
     world, agent = MultiServerMEC(5, outage=0.2, seed=1), OffloadingAgent(5, 6, num_choices=4, seed=1)
-    np.testing.assert_allclose(whole[:, 1], [frame.value for frame in play(world, agent, 14)], rtol=1e-6)
+    np.testing.assert_allclose(whole[:, 1], [frame.value for frame in play(world, agent, 14)], rtol=1e-8)
 
 
 def test_overrides_reach_the_run_and_its_configuration_reproduces_it(tmp_path):
