@@ -36,9 +36,9 @@ SETTINGS = {
 OPTIONAL = {"users": None, "curves": False}
 """Settings that may be left out, and what then holds."""
 TRAINING = {
-    "training_frames": "training frames",
-    "training_calls": "training calls",
-    "training_seconds": "training s",
+    "training_frames": ("training frames", ",.0f"),
+    "training_calls": ("training calls", ",.0f"),
+    "training_seconds": ("training s", ".1f"),
 }
 """What learning before the measured frames took, and its columns, which stand where there are rivals."""
 ONLINE = "online_rate"
@@ -230,8 +230,8 @@ class Comparison:
                 cost = {"critic calls": f"{calls:.1f}", "ms": f"{1e3 * seconds:.3f}"}
                 if any("rival" in method for method in self.settings["methods"].values()):
                     cost |= {
-                        column: f"{np.mean([part[key] for part in of_seeds]):,.0f}"
-                        for key, column in TRAINING.items()
+                        column: format(np.mean([part[key] for part in of_seeds]), form)
+                        for key, (column, form) in TRAINING.items()
                     }
                 rows.append({"users": str(users), "method": name, **first, **quality[name], **cost, **metrics})
         head = list(dict.fromkeys(key for row in rows for key in row))
@@ -247,7 +247,7 @@ class Comparison:
         print(table + f"table, box plot and frames: {output}")
 
     def _draw_curves(self, output: Path) -> None:
-        """`curves.png`, or one for each number of users: the distance to the optimum by frames seen, while learning."""
+        """`curves.png`, or one for each number of users: the distance to the optimum by frames seen."""
         learners = [name for name, method in self.settings["methods"].items() if "baseline" not in method]
         for users in self.users:
             rates = {
@@ -308,8 +308,9 @@ class Comparison:
             agent = BaselineAgent(baseline, world.environment, seed)
         if "agent" in method or ("baseline" in method and best is None):
             optimum = None if curves and self._known else _nothing
+            start = time.perf_counter()
             learned = columns_of(list(play(world, agent, warmup, optimum=optimum)))
-            calls, seconds = int(learned["candidates"].sum()), float(learned["decide_seconds"].sum())
+            seconds, calls = time.perf_counter() - start, int(learned["candidates"].sum())
             online = normalized(learned["value"], learned["optimum"], world.value_is_cost)
         elif "baseline" in method:
             skip(world, warmup)
@@ -411,7 +412,8 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         kinds = {"agent"}, {"baseline"}, {"rival"}
         if not isinstance(method, dict) or method.keys() - {"environment", "env"} not in kinds:
             raise InputError(
-                f"methods: {name} must be one of 'agent: settings', 'baseline: path' and 'rival: settings', got {method}"
+                f"methods: {name} must be one of 'agent: settings', 'baseline: path' and 'rival: settings', "
+                f"got {method}"
             )
         if not isinstance(method.get("env", {}), dict):
             raise InputError(f"methods: {name}: env must be a dict, got {method['env']!r}")

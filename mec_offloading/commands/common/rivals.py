@@ -1,4 +1,4 @@
-"""Agents of Stable-Baselines3 as methods of a comparison: they learn in its warm-up and then act, asking no critic.
+"""Agents of Stable-Baselines3 as methods of a comparison: they learn in its warm-up, then act and ask no critic.
 
 A rival carries out one decision a frame, as every method does, and sees its value, nothing of other decisions. In
 the measured frames it goes on with what it has learned, its most probable action, and learns no more.
@@ -107,7 +107,8 @@ def _checked(settings: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
     known = {"algorithm", "settings", "env"}
     if not isinstance(settings, Mapping) or settings.keys() - known or settings.get("algorithm") not in ALGORITHMS:
         raise InputError(
-            f"rival must hold an algorithm of {', '.join(ALGORITHMS)}, and may hold settings and env, got {settings!r}"
+            f"rival must hold an algorithm of {', '.join(ALGORITHMS)}, and may hold settings and env, "
+            f"got {settings!r}"
         )
     own, of_env = settings.get("settings") or {}, settings.get("env") or {}
     for name, part in (("settings", own), ("env", of_env)):
@@ -121,20 +122,21 @@ def _actions_of(algorithm: str, env: Any) -> Any:
     import gymnasium
 
     users, choices = env.num_users, env.num_choices
+    if algorithm in ONE_CHOICE and choices**users > MOST_ACTIONS:
+        raise InputError(
+            f"rival: {algorithm} must have at most {MOST_ACTIONS} decisions to choose from, {users} users have "
+            f"{choices}^{users}"
+        )
+    numbered = np.array(list(itertools.product(range(choices), repeat=users))) if algorithm in ONE_CHOICE else None
 
     class Numbered(gymnasium.ActionWrapper):  # type: ignore[type-arg,misc]
         """All decisions by their number."""
 
-        action_space = gymnasium.spaces.Discrete(min(choices**users, MOST_ACTIONS))
-        decisions = (
-            np.array(list(itertools.product(range(choices), repeat=users)))
-            if choices**users <= MOST_ACTIONS
-            else None
-        )
+        action_space = gymnasium.spaces.Discrete(choices**users)
 
         def action(self, action: Any) -> NDArray[np.int64]:
             """The decision (N,) of a number."""
-            return self.decisions[int(action)]  # type: ignore[index,no-any-return]
+            return numbered[int(action)]  # type: ignore[index,no-any-return]
 
     class Relaxed(gymnasium.ActionWrapper):  # type: ignore[type-arg,misc]
         """A real number for each user, or each of its choices."""
@@ -147,11 +149,4 @@ def _actions_of(algorithm: str, env: Any) -> Any:
                 return (np.asarray(action) > 0).astype(np.int64)
             return np.asarray(action).reshape(users, choices).argmax(-1)
 
-    if algorithm in RELAXED:
-        return Relaxed(env)
-    if choices**users > MOST_ACTIONS:
-        raise InputError(
-            f"rival: DQN must have at most {MOST_ACTIONS} decisions to choose from, {users} users have "
-            f"{choices}^{users}"
-        )
-    return Numbered(env)
+    return Relaxed(env) if algorithm in RELAXED else Numbered(env)

@@ -14,6 +14,8 @@ from .comparing import Comparison
 from .progress import tqdm
 
 TUNING = {"trials": int, "seeds": list, "warmup": int, "frames": int, "by": str}
+STARTUP = 4
+"""Trials drawn at random, before the estimators have enough to go by."""
 KINDS = ("choices", "uniform", "log")
 
 
@@ -44,7 +46,14 @@ class Tuning:
         self.settings = deepcopy(dict(settings))
         self._tuning, self._search = self.settings.pop("tuning", None), self.settings.pop("search", None)
         _check(self._tuning, self._search, self.settings.get("methods"))
-        Comparison(deepcopy(self.settings))  # before the first trial
+        comparison = Comparison(deepcopy(self.settings))  # before the first trial
+        by = self._tuning["by"].lstrip("-")
+        for name in self._search:
+            known = ["normalized_rate", "value", *comparison.world(name, comparison.sizes[0]).frame_metrics()]
+            if by not in known:
+                raise InputError(
+                    f"tuning: by must be one of {', '.join(known)}, or that after a minus, got {by!r}"
+                )
         seeds = set(self.settings["seeds"]) & set(self._tuning["seeds"])
         if seeds:
             raise InputError(
@@ -65,7 +74,6 @@ class Tuning:
                     study_name=name,
                     load_if_exists=True,
                     direction="maximize",
-                    sampler=self._optuna.samplers.TPESampler(seed=0, n_startup_trials=5),
                 )
                 done = [trial for trial in study.trials if trial.value is not None]
                 progress.update(len(done) + ("as they stand" in study.user_attrs))
@@ -73,6 +81,8 @@ class Tuning:
                     study.set_user_attr("as they stand", self._score(name, {}))
                     progress.update()
                 for _ in range(self._tuning["trials"] - 1 - len(done)):
+                    number = len(study.trials)  # a study that goes on draws what it would have drawn
+                    study.sampler = self._optuna.samplers.TPESampler(seed=number, n_startup_trials=STARTUP)
                     trial = study.ask()
                     study.tell(
                         trial, self._score(name, {path: _drawn(trial, path, kind) for path, kind in space.items()})
@@ -102,9 +112,7 @@ class Tuning:
                     else optima(comparison.world(name, size), seed, settings["warmup"], settings["frames"])
                 )
                 columns, _ = comparison.played(world, name, seed, best)
-                if by.lstrip("-") not in columns:
-                    raise InputError(f"tuning: by must be one of {', '.join(columns)}, got {by!r}")
-                reached.append(float(np.nanmean(columns[by.lstrip("-")])))
+                reached.append(float(np.mean(columns[by.lstrip("-")])))
         return float(np.mean(reached)) * (-1 if by.startswith("-") else 1)
 
 
