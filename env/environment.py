@@ -71,6 +71,11 @@ class Environment(Stateful):
         self.reset()
 
     @property
+    def replicas(self) -> int | None:
+        """R; None of one world."""
+        return self._lead[0] if self._lead else None
+
+    @property
     def frame(self) -> int:
         """Number of the current frame, from 0."""
         return self._frame
