@@ -26,7 +26,8 @@ def in_parts(parser: ArgumentParser, *parts: str) -> None:
     """Leave the options `--PART.*` out of `--help`; `--help.PART` tells them."""
     parser.usage = f"{parser.prog} [options] " + " ".join(f"[--{part}.NAME VALUE ...]" for part in parts)
     for part in parts:
-        parser.add_argument(f"--help.{part}", action=_HelpOf, part=part, help=f"tell the options --{part}.* and end")
+        help_of = f"tell the options --{part}.* and end"
+        parser.add_argument(f"--help.{part}", action=_HelpOf, part=part, help=help_of)
 
     def format_help() -> str:
         with _hidden(parser, lambda action: any(_belongs(action, part) for part in parts)):
