@@ -52,6 +52,7 @@ myst_heading_anchors = 3
 
 highlight_language = "none"
 default_role = "py:obj"  # `name` is a link where there is such a name, and code where there is none
+suppress_warnings = ["ref.python"]  # a name that several classes have: the nearest is meant
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

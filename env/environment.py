@@ -59,12 +59,15 @@ class Environment(Stateful):
     choice_labels: ClassVar[Sequence[str]] = ("local", "offloading")
     """For pictures: what users do that decide 0, and that decide anything else."""
 
+    replicas: int | None = None
+    """R; None of one world."""
     _lead: tuple[int, ...] = ()
     """Dimensions before those of a frame: (R,) of replicas."""
 
     def __init__(self, seed: int | Sequence[int] = 0, replicas: int | None = None) -> None:
         if replicas is not None:
-            self._lead = (whole_number("replicas", replicas),)
+            self.replicas = whole_number("replicas", replicas)
+            self._lead = (self.replicas,)
         self._seed: Any = seed
         if not hasattr(self, "decisions"):
             self.decisions = Binary(self.num_users)

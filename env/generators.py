@@ -34,21 +34,21 @@ class Generators:
             rng.bit_generator.state = state
 
     def random(self, size: Any = None) -> np.ndarray:
-        """Uniform numbers in [0, 1), (R, *size)."""
+        """Uniform numbers in [0, 1), ``(R, *size)``."""
         return np.stack([rng.random(size) for rng in self.each])
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> np.ndarray:
-        """Uniform numbers, (R, *size)."""
+        """Uniform numbers, ``(R, *size)``."""
         return np.stack([rng.uniform(low, high, size) for rng in self.each])
 
     def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> np.ndarray:
-        """Normal numbers, (R, *size)."""
+        """Normal numbers, ``(R, *size)``."""
         return np.stack([rng.normal(loc, scale, size) for rng in self.each])
 
     def exponential(self, scale: Any = 1.0, size: Any = None) -> np.ndarray:
-        """Exponential numbers, (R, *size)."""
+        """Exponential numbers, ``(R, *size)``."""
         return np.stack([rng.exponential(scale, size) for rng in self.each])
 
     def integers(self, low: Any, high: Any = None, size: Any = None) -> np.ndarray:
-        """Whole numbers from `low`, or 0, to below `high`, or `low`, (R, *size)."""
+        """Whole numbers from `low`, or 0, to below `high`, or `low`, ``(R, *size)``."""
         return np.stack([rng.integers(low, high, size) for rng in self.each])

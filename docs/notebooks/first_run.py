@@ -20,7 +20,7 @@
 #
 # $$
 # \max_{x \in \{0, 1\}^N,\ a,\ \tau} \quad \sum_{i:\, x_i = 0} w_i \eta_1 (a h_i)^{1/3}
-#   + \sum_{i:\, x_i = 1} w_i \frac{B \tau_i}{v_u} \log_2\!\Big(1 + \frac{\mu P a h_i^2}{\tau_i N_0}\Big)
+#   + \sum_{i:\, x_i = 1} w_i \frac{B \tau_i}{v_u} \log_2(1 + \frac{\mu P a h_i^2}{\tau_i N_0})
 #   \qquad \text{with} \quad a + \sum_i \tau_i \le 1 .
 # $$
 #

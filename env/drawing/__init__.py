@@ -2,6 +2,6 @@
 
 from .film import NetworkRecorder, animate
 from .network import draw_network, network_image, to_rgb
-from .snapshot import Snapshot, snapshot
+from .snapshots import Snapshot, snapshot
 
 __all__ = ["NetworkRecorder", "Snapshot", "animate", "draw_network", "network_image", "snapshot", "to_rgb"]

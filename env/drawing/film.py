@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray, InputError, positive_number
 from .network import colour_bar, draw_map, empty_figure, scale_of, server_colours, to_rgb
-from .snapshot import Snapshot, snapshot
+from .snapshots import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

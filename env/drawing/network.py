@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatArray
-from .snapshot import Snapshot, snapshot
+from .snapshots import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray, InputError
 from ..decisions import Decisions, decisions_of
-from ..limits import Limited
+from ..limits import Limited, LimitedReplicas
 
 MEMBERS = ("num_users", "reset", "observe", "evaluate", "step")
 
@@ -135,7 +135,8 @@ class Replicas:
         return {name: np.asarray(of_all) for name, of_all in self.world.frame_metrics().items()}
 
     def kinds(self) -> Sequence[Decisions]:
-        return [decisions_of(self.world)] * self.number
+        found = decisions_of(self.world)
+        return found.each if isinstance(found, LimitedReplicas) else [found] * self.number
 
     def active(self) -> NDArray[np.bool_] | None:
         found: NDArray[np.bool_] | None = getattr(self.world, "active", None)

@@ -34,6 +34,8 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
             FileNotFoundError for a missing trace.
     """
 
+    replicas: int
+
     def __init__(
         self,
         num_users: int | None = None,
