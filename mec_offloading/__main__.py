@@ -7,6 +7,7 @@ from importlib import import_module
 COMMANDS = {
     "simulate": ("simulate", "let an agent learn in an environment and save its curves"),
     "compare": ("compare", "methods side by side on the same frames"),
+    "rivals": ("rivals", "tuned methods beside agents of reinforcement learning"),
     "summarize": ("summarize", "a table and curves of several runs"),
     "reproduce": ("reproduce", "the figures of the paper"),
     "benchmark": ("benchmark", "how long agents and solvers take here"),
