@@ -179,13 +179,16 @@ class Comparison:
         kinds = {self._kind(name): name for name in reversed(names) if not self._matter_later[name]}
         if not self._known:
             return {}
-        return {kind: pool.submit(self._optima, name, size, seed) for kind, name in kinds.items()}
+        return {kind: pool.submit(self.optima, name, size, seed) for kind, name in kinds.items()}
 
     def _kind(self, name: str) -> str:
         """The same for methods in the same worlds."""
         return f"{self._methods[name].environment} {self.settings['methods'][name].get('env')}"
 
-    def _optima(self, name: str, size: int | None, seed: int) -> np.ndarray:
+    def optima(self, name: str, size: int | None, seed: int) -> np.ndarray | None:
+        """The optima of a method's measured frames, (frames,); None where decisions matter later, or none is known."""
+        if self._matter_later[name] or not self._known:
+            return None
         return optima(self.world(name, size), seed, self.settings["warmup"], self.settings["frames"])
 
     def _write_rows(
@@ -297,11 +300,11 @@ class Comparison:
         agent: Agent
         if "rival" in method:
             more = {"env": {**method["rival"].get("env", {}), "with_optimum": True}} if curves else {}
-            rates: list[float] = []
+            rates: list[float | None] = []
             agent = rival = Rival(world, {**method["rival"], **more}, seed)
             start = time.perf_counter()
             rival.learn(warmup, rates.append)
-            seconds, calls, online = time.perf_counter() - start, warmup, np.array(rates)
+            seconds, calls, online = time.perf_counter() - start, warmup, np.array(rates, dtype=np.float64)
         elif (baseline := self._baselines.get(name)) is None:
             agent = self._methods[name].agent(world, seed)
         else:

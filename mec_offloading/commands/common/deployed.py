@@ -51,7 +51,7 @@ def learnt(num_users: int, frames: int = LEARNT, **settings: Any) -> tuple[Offlo
     return agent, env
 
 
-class Comparison:
+class Differences:
     """How often an exported agent's candidates are not its own.
 
     Attributes:
@@ -103,17 +103,17 @@ def random_sets(rng: np.random.Generator, count: int) -> Iterator[np.ndarray]:
         yield np.column_stack([rng.normal(size=(num_users, 2)), mask])
 
 
-def compare_all(count: int, sizes: int = 100) -> dict[str, Comparison]:
+def compare_all(count: int, sizes: int = 100) -> dict[str, Differences]:
     """`count` observations in all: half of the set network with each quantizer, half of a network for each N."""
-    found: dict[str, Comparison] = {}
+    found: dict[str, Differences] = {}
     each = max(1, count // 2 // len(QUANTIZERS))
     for quantizer in QUANTIZERS:
         rng = np.random.default_rng(1)
         agent, _ = learnt(10, network=SetNetwork, quantizer=quantizer)
-        one = found[f"set network, {quantizer}"] = Comparison()
+        one = found[f"set network, {quantizer}"] = Differences()
         one.compare(agent, session_of(agent), random_sets(rng, each))
     for place, quantizer in enumerate(QUANTIZERS):
-        one = found[f"for each N, {quantizer}"] = Comparison()
+        one = found[f"for each N, {quantizer}"] = Differences()
         counts = [1 + number * 99 // max(1, sizes - 1) for number in range(sizes)]
         rng = np.random.default_rng(2 + place)
         for row, num_users in enumerate(counts):

@@ -4,7 +4,6 @@ A rival carries out one decision a frame, as every method does, and sees its val
 the measured frames it goes on with what it has learned, its most probable action, and learns no more.
 """
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from agent.run.contract import World
 from agent.run.record import normalized_one
 from env import InputError
 from env.decisions import decisions_of
+from env.limits import Limited
 
 ALGORITHMS = ("PPO", "A2C", "DQN", "SAC", "TD3")
 ONE_CHOICE, RELAXED = ("DQN",), ("SAC", "TD3")
@@ -56,10 +56,11 @@ class Rival:
         except (TypeError, ValueError, AssertionError) as error:
             raise InputError(f"rival: settings must be those of {algorithm}: {error}") from error
 
-    def learn(self, frames: int, rates: Callable[[float], None] | None = None) -> None:
+    def learn(self, frames: int, rates: Callable[[float | None], Any] | None = None) -> None:
         """Start the world's frames of the seed and learn in so many, after which it is at the next one.
 
-        `rates` is called with each frame's normalised rate, where the environment was asked for the optimum.
+        `rates` is called with each frame's normalised rate, None where that is no number, if the environment was
+        asked for the optimum.
         """
         if not frames:
             self._env.reset(seed=self._seed)
@@ -127,7 +128,9 @@ def _actions_of(algorithm: str, env: Any) -> Any:
             f"rival: {algorithm} must have at most {MOST_ACTIONS} decisions to choose from, {users} users have "
             f"{choices}^{users}"
         )
-    numbered = np.array(list(itertools.product(range(choices), repeat=users))) if algorithm in ONE_CHOICE else None
+
+    kind = decisions_of(env.world)  # of limits, which may change from frame to frame, `decide` takes care
+    numbered = (kind.kind if isinstance(kind, Limited) else kind).all() if algorithm in ONE_CHOICE else np.empty(0)
 
     class Numbered(gymnasium.ActionWrapper):  # type: ignore[type-arg,misc]
         """All decisions by their number."""
@@ -136,7 +139,7 @@ def _actions_of(algorithm: str, env: Any) -> Any:
 
         def action(self, action: Any) -> NDArray[np.int64]:
             """The decision (N,) of a number."""
-            return numbered[int(action)]  # type: ignore[index,no-any-return]
+            return numbered[int(action)]
 
     class Relaxed(gymnasium.ActionWrapper):  # type: ignore[type-arg,misc]
         """A real number for each user, or each of its choices."""

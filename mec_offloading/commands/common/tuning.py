@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from agent.run.comparison import optima
 from env import InputError
 
 from .comparing import Comparison
@@ -105,13 +104,8 @@ class Tuning:
         by, reached = self._tuning["by"], []
         for size in comparison.sizes:
             for seed in settings["seeds"]:
-                world = comparison.world(name, size)
-                best = (
-                    None
-                    if world.decisions_matter_later
-                    else optima(comparison.world(name, size), seed, settings["warmup"], settings["frames"])
-                )
-                columns, _ = comparison.played(world, name, seed, best)
+                best = comparison.optima(name, size, seed)
+                columns, _ = comparison.played(comparison.world(name, size), name, seed, best)
                 reached.append(float(np.mean(columns[by.lstrip("-")])))
         return float(np.mean(reached)) * (-1 if by.startswith("-") else 1)
 
