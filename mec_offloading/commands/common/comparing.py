@@ -186,7 +186,7 @@ class Comparison:
         return f"{self._methods[name].environment} {self.settings['methods'][name].get('env')}"
 
     def optima(self, name: str, size: int | None, seed: int) -> np.ndarray | None:
-        """The optima of a method's measured frames, (frames,); None where decisions matter later, or none is known."""
+        """The optima of a method's frames, (frames,); None where none is known or decisions matter later."""
         if self._matter_later[name] or not self._known:
             return None
         return optima(self.world(name, size), seed, self.settings["warmup"], self.settings["frames"])
