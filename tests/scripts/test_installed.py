@@ -127,3 +127,16 @@ def test_the_rest_is_told_where_it_is_asked_for(call, name, part):
     assert told.returncode == 0, told.stderr
     assert f"--{part}." in told.stdout
     assert "--seed" not in told.stdout
+
+
+def test_a_type_checker_knows_the_classes_under_both_names(installed, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from agent import OffloadingAgent\nfrom mec_offloading.agent import OffloadingAgent as Second\n"
+        "from mec_offloading.env import WirelessPoweredMEC\n\n"
+        "agent: OffloadingAgent = Second(num_users=10)\nworld: int = WirelessPoweredMEC()\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": "", "MYPYPATH": str(installed), "MYPY_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "mypy", "--follow-imports", "silent", "--ignore-missing-imports", "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    (wrong,) = [line for line in done.stdout.splitlines() if "error:" in line]
+    assert 'has type "WirelessPoweredMEC"' in wrong
