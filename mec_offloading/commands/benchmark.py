@@ -10,7 +10,6 @@ replicas.
 
 import argparse
 import functools
-import importlib.metadata
 import itertools
 import json
 import multiprocessing
@@ -42,6 +41,7 @@ from env import (
 from .common import deployed
 from .common.dear import METHODS, race
 from .common.errors import explained
+from .common.machine import installed_version
 from .common.players import (
     DropIn,
     Frames,
@@ -632,14 +632,6 @@ def agent_settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "weight_decay": 1e-4,
         "published": True,
     }
-
-
-def installed_version(name: str) -> str | None:
-    """Of a package; None where it is not installed."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Any]] = {

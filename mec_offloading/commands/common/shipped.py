@@ -13,13 +13,15 @@ CHECKOUT = CONFIGS.parent if CONFIGS.parent != _PACKAGE else None
 def find(config: str | Path) -> Path | None:
     """The file at a path, or else the one that ships by that name, with or without `.yaml`; None without one.
 
-    Of `configs/NAME.yaml`, as the docs write, the shipped one is found from every folder too.
+    Of `configs/NAME.yaml` and `configs/tried/NAME.yaml`, as the docs write, the shipped one is found from every
+    folder too.
     """
     path = Path(config)
     if path.is_file():
         return path
-    shipped = CONFIGS / f"{path.name.removesuffix('.yaml')}.yaml"
-    by_name = path.parent == Path() or path.parent == Path("configs")
+    parents = path.parent.parts
+    shipped = CONFIGS.joinpath(*parents[1:], f"{path.name.removesuffix('.yaml')}.yaml")
+    by_name = not path.is_absolute() and parents[:1] in ((), ("configs",)) and ".." not in parents
     return shipped if by_name and shipped.is_file() else None
 
 
