@@ -11,7 +11,7 @@ from typing import Any
 
 from env import InputError
 
-from .parallel import CORES
+from .parallel import ALONE, CORES
 
 _ROOT = str(Path(__file__).resolve().parents[3])
 """Where this package is imported from, which a worker must know too."""
@@ -22,7 +22,6 @@ _QUIET = {
 }
 _PATIENCE = 5
 """Seconds in which a cluster must answer."""
-_ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def installed() -> bool:
@@ -54,7 +53,8 @@ def connected(address: str | None = None, processes: int | None = None) -> Itera
         processes: how many tasks of one CPU run at once on this machine, all its processors by default; a cluster
             has what its nodes say.
 
-    Tasks find this package where the driver has it, or as it is installed on their node, and compute in one thread.
+    Tasks find this package where the driver has it, or as it is installed on their node; they compute in one
+    thread.
 
     Raises:
         ModuleNotFoundError: without Ray, naming the extra.
@@ -63,7 +63,7 @@ def connected(address: str | None = None, processes: int | None = None) -> Itera
     ray = needed()
     paths = [_ROOT, *(path for path in [os.environ.get("PYTHONPATH")] if path)]
     options: dict[str, Any] = {
-        "runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(paths), **_ALONE}},
+        "runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(paths), **ALONE}},
         "logging_level": "CRITICAL",
         "log_to_driver": False,
     }
