@@ -82,9 +82,8 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.engine is None:
         arguments.engine = "ray" if cluster.installed() else "local"
         if arguments.engine == "local":
-            print(
-                "note: ray is not installed (extra 'sweep'): trials are processes of this machine", file=sys.stderr
-            )
+            note = "ray is not installed (extra 'sweep'): trials are processes of this machine"
+            print(f"note: {note}", file=sys.stderr)
 
 
 def run(plan: Plan, output: Path, arguments: argparse.Namespace) -> int:
@@ -101,21 +100,24 @@ def run(plan: Plan, output: Path, arguments: argparse.Namespace) -> int:
         source = Listed(trials)
     else:
         source = Search(plan, output)
-    with engine_of(arguments.engine, arguments.address, arguments.processes, output.absolute()) as engine:
-        driver = Driver(engine, source)
-        with told_to_stop() as stopped:
-            driver.run(stopped, lambda: write_table(output, source, driver.failed))
-            signal = stopped()
-    write_table(output, source, driver.failed)
+    failed: dict[str, str] = {}
+    signal = 0
+    if source.left():
+        with engine_of(arguments.engine, arguments.address, arguments.processes, output.absolute()) as engine:
+            driver = Driver(engine, source, failed)
+            with told_to_stop() as stopped:
+                driver.run(stopped, lambda: write_table(output, source, failed))
+                signal = stopped()
+    write_table(output, source, failed)
     report(source)
     print(f"trials: {output / TABLE}")
     if signal:
         allow = "".join(f" --allow {module}" for module in arguments.allow)
         print(f"stopped; to go on: {called('sweep')} --resume {output}{allow}")
         return 128 + signal
-    if driver.failed:
-        print(f"error: {len(driver.failed)} of {len(source.trials)} trials failed", file=sys.stderr)
-    return 1 if driver.failed else 0
+    if failed:
+        print(f"error: {len(failed)} of {len(source.trials)} trials failed", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def settle(plan: Plan, output: Path, points: int, processors: int) -> None:
@@ -155,7 +157,7 @@ def row_of(trial: Trial, source: Source, failed: dict[str, str]) -> dict[str, An
 
 
 def report(source: Source) -> None:
-    """Print a Markdown table, a row a point: the mean rate, or value, over its seeds, and their standard deviation."""
+    """Print a Markdown table, a row a point: the mean rate, or value, over its seeds, ± the standard deviation."""
     points: dict[str, list[Trial]] = {}
     for trial in source.trials:
         points.setdefault(trial.label, []).append(trial)

@@ -1,4 +1,4 @@
-"""The loop of a sweep: starts trials where there is room, goes on with those that were lost, says how far it is."""
+"""The loop of a sweep: starts trials where there is room, goes on with those that were lost, tells progress."""
 
 import sys
 import time
@@ -26,6 +26,9 @@ class Source(Protocol):
     def total(self) -> int:
         """Frames of all trials, also of those to come."""
 
+    def left(self) -> bool:
+        """Whether there is anything to run."""
+
     def take(self) -> Trial | None:
         """The next trial, None where there is none now."""
 
@@ -50,6 +53,10 @@ class Listed:
         """Frames of all."""
         return sum(trial.weight for trial in self.trials)
 
+    def left(self) -> bool:
+        """Whether one is not finished."""
+        return not all(trial.finished() for trial in self.trials)
+
     def take(self) -> Trial | None:
         """The next in their order."""
         return self._left.popleft() if self._left else None
@@ -70,23 +77,29 @@ class Driver:
     """Runs the trials of a source to their ends.
 
     A trial that is finished is not run. One whose process was ended by a signal, or whose worker was lost, goes on
-    from its checkpoint; without a new checkpoint so often as `IN_VAIN` it has failed, as has one whose command fails.
+    from its checkpoint; lost `IN_VAIN` times at the same one it has failed, as has one whose command fails.
+
+    Args:
+        engine: where they run.
+        source: where they come from.
+        failed: where the reasons are put, by the names of the trials.
     """
 
-    def __init__(self, engine: Engine, source: Source) -> None:
-        self._engine, self._source = engine, source
+    def __init__(self, engine: Engine, source: Source, failed: dict[str, str]) -> None:
+        self._engine, self._source, self._failed = engine, source, failed
         self._running: dict[str, Trial] = {}
         self._waiting: deque[Trial] = deque()
         self._lost: dict[str, tuple[object, int]] = {}
         """Of a trial that was lost: its checkpoint then, and how often it had not changed."""
         self._done: dict[str, int] = {}
-        self.failed: dict[str, str] = {}
-        """Why, by the names of the trials."""
+        self._finished = 0
 
     def run(self, stopped: Callable[[], int], ended: Callable[[], object]) -> None:
-        """Until all trials have ended, or those that run have after it was `stopped`; `ended` is called after some."""
-        total, looked, told = self._source.total(), 0.0, False
-        with tqdm(total=total, unit="frame", unit_scale=True, smoothing=0, file=sys.stderr) as progress:
+        """Until all trials have ended, or once `stopped` those that run; `ended` is called when some have."""
+        looked, told = 0.0, False
+        with tqdm(
+            total=self._source.total(), unit="frame", unit_scale=True, smoothing=0, file=sys.stderr
+        ) as progress:
             self._fill()
             progress.initial = progress.n = self._frames()
             while self._running:
@@ -115,7 +128,13 @@ class Driver:
         """Start trials as long as there is room for them."""
         while True:
             room = self._engine.processors() - sum(trial.cpus for trial in self._running.values())
-            trial = self._waiting.popleft() if self._waiting else self._next() if room > 0 else None
+            trial = (
+                self._waiting.popleft()
+                if self._waiting
+                else self._next()
+                if room > 0 or not self._running
+                else None
+            )
             if trial is None:
                 return
             if self._running and trial.cpus > room:
@@ -128,6 +147,7 @@ class Driver:
     def _next(self) -> Trial | None:
         """A trial that is not finished."""
         while (trial := self._source.take()) is not None and trial.finished():
+            self._finished += 1
             self._source.ended(trial, None)
         return trial
 
@@ -145,6 +165,7 @@ class Driver:
         asked = trial.told_to_stop()
         trial.let_run()
         if status == 0 and trial.finished():
+            self._finished += 1
             self._source.ended(trial, None)
         elif asked and stopping:
             return  # it is gone on with when the sweep is
@@ -163,7 +184,7 @@ class Driver:
             self._fail(trial, trial.reason(), progress)
 
     def _fail(self, trial: Trial, reason: str, progress: tqdm) -> None:
-        self.failed[trial.name] = reason
+        self._failed[trial.name] = reason
         progress.write(f"failed: {trial.name}: {reason} ({trial.log})", file=sys.stderr)
         self._source.ended(trial, reason)
 
@@ -179,7 +200,5 @@ class Driver:
             self._done.pop(name, None)
         progress.total = self._source.total()
         progress.n = self._frames()
-        over = sum(trial.name not in self._running for trial in self._source.trials) - len(self._waiting)
-        progress.set_postfix({"running": len(self._running), "trials": len(self._source.trials)}, refresh=False)
-        del over
+        progress.set_postfix({"running": len(self._running), "finished": self._finished}, refresh=False)
         progress.refresh()

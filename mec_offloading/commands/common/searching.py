@@ -1,5 +1,6 @@
 """A search for the best settings: Optuna's tree of Parzen estimators, with median pruning on the rate so far."""
 
+import itertools
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -12,7 +13,7 @@ from agent.run.folder import METRICS
 from env import InputError
 
 from .settings import dump_yaml
-from .sweeping import Plan, rounded
+from .sweeping import Plan, Values, rounded
 from .trials import Trial
 
 STARTUP = 4
@@ -60,7 +61,7 @@ class Search:
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(STARTUP) if self._prunes else optuna.pruners.NopPruner(),
         )
-        if self._study.user_attrs.setdefault("space", space) != space:
+        if self._study.user_attrs.get("space", space) != space:
             raise InputError(f"output must be of a search over the same settings and seeds, {sweep} is of another")
         self._study.set_user_attr("space", space)
         for frozen in self._study.get_trials(states=[state.RUNNING]):
@@ -68,13 +69,24 @@ class Search:
             self._study.tell(frozen.number, state=state.FAIL)
         self._running: dict[str, _Point] = {}
         self._ready: deque[Trial] = deque()
+        self._pruned: set[str] = set()
+        """Labels of points that were."""
         self.trials: list[Trial] = []
+        for frozen in self._study.get_trials(states=[state.COMPLETE, state.PRUNED]):
+            trials = plan.trials(self._values(optuna.trial.FixedTrial(frozen.params)), sweep)
+            self.trials += [trial for trial in trials if trial not in self.trials]
+            if frozen.state == state.PRUNED:
+                self._pruned.add(trials[0].label)
 
     def total(self) -> int:
         """Frames in all, of pruned points as far as they went."""
-        known = sum(trial.done() if trial.label in self._pruned() else trial.weight for trial in self.trials)
+        known = sum(trial.done() if trial.label in self._pruned else trial.weight for trial in self.trials)
         each = self.trials[0].weight * len(self._plan.seeds) / (self.trials[0].replicas or 1) if self.trials else 0
         return known + int(each * (self.count - len({trial.label for trial in self.trials})))
+
+    def left(self) -> bool:
+        """Whether there are points to ask for."""
+        return bool(self._ready) or self._asked() < self.count
 
     def take(self) -> Trial | None:
         """A trial to run, of the point before as long as there is one."""
@@ -104,9 +116,10 @@ class Search:
 
     def hopeless(self) -> Iterable[Trial]:
         """The trials of points whose rate so far is below the median of the others', to be stopped."""
-        for point in self._running.values() if self._prunes else ():
+        for point in list(self._running.values()) if self._prunes else ():
             if not point.pruned and point.falls_behind(self._so_far):
                 point.pruned = True
+                self._pruned.add(point.trials[0].label)
                 self._ready = deque(trial for trial in self._ready if trial.name not in point.left)
                 for trial in point.trials:
                     if trial.name in point.left:
@@ -114,7 +127,7 @@ class Search:
 
     def pruned(self, trial: Trial) -> bool:
         """Whether a trial was stopped for being behind."""
-        return trial.label in self._pruned()
+        return trial.label in self._pruned
 
     def best(self) -> tuple[str, float] | None:
         """The label of the best point, and its figure; None where none is known."""
@@ -123,11 +136,6 @@ class Search:
             return None
         best = max(done, key=lambda trial: trial.value)
         return best.user_attrs["label"], self._sign * best.value
-
-    def _pruned(self) -> set[str]:
-        states = [self._optuna.trial.TrialState.PRUNED]
-        told = {trial.user_attrs["label"] for trial in self._study.get_trials(deepcopy=False, states=states)}
-        return told | {label for label, point in self._running.items() if point.pruned}
 
     def _asked(self) -> int:
         """Points that are done or on their way; one that was stopped with the sweep is asked for again."""
@@ -147,7 +155,7 @@ class Search:
                 seed=self._plan.draw + number, n_startup_trials=STARTUP, constant_liar=True
             )
         asked = self._study.ask()
-        values = {path: _suggested(asked, path, kind) for path, kind in self._plan.over.items()}
+        values = self._values(asked)
         trials = self._plan.trials(values, self._sweep)
         if trials[0].label in self._running or any(trials[0].label == trial.label for trial in self.trials):
             self._again(asked, trials)
@@ -156,6 +164,9 @@ class Search:
         self.trials += trials
         self._running[trials[0].label] = _Point(asked, trials)
         self._ready.extend(trials)
+
+    def _values(self, trial: Any) -> Values:
+        return {path: _suggested(trial, path, kind) for path, kind in self._plan.over.items()}
 
     def _again(self, asked: Any, trials: list[Trial]) -> None:
         """A point that was asked for before: what is known of it is its figure, nothing is run."""
@@ -172,7 +183,8 @@ class Search:
         try:
             with (trial.folder / METRICS).open(encoding="utf-8") as file:
                 place = file.readline().rstrip("\n").split(",").index(self._by)
-                cells = [line.split(",")[place] for _, line in zip(range(frames), file) if line.endswith("\n")]
+                lines = itertools.islice(file, frames)
+                cells = [line.split(",")[place] for line in lines if line.endswith("\n")]
         except (FileNotFoundError, ValueError):
             return None
         if len(cells) < frames:

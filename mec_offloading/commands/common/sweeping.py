@@ -33,11 +33,11 @@ class Plan:
     """A sweep's YAML, checked as far as it can be before there is a first trial.
 
     Args:
-        content: `config`, the base, a file or the name of one that ships; `settings`, what is changed of it for all;
-            `over`, {path of a setting: list of its values, or one of {choices: [..]}, {uniform: [low, high]},
+        content: `config`, the base, a file or the name of one that ships; `settings`, what is changed of it for
+            all; `over`, {path of a setting: list of its values, or one of {choices: [..]}, {uniform: [low, high]},
             {log: [low, high]}, {integers: [low, high]}}; `seeds`, a list, or how many from 0 on; `samples`, so many
-            draws from what is no list for each point of the grid of those that are, or `search`, {trials, by,
-            prune}; `replicas`, true, false or auto; `draw`, the seed of samples and search.
+            draws from what is no list for each point of the grid of the lists, or `search`, {trials, by, prune};
+            `replicas`, true, false or auto; `draw`, the seed of samples and search.
         allow: modules of the user's that trials are allowed.
 
     Raises:
@@ -103,10 +103,10 @@ class Plan:
         return settings
 
     def trials(self, values: Values, sweep: Path, make: bool = False) -> list[Trial]:
-        """The trials of a point, one a seed, or of consecutive seeds as replicas, each checked by `simulate`'s parser.
+        """The trials of a point, one a seed, or of consecutive seeds as replicas; `simulate`'s parser checks each.
 
-        With `make` a world and an agent are made too, which check the values. What of them is in the sweep's folder
-        already must be of the same settings.
+        With `make` a world and an agent are made too, which check the values. What of them is in the sweep's
+        folder already must be of the same settings.
 
         Raises InputError or ArgumentError naming the setting.
         """
@@ -115,18 +115,13 @@ class Plan:
         trials = []
         for seed, count in runs:
             content = settings | {"seed": seed} | ({} if count is None else {"replicas": count})
-            try:
-                parsed, parser = simulate.settings_of(content)
-                simulate.check(parsed)
-                if make and not trials:
-                    single = parsed.clone()
-                    single.replicas = single.device = None
-                    made = Single(hooking.without_callbacks(single), parser, load_environment(parsed.environment))
-                    self.metrics = tuple(made.world.frame_metrics())
-            except Exception as error:
-                if values:
-                    error.args = (f"{error} (in the trial {label})",)
-                raise
+            parsed, parser = simulate.settings_of(content)
+            simulate.check(parsed)
+            if make and not trials:
+                single = parsed.clone()
+                single.replicas = single.device = None
+                made = Single(hooking.without_callbacks(single), parser, load_environment(parsed.environment))
+                self.metrics = tuple(made.world.frame_metrics())
             trial = Trial(
                 sweep.absolute(),
                 f"{label}_{seed}" if count is None else f"{label}_{seed}to{seed + count - 1}",

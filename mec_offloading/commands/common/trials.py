@@ -124,7 +124,7 @@ class Trial:
 
 
 def attempt(trial: Trial, node: str, folder: str) -> int | None:
-    """Begin or go on with a trial in a process of its own; its exit status, minus the number of a signal that ended it.
+    """Begin or go on with a trial in a process of its own; its exit status, -N where the signal N ended it.
 
     The process ends with this one, and with SIGTERM when the trial is told to stop. `folder` is where it runs, if
     there is such a folder here. None where this machine does not see the sweep's folder.
