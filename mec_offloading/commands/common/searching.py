@@ -225,11 +225,9 @@ def _suggested(trial: Any, path: str, kind: Any) -> Any:
     name, of = ("choices", kind) if isinstance(kind, list) else next(iter(kind.items()))
     if name == "choices":
         plain = all(value is None or isinstance(value, (bool, int, float, str)) for value in of)
-        return (
-            trial.suggest_categorical(path, of)
-            if plain
-            else of[trial.suggest_categorical(path, [*range(len(of))])]
-        )
+        if plain:
+            return trial.suggest_categorical(path, of)
+        return of[trial.suggest_categorical(path, list(range(len(of))))]
     if name == "integers":
         return trial.suggest_int(path, *of)
     return rounded(trial.suggest_float(path, *of, log=name == "log"))
