@@ -1,5 +1,6 @@
 """Sweeps, run as a user runs them and killed while they run: all is done, once, and as it is alone."""
 
+import contextlib
 import csv
 import os
 import re
@@ -49,13 +50,11 @@ def sweep(folder, *arguments):
 def processes_of(sweep_folder):
     """{pid: its parent} of the processes that run trials in a folder."""
     found = {}
-    for entry in Path("/proc").iterdir():
-        try:
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):  # which has ended since
             words = (entry / "cmdline").read_bytes().split(b"\0")
             if b"simulate" in words and any(word.startswith(bytes(sweep_folder)) for word in words):
                 found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            continue
     return found
 
 
@@ -149,5 +148,6 @@ def test_killed_half_way_all_is_done_once_and_as_it_is_alone(tmp_path, engine):
     for row in table:
         assert rows(output / "trials" / row["trial"]) == rows(tmp_path / "alone" / row["trial"])
     again = sweep(tmp_path, "--resume", output, *options)
-    assert again.wait(60) == 0
+    again.communicate(timeout=60)
+    assert again.returncode == 0
     assert finished(output) == after

@@ -36,8 +36,8 @@ class Plan:
         content: `config`, the base, a file or the name of one that ships; `settings`, what is changed of it for
             all; `over`, {path of a setting: list of its values, or one of {choices: [..]}, {uniform: [low, high]},
             {log: [low, high]}, {integers: [low, high]}}; `seeds`, a list, or how many from 0 on; `samples`, how
-            many draws from what is no list for each point of the grid of the lists, or `search`, {trials, by, prune};
-            `replicas`, true, false or auto; `draw`, the seed of samples and search.
+            many draws from what is no list for each point of the grid of the lists, or `search`, {trials, by,
+            prune}; `replicas`, true, false or auto; `draw`, the seed of samples and search.
         allow: modules of the user's that trials are allowed.
 
     Raises:
