@@ -125,7 +125,7 @@ def test_killed_half_way_all_is_done_once_and_as_it_is_alone(tmp_path, engine):
     before |= finished(output)
     counts = starts(output)
     driver = sweep(tmp_path, "--resume", output, *options)
-    out, err = driver.communicate(timeout=60 + 10 * TRIALS)
+    out, err = driver.communicate(timeout=60 + 30 * TRIALS)
     assert driver.returncode == 0, err
     after = finished(output)
     assert len(after) == TRIALS

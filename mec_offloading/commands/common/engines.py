@@ -1,6 +1,5 @@
 """Where the trials of a sweep run: processes of this machine, or Ray."""
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from typing import Any, Protocol
 from env import InputError
 
 from . import cluster
+from .attempt import attempt, attempt_on_node, sees
 from .parallel import CORES
-from .trials import CONFIGS, Trial, attempt
+from .trials import CONFIGS, Trial
 
 ENGINES = ("ray", "local")
 
@@ -53,7 +53,7 @@ class Local:
     def _wait(self, trial: Trial) -> None:
         status: int | None = None
         try:
-            status = attempt(trial, socket.gethostname(), os.getcwd())
+            status = attempt(trial.order(), socket.gethostname())
         finally:
             self._ended.put((trial, status))
 
@@ -63,7 +63,7 @@ class OnRay:
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
-        self._attempt = ray.remote(max_retries=0)(_attempt_on_node)  # the sweep itself bounds its retries
+        self._attempt = ray.remote(max_retries=0)(attempt_on_node)  # the sweep itself bounds its retries
         self._running: dict[Any, Trial] = {}
 
     def processors(self) -> int:
@@ -73,33 +73,33 @@ class OnRay:
     def start(self, trial: Trial) -> None:
         """On the node that Ray chooses."""
         task = self._attempt.options(num_cpus=trial.cpus, num_gpus=trial.gpus)
-        self._running[task.remote(trial, os.getcwd())] = trial
+        self._running[task.remote(trial.order())] = trial
 
     def ended(self) -> list[tuple[Trial, int | None]]:
         """Those whose tasks have ended."""
         if not self._running:
             return []
         over, _ = self._ray.wait(list(self._running), num_returns=len(self._running), timeout=0)
-        return [(self._running.pop(task), self._status(task)) for task in over]
+        return [(self._running[task], self._status(task, self._running.pop(task).sweep)) for task in over]
 
     def check(self, sweep: Path) -> None:
         """Raise InputError unless every node sees the folder of the sweep."""
         strategy = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         for node, address in cluster.nodes(self._ray).items():
-            on_node = self._ray.remote(num_cpus=0, max_retries=0)(_sees).options(
+            on_node = self._ray.remote(num_cpus=0, max_retries=0)(sees).options(
                 scheduling_strategy=strategy(node, soft=False)
             )
             try:
-                seen = self._ray.get(on_node.remote(sweep), timeout=120)
+                seen = self._ray.get(on_node.remote(sweep / CONFIGS), timeout=120)
             except self._ray.exceptions.RayError as error:
                 first = str(error).strip().split("\n")[-1]
                 raise InputError(f"address: node {address} of the cluster cannot run a trial: {first}") from error
             if not seen:
                 raise _unseen(address, sweep)
 
-    def _status(self, task: Any) -> int | None:
+    def _status(self, task: Any, sweep: Path) -> int | None:
         try:
-            status, node, sweep = self._ray.get(task)
+            status, node = self._ray.get(task)
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError:  # of the worker, its node, or what it takes to start one
@@ -125,17 +125,6 @@ def engine_of(name: str, address: str | None, processes: int | None, sweep: Path
         if address is not None:
             engine.check(sweep)
         yield engine
-
-
-def _attempt_on_node(trial: Trial, folder: str) -> tuple[int | None, str, Path]:
-    import ray
-
-    node = ray.util.get_node_ip_address()
-    return attempt(trial, node, folder), node, trial.sweep
-
-
-def _sees(sweep: Path) -> bool:
-    return (sweep / CONFIGS).is_dir()
 
 
 def _unseen(node: str, sweep: Path) -> InputError:
