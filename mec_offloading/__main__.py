@@ -8,6 +8,7 @@ from mec_offloading import fate
 
 COMMANDS = {
     "simulate": ("simulate", "let an agent learn in an environment and save its curves"),
+    "sweep": ("sweep", "many runs: a grid, samples or a search over settings, on all processors or a cluster"),
     "compare": ("compare", "methods side by side on the same frames"),
     "rivals": ("rivals", "tuned methods beside agents of reinforcement learning"),
     "summarize": ("summarize", "a table and curves of several runs"),

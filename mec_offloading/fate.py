@@ -1,4 +1,4 @@
-"""A process that shares the fate of the one that started it."""
+"""A process that shares the fate of the one that started it, and keeps to one processor."""
 
 import os
 import time
@@ -6,6 +6,9 @@ from threading import Thread
 
 PARENT = "MEC_OFFLOADING_PARENT"
 """In the environment of a command: the process with which it ends."""
+
+ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""In the environment of a process beside others: what it multiplies takes one processor."""
 
 
 def share(parent: int) -> None:

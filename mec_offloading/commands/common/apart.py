@@ -5,8 +5,8 @@ import io
 import re
 from collections.abc import Callable, Sequence
 
-TIME = re.compile(r"(^|[ (_,])(ms|s|µs|us|seconds|milliseconds|microseconds)\)?$")
-"""The end of a column's head by which it is one of times, as `ms` and `training s`."""
+TIME = re.compile(r"(^|[ (_,])(ms|s|µs|us|seconds|milliseconds|microseconds|per[ _]second)\)?$")
+"""The end of a column's head by which it is one of times, as `ms`, `training s` and `frames_per_second`."""
 
 
 def without_times(text: str, suffix: str) -> str:

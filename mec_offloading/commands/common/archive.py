@@ -104,17 +104,14 @@ class Archive:
         """Move what there is of experiments into `earlier`."""
         for name in names:
             for kind in ("experiments", "unfinished"):
-                if not (old := self._kinds[kind] / name).is_dir():
-                    continue
-                count = 1
-                while (new := self._kinds["earlier"] / f"{name}-{count}").exists():
-                    count += 1
-                new.parent.mkdir(exist_ok=True)
-                old.rename(new)
+                if (self._kinds[kind] / name).is_dir():
+                    self._put_away(self._kinds[kind] / name)
             self._clear(name)
 
     def start(self, experiment: Experiment) -> Running:
         """Start an experiment's command, or go on with it."""
+        if self.folder(experiment.name).is_dir():  # without a record
+            self._put_away(self.folder(experiment.name))
         folder = self._kinds["unfinished"] / experiment.name
         goes_on = self._can_go_on(experiment, folder)
         if not goes_on:
@@ -152,6 +149,8 @@ class Archive:
         printed = printed.replace(str(folder), f"experiments/{name}").replace(f"{self.path}{os.sep}", "")
         if printed.strip():
             put(folder / PRINTED, printed.encode())
+        if running.experiment.command == "sweep":
+            shutil.rmtree(folder / "logs", ignore_errors=True)  # which name machines
         put(folder / RECORD, _json(self._recorded(running, folder, seconds)))
         folder.rename(done)
         self._clear(name)
@@ -168,6 +167,14 @@ class Archive:
                 time.sleep(0.05)
             one.process.kill()
             one.process.wait()
+
+    def _put_away(self, folder: Path) -> None:
+        """Move a folder to where earlier ones are."""
+        self._kinds["earlier"].mkdir(exist_ok=True)
+        count = 1
+        while (new := self._kinds["earlier"] / f"{folder.name}-{count}").exists():
+            count += 1
+        folder.rename(new)
 
     def _recorded(self, running: Running, folder: Path, seconds: float) -> dict[str, Any]:
         experiment = running.experiment

@@ -39,7 +39,7 @@ def commit() -> str | None:
     """The commit of a checkout, with `-dirty` where files differ from it; None where there is none to ask."""
     if CHECKOUT is None or not (CHECKOUT / ".git").exists():
         return None
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*"]
+    command = ["git", "--no-optional-locks", "describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*"]
     try:
         told = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

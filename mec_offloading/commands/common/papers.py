@@ -20,6 +20,7 @@ HERE = "here"
 OUTPUT = ("--output", "{here}")
 WHERE: dict[str, tuple[str, str] | None] = {
     "simulate": OUTPUT,
+    "sweep": OUTPUT,
     "compare": OUTPUT,
     "rivals": OUTPUT,
     "reproduce": OUTPUT,

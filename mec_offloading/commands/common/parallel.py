@@ -16,8 +16,6 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 """Processors that this process may use."""
 _IDLE = 300
 """Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
-ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Of each process: what it multiplies takes one processor."""
 
 
 def spread(
@@ -68,7 +66,7 @@ class Pool:
 
             begin = os.getpid(), start, with_
             self._executor = get_reusable_executor(
-                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=ALONE
+                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=fate.ALONE
             )
 
     def __enter__(self) -> "Pool":
