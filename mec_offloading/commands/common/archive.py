@@ -23,7 +23,6 @@ from mec_offloading import fate
 
 from .machine import machine, versions
 from .papers import HERE, Experiment, Paper, differing
-from .parallel import ALONE
 from .seeds import seeds_of
 
 RECORD = "record.json"
@@ -125,7 +124,7 @@ class Archive:
         environ = {**os.environ, fate.PARENT: str(os.getpid())}
         environ.setdefault("SOURCE_DATE_EPOCH", "0")  # PDF files of one figure are the same
         if experiment.cores == 1:
-            environ |= ALONE
+            environ |= fate.ALONE
         command = [sys.executable, "-m", "mec_offloading", experiment.command, *options]
         with (
             self._beside(experiment.name, ".out").open("wb") as out,
