@@ -106,7 +106,7 @@ def run(archive: Archive, missing: Sequence[Experiment], cores: int, stopped: Ca
     waiting, running, failed = list(missing), list[Running](), dict[str, str]()
     try:
         while (waiting or running) and not stopped():
-            for one in [one for one in running if one.process.poll() is not None]:
+            for one in [one for one in running if one.has_ended()]:
                 running.remove(one)
                 ended = archive.end(one)
                 if isinstance(ended, str):
@@ -165,7 +165,8 @@ def listed(archive: Archive, experiments: Sequence[Experiment], results: Sequenc
         state, took = archive.state(one), ""
         record = archive.record(one.name)
         if state == DONE and record is not None:
-            took = f"{record['seconds']:.1f} s" + (" since it went on" if record["went_on"] else "")
+            took = f"{record['seconds']:.1f} s, {record['processor_seconds']:.1f} s of processors"
+            took += ", since it went on" if record["went_on"] else ""
         more = {CHANGED: archive.changes(one), BEGUN: "goes on, or begins again, with the next run"}
         lines.append((one.name, state, took, more.get(state, one.settings["run"])))
     for result in results:

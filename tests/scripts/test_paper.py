@@ -105,6 +105,7 @@ def test_what_is_missing_is_run_once_and_a_change_is_noticed(write, run, tmp_pat
     assert {"numpy", "torch", "mec-offloading"} < learned["versions"].keys()
     assert learned["machine"]["cores"] >= 1
     assert learned["seconds"] > 0
+    assert 0.1 < learned["processor_seconds"] < 1000
     texts = [path.read_text() for path in folder.rglob("*") if path.suffix in (".json", ".txt", ".yaml", ".csv")]
     assert not [text for text in texts if str(tmp_path) in text or platform.node() in text]
 

@@ -7,6 +7,7 @@ counts as done.
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -42,6 +43,17 @@ class Running:
     process: "subprocess.Popen[bytes]"
     began: float
     goes_on: bool
+    processor_seconds: float = 0.0
+    """Of the command and the processes that it started, once it has ended."""
+
+    def has_ended(self) -> bool:
+        """Whether the command has ended; what it took of processors is known from the first time that it has."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if self.process.poll() is None:
+            return False
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)  # which grows when a process that has ended is asked
+        self.processor_seconds += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return True
 
 
 class Archive:
@@ -184,6 +196,7 @@ class Archive:
         return {
             "command": shlex.join(["mec-offloading", experiment.command, *options]),
             "seconds": round(seconds, 3),
+            "processor_seconds": round(running.processor_seconds, 3),
             "went_on": running.goes_on,
             "seeds": seeds_of(experiment, folder, [record["seeds"] for record in of_used]),
             **self._here,
