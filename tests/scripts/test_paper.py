@@ -187,7 +187,7 @@ def test_a_signal_stops_with_a_checkpoint(write, tmp_path, monkeypatch, capfd):
     [
         ({"experiment": {}}, "a paper must hold experiments, tables, figures only, got experiment"),
         ({}, "experiments must hold one or more"),
-        ({"experiments": {"a": "simulated"}}, "a: run must begin with one of simulate, compare"),
+        ({"experiments": {"a": "simulated"}}, "a: run must begin with one of simulate, sweep, compare"),
         ({"experiments": {"a": "simulate --output x"}}, "a: run must leave out --output: the archive"),
         (
             {"experiments": {"a": "simulate --config no.yaml"}},
@@ -277,6 +277,13 @@ def test_tables_and_columns_of_times_stand_apart(tmp_path):
             "\\midrule\na \\& b & 3 \\\\\n\\bottomrule\n\\end{tabular}\n",
         ),
         (".tex", "\\begin{tabular}{lr}\nMethod & calls \\\\\n\\end{tabular}\n", None),
+        (
+            ".tex",
+            "\\begin{tabular}{lr@{}lr@{}l}\nmethod & \\multicolumn{2}{c}{\\shortstack{decision time\\\\(ms)}} & "
+            "\\multicolumn{2}{c}{calls} \\\\\n\\multicolumn{5}{l}{\\textit{10 users}} \\\\\na & 0 & .1 & 3 & .0 \\\\\n",
+            "\\begin{tabular}{lr@{}l}\nmethod & \\multicolumn{2}{c}{calls} \\\\\n"
+            "\\multicolumn{3}{l}{\\textit{10 users}} \\\\\na & 3 & .0 \\\\\n",
+        ),
         (".txt", "ms,s\n", "ms,s\n"),
     ],
 )

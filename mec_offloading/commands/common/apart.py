@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 TIME = re.compile(r"(^|[ (_,])(ms|s|µs|us|seconds|milliseconds|microseconds|per[ _]second)\)?$")
 """The end of a column's head by which it is one of times, as `ms`, `training s` and `frames_per_second`."""
@@ -52,29 +52,51 @@ def _cells(line: str, mark: str) -> list[str]:
 
 
 def _of_latex(text: str) -> str:
-    lines, kept, width = [], [], 0
+    lines, kept = [], list[bool]()
     for line in text.splitlines(keepends=True):
-        cells = _cells(line, "&")
-        if not width and len(cells) > 1 and not line.lstrip().startswith("\\begin"):
-            width = len(cells)
-            kept = _kept([re.sub(r"[{}]|\\\\.*", "", cell) for cell in cells])
-        if width and len(cells) == width and len(kept) < width:
-            ending = re.search(r"\s*\\\\.*$", cells[-1])
-            cells[-1] = cells[-1][: ending.start()] if ending else cells[-1]
-            line = "&".join(cells[place] for place in kept).rstrip() + (ending[0] if ending else "") + "\n"
+        *cells, last = _cells(line, "&")
+        ending = re.search(r"\s*\\\\\s*$", last)
+        cells.append(last[: ending.start()] if ending else last)
+        if not kept and len(cells) > 1 and "\\begin" not in line:
+            kept = [not TIME.search(_latex_words(cell)) for cell in cells for _ in range(_span(cell))]
+        if sum(map(_span, cells)) == len(kept) and not all(kept):
+            line = "&".join(_remaining(cells, kept)).rstrip() + (ending[0] if ending else "") + "\n"
         lines.append(line)
     return re.sub(
         r"(\\begin\{tabular\}\{)(.*)(\})",
-        lambda found: found[1] + _columns(found[2], kept, width) + found[3],
+        lambda found: found[1] + _columns(found[2], kept) + found[3],
         "".join(lines),
         count=1,
     )
 
 
-def _columns(form: str, kept: Sequence[int], width: int) -> str:
+def _span(cell: str) -> int:
+    """How many columns a cell takes."""
+    found = re.match(r"\s*\\multicolumn\{(\d+)\}", cell)
+    return int(found[1]) if found else 1
+
+
+def _latex_words(cell: str) -> str:
+    """What a head says, without what its look is made of."""
+    words = re.sub(r"\\multicolumn\{\d+\}\{\w+\}|\\shortstack", "", cell).replace("\\\\", " ")
+    return re.sub(r"[{}]", "", words).strip()
+
+
+def _remaining(cells: Sequence[str], kept: Sequence[bool]) -> Iterator[str]:
+    """The cells of a line that take columns which stay, as many as stay."""
+    place = 0
+    for cell in cells:
+        span = _span(cell)
+        stay = sum(kept[place : place + span])
+        place += span
+        if stay:
+            yield cell if stay == span else cell.replace(f"{{{span}}}", f"{{{stay}}}", 1)
+
+
+def _columns(form: str, kept: Sequence[bool]) -> str:
     """The form of a tabular with the columns that stay, each with what stands before it, as `@{}`."""
     columns = re.findall(r"(?:[@>!]\{[^}]*\}|\|)*[A-Za-z](?:\[[^\]]*\]|\{[^}]*\})?(?:<\{[^}]*\})?", form)
     ending = re.search(r"(?:@\{[^}]*\}|\|)*$", form)
-    if len(columns) != width:
+    if len(columns) != len(kept):
         return form
-    return "".join(columns[place] for place in kept) + (ending[0] if ending else "")
+    return "".join(column for column, stays in zip(columns, kept, strict=True) if stays) + (ending or [""])[0]

@@ -105,10 +105,9 @@ class Archive:
 
     def changes(self, experiment: Experiment) -> str:
         """What differs in the settings of one that is changed."""
-        before = self._settings(experiment.name) or {}
-        texts = differing({**before, "uses": {}}, {**experiment.settings, "uses": {}})
-        now = experiment.settings["uses"]
-        used = [name for name, digest in (before.get("uses") or {}).items() if now.get(name, digest) != digest]
+        before, now = self._settings(experiment.name) or experiment.settings, experiment.settings
+        texts = differing({"run": before["run"], **before["files"]}, {"run": now["run"], **now["files"]})
+        used = [name for name, digest in before["uses"].items() if now["uses"].get(name, digest) != digest]
         return "; ".join([*texts, *(f"it uses {name}" for name in used)])
 
     def replace(self, names: Iterable[str]) -> None:
