@@ -179,7 +179,10 @@ class Archive:
             one.process.wait()
 
     def _put_away(self, folder: Path) -> None:
-        """Move a folder to where earlier ones are."""
+        """Move a folder to where earlier ones are, if it holds anything."""
+        if not any(folder.iterdir()):
+            folder.rmdir()
+            return
         self._kinds["earlier"].mkdir(exist_ok=True)
         count = 1
         while (new := self._kinds["earlier"] / f"{folder.name}-{count}").exists():
