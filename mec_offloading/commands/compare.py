@@ -18,6 +18,7 @@ from .common import trust
 from .common.comparing import Comparison
 from .common.errors import explained
 from .common.parallel import CORES
+from .common.reporting import report
 from .common.settings import read_yaml
 
 
@@ -55,4 +56,4 @@ def main() -> None:
                 comparison.run(output, arguments.processes, arguments.allow)
             except OptimumViolatedError as error:
                 sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
-            comparison.report(output)
+            report(comparison, output)

@@ -13,6 +13,7 @@ from .common import trust
 from .common.comparing import Comparison
 from .common.errors import explained
 from .common.parallel import CORES
+from .common.reporting import report
 from .common.settings import dump_yaml, read_yaml
 from .common.tuning import Tuning
 
@@ -42,4 +43,4 @@ def main() -> None:
             comparison = Comparison(tuned)
             folder = comparison.prepare(output / "comparison")
             comparison.run(folder, arguments.processes, arguments.allow)
-            comparison.report(folder)
+            report(comparison, folder)
