@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.run.folder import RunFolder, locked
+from agent.run.style import STYLES
 
 from .common import trust
 from .common.comparing import Comparison
@@ -28,6 +29,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help="of each method that is tuned")
     parser.add_argument("--output", type=Path, help="folder; runs/rivals-TIME by default")
     parser.add_argument("--processes", type=int, default=CORES, help="at once, in the comparison")
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="screen",
+        help="of figures; print writes PDF and PNG for a paper's column",
+    )
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -43,4 +50,4 @@ def main() -> None:
             comparison = Comparison(tuned)
             folder = comparison.prepare(output / "comparison")
             comparison.run(folder, arguments.processes, arguments.allow)
-            report(comparison, folder)
+            report(comparison, folder, arguments.style)

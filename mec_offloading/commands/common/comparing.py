@@ -34,12 +34,6 @@ SETTINGS = {
 }
 OPTIONAL = {"users": None, "curves": False}
 """Settings that may be left out, and what then holds."""
-TRAINING = {
-    "training_frames": ("training frames", ",.0f"),
-    "training_calls": ("training calls", ",.0f"),
-    "training_seconds": ("training s", ".1f"),
-}
-"""What learning before the measured frames took, and its columns, which stand where there are rivals."""
 ONLINE = "online_rate"
 """The normalised rates of the frames in which a method learned."""
 INSTANCE = ("gains", "weights", "data_queue", "energy_queue", "sizes")
@@ -290,7 +284,7 @@ class Comparison:
         np.savez(self._file(output, world.num_users, seed, name), **figures)  # type: ignore[arg-type]
 
     def read(self, output: Path, users: int, seed: int, name: str) -> dict[str, np.ndarray]:
-        """The saved figures of a method's frames of one seed, as `KEPT`, `TRAINING` and `METRIC` name them."""
+        """The saved figures of a method's frames of one seed, by the names that they were saved with."""
         with np.load(self._file(output, users, seed, name)) as saved:
             return {key: saved[key] for key in saved}
 
