@@ -2,7 +2,7 @@
 
 A seed gives one number, a mean over its frames; frames of one seed depend on one another and are never counted as
 observations. With a few seeds most intervals are too short: which one was chosen, and what the others gave, says
-docs/statistics.md (`scripts/coverage.py`). SciPy does the arithmetic; it is part of the extras `data` and `sim`.
+docs/statistics.md (`scripts/intervals.py`). SciPy does the arithmetic; it is part of the extras `data` and `sim`.
 """
 
 import itertools

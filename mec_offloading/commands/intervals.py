@@ -1,7 +1,7 @@
 """How often 95% intervals cover, and how often a method is called different from itself, with a few seeds.
 
-python scripts/coverage.py
-python scripts/coverage.py --runs runs/published --window 300-1000   # of a run with many replicas, besides
+python scripts/intervals.py
+python scripts/intervals.py --runs runs/published --window 300-1000   # of a run with many replicas, besides
 """
 
 import argparse
