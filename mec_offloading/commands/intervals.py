@@ -6,7 +6,7 @@ python scripts/intervals.py --runs runs/published --window 300-1000   # of a run
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from agent.run.folder import RunFolder
-from agent.run.statistics import FEW, seeds_needed, studentized, wilcoxon
+from agent.run.intervals import flipped, flips, paired, student, studentized, trimmed
+from agent.run.statistics import seeds_needed, wilcoxon
 from env import InputError
 
 from .common.errors import explained
@@ -23,17 +24,31 @@ from .summarize import window_of
 
 Values = NDArray[np.float64]
 Ends = tuple[Values, Values]
+Draw = Callable[[np.random.Generator, tuple[int, int]], Values]
 LEVEL = 0.95
 TAIL = (1.0 - LEVEL) / 2
 RESAMPLES = 1999
-"""Of the intervals that are tried beside the one that is used."""
-SHAPES: dict[str, tuple[Callable[[np.random.Generator, tuple[int, int]], Values], float]] = {
-    "normal": (lambda rng, shape: rng.normal(size=shape), 0.0),
-    "uniform": (lambda rng, shape: rng.uniform(-1.0, 1.0, shape), 0.0),
-    "Laplace": (lambda rng, shape: rng.laplace(size=shape), 0.0),
-    "exponential": (lambda rng, shape: rng.exponential(size=shape), 1.0),
+"""Of the bootstraps that are tried beside what is used."""
+SHAPES: dict[str, Draw] = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape),
+    "Laplace": lambda rng, shape: rng.laplace(size=shape),
+    "Student, 3 degrees": lambda rng, shape: rng.standard_t(3, shape),
+    "exponential": lambda rng, shape: rng.exponential(size=shape),
+    "log-normal": lambda rng, shape: rng.lognormal(size=shape),
 }
-"""Distributions of a seed's mean, and their mean."""
+"""Distributions of a seed's figure."""
+MEANS = {
+    "normal": 0.0,
+    "uniform": 0.0,
+    "Laplace": 0.0,
+    "Student, 3 degrees": 0.0,
+    "exponential": 1.0,
+    "log-normal": np.exp(0.5),
+}
+"""And what their means are."""
+CENTRE_OF = 10**6
+"""Draws that say what a distribution's interquartile mean is."""
 
 
 def main() -> None:
@@ -49,84 +64,132 @@ def main() -> None:
     arguments = parser.parse_args()
     with explained():
         if arguments.comparisons < 1 or min(arguments.seeds) < 2:
-            raise InputError(
-                f"comparisons must be 1 or more and seeds 2 or more, got {arguments.comparisons}, {arguments.seeds}"
-            )
-        window = window_of(arguments.window)
-        shapes = SHAPES | {path.name: drawn_from(path, *window) for path in arguments.runs}
-        covers, differs = tables(shapes, arguments.seeds, arguments.comparisons, arguments.seed)
-        print(f"{LEVEL:.0%} intervals of a mean that cover it, %\n\n{covers}")
-        print(f"\na method called different from itself at {1 - LEVEL:.0%}, %\n\n{differs}")
+            given = f"{arguments.comparisons}, {arguments.seeds}"
+            raise InputError(f"comparisons must be 1 or more and seeds 2 or more, got {given}")
+        shapes, means = dict(SHAPES), dict(MEANS)
+        for path in arguments.runs:
+            figures = figures_of(path, *window_of(arguments.window))
+            shapes[path.name], means[path.name] = drawn_from(figures), float(figures.mean())
+        print(tables(shapes, means, arguments.seeds, arguments.comparisons, arguments.seed))
 
 
-def drawn_from(path: Path, first: int, last: int) -> tuple[Callable[..., Values], float]:
-    """What draws, with replacement, from the replicas' mean rates in a window of a run; and their mean."""
+def figures_of(path: Path, first: int, last: int) -> Values:
+    """Each replica's mean rate in a window of a run, (R,)."""
     replicas = load_yaml(RunFolder(path).read_config()).get("replicas")
     each = RunFolder(path, replicas).read_each()
     if each is None or last > len(each):
         raise InputError(f"runs must have replicas and {last} frames, got {path}")
-    means = each[first:last].mean(0)
-    return lambda rng, shape: rng.choice(means, shape), float(means.mean())
+    return each[first:last].mean(0)
 
 
-def tables(
-    shapes: dict[str, tuple[Callable[..., Values], float]], seeds: list[int], comparisons: int, seed: int
-) -> tuple[str, str]:
-    """Both tables as Markdown."""
-    names = list(INTERVALS)
-    covers = [f"| seeds | values | {' | '.join(names)} |", "| --- " * (2 + len(names)) + "|"]
-    differs = ["| seeds | values | bootstrap | Student's t | Wilcoxon | what is used |", "| --- " * 6 + "|"]
+def drawn_from(figures: Values) -> Draw:
+    """What draws with replacement from figures (R,)."""
+    return lambda rng, shape: rng.choice(figures, shape)
+
+
+def tables(shapes: dict[str, Draw], means: dict[str, float], seeds: list[int], comparisons: int, seed: int) -> str:
+    """All tables as Markdown."""
+    covers, widths, differs = [], [], []
     for number in seeds:
-        for name, (draw, mean) in shapes.items():
+        for name, draw in shapes.items():
             rng = np.random.default_rng(seed)
-            shape = comparisons, number
-            values = draw(rng, shape) - mean
-            ends = [interval(values) for interval in INTERVALS.values()]
-            covered = [f"{np.mean((low <= 0) & (high >= 0)):.1%}"[:-1] for low, high in ends]
-            covers.append(f"| {number} | {name} | {' | '.join(covered)} |")
-            differences = draw(rng, shape) - draw(rng, shape)
-            *_, bootstrap = studentized(differences, LEVEL)
-            ranked = np.array([wilcoxon(difference) for difference in differences])
-            used = ranked if number >= seeds_needed(2, LEVEL) else bootstrap
-            found = (bootstrap, stats.ttest_1samp(differences, 0.0, axis=-1).pvalue, ranked, used)
-            shares = [f"{np.mean(p_values < 1.0 - LEVEL):.1%}"[:-1] for p_values in found]
-            differs.append(f"| {number} | {name} | {' | '.join(shares)} |")
+            values, others = (draw(rng, (comparisons, number)) for _ in range(2))
+            inner = stats.trim_mean(draw(rng, (CENTRE_OF, 1)), 0.25)[0]
+            for of, centred in (("mean", values - means[name]), ("difference", values - others)):
+                ends = list(intervals(centred))
+                used = ends[1] if of == "mean" else paired(centred, LEVEL)
+                middle = trimmed(centred, LEVEL), inner - means[name] if of == "mean" else 0.0
+                cells = [covering(pair, 0.0) for pair in (used, *ends)] + [covering(*middle)]
+                covers.append([str(number), name, of, *cells])
+                widths.append([str(number), name, of, *(wide(pair, ends[0]) for pair in (used, *ends))])
+            differs.append([str(number), name, *alarms(values - others)])
             print(f"{number} seeds, {name}", file=sys.stderr)
-    return "\n".join(covers), "\n".join(differs)
+    names = ["used", "Student's t", "studentised", "sign flips", "percentile", "expanded percentile", "BCa"]
+    tests = ["used", "Wilcoxon", "Student's t", "studentised", "sign flips"]
+    return "\n\n".join(
+        [
+            f"{LEVEL:.0%} intervals that cover, %",
+            markdown(["seeds", "values", "of their", *names, "interquartile mean"], covers),
+            "their widths in those of Student's: median, and 99th percentile",
+            markdown(["seeds", "values", "of their", *names], widths),
+            f"a method called different from itself at {1 - LEVEL:.0%}, %",
+            markdown(["seeds", "values", *tests], differs),
+        ]
+    )
 
 
-def _studentized(values: Values) -> Ends:
-    low, high, _ = studentized(values, LEVEL)
-    return low, high
+def intervals(values: Values) -> Iterator[Ends | None]:
+    """Student's, the studentised bootstrap's, that of sign flips (None of too few seeds), and what else was tried."""
+    yield student(values, LEVEL)[:2]
+    yield studentized(values, LEVEL)[:2]
+    yield flipped(values, LEVEL) if flips(values.shape[1], LEVEL) else None
+    yield from bootstraps(values)
 
 
-def _student(values: Values) -> Ends:
-    half = stats.t.ppf(1.0 - TAIL, values.shape[1] - 1) * stats.sem(values, axis=-1)
-    return values.mean(-1) - half, values.mean(-1) + half
+def bootstraps(values: Values) -> tuple[Ends, Ends, Ends]:
+    """The percentile interval, the expanded one (Hesterberg 2015) and BCa (Efron 1987) of the means of (M, seeds).
+
+    The expanded one's level is that at which it is as wide as Student's for normal values.
+    """
+    number = values.shape[1]
+    rng = np.random.default_rng(0)
+    counts = rng.multinomial(number, np.full(number, 1.0 / number), RESAMPLES).T / number
+    means = np.sort(values @ counts, axis=-1)
+    mean = values.mean(-1, keepdims=True)
+    left = values - mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skew = (left**3).sum(-1) / (6.0 * (left**2).sum(-1) ** 1.5)
+        below = ((means < mean).mean(-1) + (means <= mean).mean(-1)) / 2
+        bias = stats.norm.ppf(below)
+        shares = []
+        for normal in stats.norm.ppf([TAIL, 1.0 - TAIL]):
+            moved = bias + normal
+            shares.append(np.nan_to_num(stats.norm.cdf(bias + moved / (1.0 - skew * moved)), nan=0.5))
+    wider = stats.norm.cdf(-np.sqrt(number / (number - 1)) * stats.t.ppf(1.0 - TAIL, number - 1))
+    fixed = [[np.full(len(values), share) for share in (tail, 1.0 - tail)] for tail in (TAIL, wider)]
+
+    def at(share: Values) -> Values:
+        places = np.clip(np.ceil(share * RESAMPLES).astype(int) - 1, 0, RESAMPLES - 1)
+        return np.take_along_axis(means, places[:, None], -1)[:, 0]
+
+    percentile, expanded, corrected = ((at(low), at(high)) for low, high in (*fixed, shares))
+    return percentile, expanded, corrected
 
 
-def _bootstrap(method: str, level: Callable[[int], float] = lambda seeds: LEVEL) -> Callable[[Values], Ends]:
-    def ends(values: Values) -> Ends:
-        given = {"confidence_level": level(values.shape[1]), "n_resamples": RESAMPLES, "batch": 50}
-        with np.errstate(all="ignore"):
-            found = stats.bootstrap(
-                (values,), np.mean, axis=-1, method=method, rng=np.random.default_rng(0), **given
-            )
-        return found.confidence_interval.low, found.confidence_interval.high
-
-    return ends
-
-
-def _expanded(seeds: int) -> float:
-    """The level at which the percentile interval is as wide as Student's for normal values (Hesterberg 2015)."""
-    return float(1.0 - 2.0 * stats.norm.cdf(-np.sqrt(seeds / (seeds - 1)) * stats.t.ppf(1.0 - TAIL, seeds - 1)))
+def alarms(differences: Values) -> Iterator[str]:
+    """How often a method's differences from itself (M, seeds) are called different: by what is used, and by each."""
+    _, _, of_student = student(differences, LEVEL)
+    _, _, of_bootstrap = studentized(differences, LEVEL)
+    ranked = wilcoxon(differences)
+    used = ranked if differences.shape[1] >= seeds_needed(2, LEVEL) else of_bootstrap
+    for p_values in (used, ranked, of_student, of_bootstrap):
+        yield percent(p_values < 1.0 - LEVEL)
+    if not flips(differences.shape[1], LEVEL):
+        yield "-"
+        return
+    low, high = flipped(differences, LEVEL)
+    yield percent((low > 0) | (high < 0))
 
 
-INTERVALS: dict[str, Callable[[Values], Ends]] = {
-    f"studentised (used from {FEW} seeds)": _studentized,
-    "Student's t": _student,
-    "percentile": _bootstrap("percentile"),
-    "expanded percentile": _bootstrap("percentile", _expanded),
-    "BCa": _bootstrap("BCa"),
-}
-"""The interval that is used, and what was tried beside it."""
+def covering(ends: Ends | None, centre: float) -> str:
+    """The share of intervals that hold the centre."""
+    return "-" if ends is None else percent((ends[0] <= centre) & (ends[1] >= centre))
+
+
+def wide(ends: Ends | None, others: Ends | None) -> str:
+    """How wide intervals are beside others."""
+    if ends is None or others is None:
+        return "-"
+    with np.errstate(invalid="ignore"):
+        ratios = np.nan_to_num((ends[1] - ends[0]) / (others[1] - others[0]), nan=1.0)
+    return f"{np.median(ratios):.2f}, {np.quantile(ratios, 0.99):.1f}"
+
+
+def percent(found: NDArray[np.bool_]) -> str:
+    """The share that is true."""
+    return f"{100 * found.mean():.1f}"
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
