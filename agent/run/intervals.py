@@ -94,7 +94,7 @@ def flipped(values: Values, level: float) -> Ends:
 
 
 def paired(differences: Values, level: float) -> Ends:
-    """Low and high (M,) of paired differences (M, n): by `flipped` where it has the level, else by `studentized`."""
+    """Low and high (M,) of paired differences (M, n): `flipped` where it has the level, else `studentized`."""
     if flips(differences.shape[1], level) >= BEYOND:
         return flipped(differences, level)
     low, high, _ = studentized(differences, level)

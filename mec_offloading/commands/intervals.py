@@ -1,7 +1,7 @@
 """How often 95% intervals cover, and how often a method is called different from itself, with a few seeds.
 
 python scripts/intervals.py
-python scripts/intervals.py --runs runs/published --window 300-1000   # of a run with many replicas, besides
+python scripts/intervals.py --runs runs/published --windows 0-300,300-1000   # of a run with many replicas, besides
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument(
         "--runs", type=Path, nargs="*", default=[], help="runs of many replicas to draw seeds from"
     )
-    parser.add_argument("--window", default="0-300", help="their frames, from (included) to (left out)")
+    parser.add_argument("--windows", default="0-300", help="their frames, from (included) to (left out)")
     arguments = parser.parse_args()
     with explained():
         if arguments.comparisons < 1 or min(arguments.seeds) < 2:
@@ -68,8 +68,9 @@ def main() -> None:
             raise InputError(f"comparisons must be 1 or more and seeds 2 or more, got {given}")
         shapes, means = dict(SHAPES), dict(MEANS)
         for path in arguments.runs:
-            figures = figures_of(path, *window_of(arguments.window))
-            shapes[path.name], means[path.name] = drawn_from(figures), float(figures.mean())
+            for window in arguments.windows.split(","):
+                figures, name = figures_of(path, *window_of(window)), f"{path.name} {window}"
+                shapes[name], means[name] = drawn_from(figures), float(figures.mean())
         print(tables(shapes, means, arguments.seeds, arguments.comparisons, arguments.seed))
 
 
@@ -119,7 +120,7 @@ def tables(shapes: dict[str, Draw], means: dict[str, float], seeds: list[int], c
 
 
 def intervals(values: Values) -> Iterator[Ends | None]:
-    """Student's, the studentised bootstrap's, that of sign flips (None of too few seeds), and what else was tried."""
+    """Student's, the studentised bootstrap's, that of sign flips (None of few seeds), and what else was tried."""
     yield student(values, LEVEL)[:2]
     yield studentized(values, LEVEL)[:2]
     yield flipped(values, LEVEL) if flips(values.shape[1], LEVEL) else None
@@ -157,7 +158,7 @@ def bootstraps(values: Values) -> tuple[Ends, Ends, Ends]:
 
 
 def alarms(differences: Values) -> Iterator[str]:
-    """How often a method's differences from itself (M, seeds) are called different: by what is used, and by each."""
+    """How often a method's differences (M, seeds) from itself are called different: by what is used, by each."""
     _, _, of_student = student(differences, LEVEL)
     _, _, of_bootstrap = studentized(differences, LEVEL)
     ranked = wilcoxon(differences)
