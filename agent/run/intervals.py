@@ -18,7 +18,7 @@ SUBSETS = 13
 """Numbers up to which all subsets are taken: 8,191 of 13 numbers."""
 BEYOND = 3
 """Subsets' means beyond either end that `flipped` asks for, so that its own level is near the one wanted."""
-_CHUNK = 2**24
+_CHUNK = 2**20
 """Numbers at once."""
 
 Values = NDArray[np.float64]
@@ -141,20 +141,19 @@ def _of_resamples(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = means / np.sqrt(spread / (number - 1))
     ratios[single] = np.where(abs(means[single]) < 1e-7, 0.0, np.copysign(np.inf, means[single]))
-    above, below = ratios >= own[:, None], ratios <= own[:, None]
     shares = (tail, 1.0 - tail)
     if weights is None:
         places = [math.ceil(share * ratios.shape[1] - 1e-9) - 1 for share in shares]
         ranked = np.partition(ratios, places, axis=-1)
         quantiles = [ranked[:, place] for place in places]
-        p_values = 2.0 * np.minimum(above.mean(-1), below.mean(-1))
+        below, above = (ratios <= own[:, None]).mean(-1), (ratios >= own[:, None]).mean(-1)
     else:
         order = np.argsort(ratios, axis=-1)
         ranked, reached = np.take_along_axis(ratios, order, -1), np.cumsum(weights[order], axis=-1)
         first = [np.argmax(reached >= share - 1e-12, axis=-1)[:, None] for share in shares]
         quantiles = [np.take_along_axis(ranked, places, -1)[:, 0] for places in first]
-        p_values = 2.0 * np.minimum(above @ weights, below @ weights)
-    return quantiles[0], quantiles[1], np.minimum(p_values, 1.0)
+        below, above = (ratios <= own[:, None]) @ weights, (ratios >= own[:, None]) @ weights
+    return quantiles[0], quantiles[1], np.minimum(2.0 * np.minimum(below, above), 1.0)
 
 
 @cache

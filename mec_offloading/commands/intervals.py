@@ -103,7 +103,7 @@ def tables(shapes: dict[str, Draw], means: dict[str, float], seeds: list[int], c
                 cells = [covering(pair, 0.0) for pair in (used, *ends)] + [covering(*middle)]
                 covers.append([str(number), name, of, *cells])
                 widths.append([str(number), name, of, *(wide(pair, ends[0]) for pair in (used, *ends))])
-            differs.append([str(number), name, *alarms(values - others)])
+            differs.append([str(number), name, *alarms(centred, ends[:3])])
             print(f"{number} seeds, {name}", file=sys.stderr)
     names = ["used", "Student's t", "studentised", "sign flips", "percentile", "expanded percentile", "BCa"]
     tests = ["used", "Wilcoxon", "Student's t", "studentised", "sign flips"]
@@ -157,19 +157,17 @@ def bootstraps(values: Values) -> tuple[Ends, Ends, Ends]:
     return percentile, expanded, corrected
 
 
-def alarms(differences: Values) -> Iterator[str]:
-    """How often a method's differences (M, seeds) from itself are called different: by what is used, by each."""
-    _, _, of_student = student(differences, LEVEL)
-    _, _, of_bootstrap = studentized(differences, LEVEL)
+def alarms(differences: Values, ends: list[Ends | None]) -> Iterator[str]:
+    """How often a method's differences (M, seeds) from itself are called different.
+
+    By what is used, by Wilcoxon's test, and by each kind of interval where it leaves out 0.
+    """
     ranked = wilcoxon(differences)
-    used = ranked if differences.shape[1] >= seeds_needed(2, LEVEL) else of_bootstrap
-    for p_values in (used, ranked, of_student, of_bootstrap):
-        yield percent(p_values < 1.0 - LEVEL)
-    if not flips(differences.shape[1], LEVEL):
-        yield "-"
-        return
-    low, high = flipped(differences, LEVEL)
-    yield percent((low > 0) | (high < 0))
+    enough = differences.shape[1] >= seeds_needed(2, LEVEL)
+    yield percent((ranked if enough else studentized(differences, LEVEL)[2]) < 1.0 - LEVEL)
+    yield percent(ranked < 1.0 - LEVEL)
+    for pair in ends:
+        yield "-" if pair is None else percent((pair[0] > 0) | (pair[1] < 0))
 
 
 def covering(ends: Ends | None, centre: float) -> str:
