@@ -1,20 +1,22 @@
 """The curves of a run, with matplotlib (the `sim` extra): of a `History`, or of the columns of a run's folder.
 
 A function `plot_...` draws into the `axes` that it is given, or else into a figure of its own, and returns the
-figure; to save it is the caller's: ``plot_rate(history).savefig("rate.png")``.
+figure; to save it is the caller's: ``save(plot_rate(history), "rate.png")``. For a paper, all of it happens in a
+block ``with style("print"):`` (`agent.run.style`).
 """
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import InputError
 from .record import History, confidence_band
+from .style import current
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,11 +70,24 @@ def plot_run(
     return paths
 
 
-def save(figure: "Figure", path: str | Path) -> None:
-    """Save a figure at the resolution of a run's pictures."""
-    figure.savefig(path, dpi=120)
+def save(figure: "Figure", path: str | Path) -> list[Path]:
+    """Save a figure as its ending says, in the current style, of print as PDF and PNG; returns the paths written.
+
+    Fonts are embedded as TrueType. The same figure gives the same bytes: no date is written.
+    """
+    from matplotlib import rc_context
+
+    chosen, path = current(), Path(path)
+    paths = [path.with_suffix(ending) for ending in chosen.endings] or [path]
+    with rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "mec-offloading"}):
+        for file in paths:
+            undated = UNDATED.get(file.suffix.lower())
+            figure.savefig(file, dpi=chosen.dpi, metadata=undated)
+    return paths
 
 
+UNDATED: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+"""What leaves the date out of a file."""
 WIDEST_LABEL = 55
 """Letters in a line beside an axis; more would be cut off."""
 
@@ -128,21 +143,40 @@ def plot_metrics(
 
 
 def plot_seeds(
-    rates: Mapping[str, NDArray[np.float64]], axes: "Axes | None" = None, window: int = 100
+    rates: Mapping[str, NDArray[np.float64]],
+    axes: "Axes | None" = None,
+    window: int = 100,
+    *,
+    seconds: Mapping[str, NDArray[np.float64]] | None = None,
+    label: str | None = None,
 ) -> "Figure":
     """The normalised rates of several configurations, each (seeds, frames).
 
     A line is the mean over seeds of a rolling mean over `window` frames, its band the least and the most of the
     seeds. The axis shows the distance to the optimum, 1 - rate, on a logarithmic scale.
+
+    Args:
+        rates: by the name in the legend.
+        axes: to draw into.
+        window: frames of the rolling mean.
+        seconds: the time, in seconds, after which each frame was done, (frames,), by the same names: lines are
+            then drawn over it, on a logarithmic scale.
+        label: for figures that know no optimum, which are drawn as they are: what is written beside the axis.
     """
     axes = _over_frames(axes)
     for name, group in rates.items():
-        gap = np.maximum(1 - np.array([_moving(rate, window, np.nanmean) for rate in group]), 1e-7)
-        frames = np.arange(group.shape[1])
-        axes.plot(frames, gap.mean(0), label=f"{name} (mean of {len(group)} seeds)")
-        axes.fill_between(frames, gap.min(0), gap.max(0), alpha=0.2, linewidth=0)
-    axes.set_yscale("log")
-    axes.set_ylabel(f"1 - normalized rate\n(mean of {window} frames)")
+        rolled = moving_means(group, window)
+        shown = np.maximum(1 - rolled, 1e-7) if label is None else rolled
+        along = np.arange(group.shape[1]) if seconds is None else seconds[name]
+        counted = f"mean of {len(group)} seeds" if len(group) > 1 else "one seed"
+        (line,) = axes.plot(along, shown.mean(0), label=f"{name} ({counted})")
+        axes.fill_between(along, shown.min(0), shown.max(0), alpha=0.2, linewidth=0, color=line.get_color())
+    if label is None:
+        axes.set_yscale("log")
+    axes.set_ylabel(f"{label or '1 - normalized rate'}\n(mean of {window} frames)")
+    if seconds is not None:
+        axes.set_xscale("log")
+        axes.set_xlabel("Time of deciding and learning (s)")
     axes.legend()
     return _root(axes)
 
@@ -246,12 +280,20 @@ def _over_frames(axes: "Axes | None") -> "Axes":
 
 
 def _figure(width: float, height: float) -> "Figure":
-    """An empty figure of inches; without any of matplotlib's global state."""
+    """An empty figure of inches, in print as wide as a column or both; without matplotlib's global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots need matplotlib: install the 'sim' extra") from error
+    widths = current().width
+    if widths is not None:
+        wide = widths[0] if width <= ONE_COLUMN else widths[1]
+        width, height = wide, height * wide / width
     return Figure(figsize=(width, height), layout="constrained")
+
+
+ONE_COLUMN = 8
+"""Inches on a screen; in print, figures that are not wider have the width of one column."""
 
 
 def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float64], window: int) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from agent.run.comparison import OptimumViolatedError
 from agent.run.folder import locked
+from agent.run.style import STYLES
 
 from .common import trust
 from .common.comparing import Comparison
 from .common.errors import explained
 from .common.parallel import CORES
+from .common.reporting import report
 from .common.settings import read_yaml
 
 
@@ -41,6 +43,12 @@ def main() -> None:
         default=CORES,
         help="at once; all processors by default, 1 for decision times that nothing beside them disturbs",
     )
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="screen",
+        help="of figures; print writes PDF and PNG for a paper's column",
+    )
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -55,4 +63,4 @@ def main() -> None:
                 comparison.run(output, arguments.processes, arguments.allow)
             except OptimumViolatedError as error:
                 sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
-            comparison.report(output)
+            report(comparison, output, arguments.style)
