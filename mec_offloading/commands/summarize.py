@@ -97,19 +97,18 @@ def main() -> None:
         "--by", choices=["frame", "time"], default="frame", help="what lies along the plot: frames or wall time"
     )
     parser.add_argument("--style", choices=STYLES, default="screen", help="of the plot; print writes PDF and PNG")
-    parser.add_argument("--table", type=Path, help="file for the table; .md, .csv or .tex")
+    parser.add_argument("--table", type=Path, nargs="+", default=[], help="files for the table; .md, .csv, .tex")
     arguments = parser.parse_args()
     with explained():
         windows = [window_of(text) for text in arguments.windows.split(",")] if arguments.windows else None
-        if arguments.table:
-            ending(arguments.table)
+        for file in arguments.table:
+            ending(file)
         if arguments.plot and arguments.plot.suffix not in (".png", ".pdf"):
             raise InputError(f"plot must be a .png or .pdf file, got {arguments.plot}")
         groups = collect(arguments.runs, arguments.label)
         whole = table(groups, windows)
         print(whole.markdown(), end="")
-        if arguments.table:
-            whole.write(arguments.table)
+        whole.write(*arguments.table)
         if arguments.plot:
             with style(arguments.style):
                 figures, label = figures_of(groups)

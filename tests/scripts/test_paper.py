@@ -33,7 +33,7 @@ FRAMES = 8000
 LEARNED = "simulate --config mine.yaml --agent.num_candidates 4 --checkpoint_every 100"
 TINY = {
     "experiments": {"curves": "summarize {learned} --windows 0-100,100-300", "learned": LEARNED},
-    "tables": {"rates": {"from": "curves/printed", "group": "one"}},
+    "tables": {"rates": {"from": "curves/table", "group": "one"}},
     "figures": {"curves": "curves/curves"},
 }
 
@@ -93,7 +93,7 @@ def test_what_is_missing_is_run_once_and_a_change_is_noticed(write, run, tmp_pat
     told = run()
     assert "learned" not in told.replace("{learned}", "")
     assert "curves: done" in told
-    table = (folder / "tables" / "rates.txt").read_text()
+    table = (folder / "tables" / "rates.md").read_text()
     assert table.startswith("| runs | seeds | frames 0 to 100 |")
     assert (folder / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -127,7 +127,7 @@ def test_what_is_missing_is_run_once_and_a_change_is_noticed(write, run, tmp_pat
     write(300, with_windows("100-200"))
     assert "was 'summarize {learned} --windows 0-100,100-300', is" in run(status=2)
     assert "learned" not in run("--again").replace("{learned}", "")
-    assert (folder / "tables" / "rates.txt").read_text() != table
+    assert (folder / "tables" / "rates.md").read_text() != table
     assert (folder / "earlier" / "curves-1" / RECORD).is_file()
 
 
@@ -238,7 +238,7 @@ def done(archive, name, **files):
 
 def test_tables_and_columns_of_times_stand_apart(tmp_path):
     content = {
-        "experiments": {"a": "coverage", "b": "summarize {a}"},
+        "experiments": {"a": "intervals", "b": "summarize {a}"},
         "tables": {"both": "a/table", "speed": {"from": "a/printed", "times": True}},
         "figures": {"none": "b/curves"},
     }
@@ -279,8 +279,9 @@ def test_tables_and_columns_of_times_stand_apart(tmp_path):
         (".tex", "\\begin{tabular}{lr}\nMethod & calls \\\\\n\\end{tabular}\n", None),
         (
             ".tex",
-            "\\begin{tabular}{lr@{}lr@{}l}\nmethod & \\multicolumn{2}{c}{\\shortstack{decision time\\\\(ms)}} & "
-            "\\multicolumn{2}{c}{calls} \\\\\n\\multicolumn{5}{l}{\\textit{10 users}} \\\\\na & 0 & .1 & 3 & .0 \\\\\n",
+            "\\begin{tabular}{lr@{}lr@{}l}\nmethod & \\multicolumn{2}{c}{\\shortstack{time\\\\(ms)}} & "
+            "\\multicolumn{2}{c}{calls} \\\\\n"
+            "\\multicolumn{5}{l}{\\textit{10 users}} \\\\\na & 0 & .1 & 3 & .0 \\\\\n",
             "\\begin{tabular}{lr@{}l}\nmethod & \\multicolumn{2}{c}{calls} \\\\\n"
             "\\multicolumn{3}{l}{\\textit{10 users}} \\\\\na & 3 & .0 \\\\\n",
         ),
@@ -319,7 +320,7 @@ def test_settings_of_what_is_used_count_and_the_way_of_running_does_not(tmp_path
     run = "simulate --env.channel gains.npz --environment my_worlds.World"
 
     def states(**more):
-        content = {"experiments": {"a": {"run": run, **more}, "b": "summarize {a}", "c": "coverage"}}
+        content = {"experiments": {"a": {"run": run, **more}, "b": "summarize {a}", "c": "intervals"}}
         archive = Archive(tmp_path / "paper", Paper(content))
         if not archive.path.exists():
             for name in ("a", "b"):

@@ -133,7 +133,6 @@ class Archive:
         if goes_on and experiment.command == "simulate":
             options[-2] = "--resume"
         environ = {**os.environ, fate.PARENT: str(os.getpid())}
-        environ.setdefault("SOURCE_DATE_EPOCH", "0")  # PDF files of one figure are the same
         if experiment.cores == 1:
             environ |= fate.ALONE
         command = [sys.executable, "-m", "mec_offloading", experiment.command, *options]

@@ -18,21 +18,24 @@ from .settings import read_yaml
 HERE = "here"
 """What stands in braces for an experiment's own folder."""
 OUTPUT = ("--output", "{here}")
-WHERE: dict[str, tuple[str, str] | None] = {
+WHERE: dict[str, tuple[str, ...]] = {
     "simulate": OUTPUT,
     "sweep": OUTPUT,
     "compare": OUTPUT,
     "rivals": OUTPUT,
     "reproduce": OUTPUT,
     "channels": OUTPUT,
-    "summarize": ("--plot", "{here}/curves.png"),
+    "summarize": (
+        *("--plot", "{here}/curves.png"),
+        *("--table", "{here}/table.md", "{here}/table.csv", "{here}/table.tex"),
+    ),
     "problems": ("--output", "{here}/tables.md"),
     "benchmark": ("--json", "{here}/benchmark.json"),
     "dataset": ("--output", "{here}/dataset.npz"),
     "pretrain": ("--output", "{here}/network.npz"),
-    "coverage": None,
+    "intervals": (),
 }
-"""The commands that can be experiments, and the option that says where each writes."""
+"""The commands that can be experiments, and the options that say where each writes."""
 ONE_CORE = ("simulate", "summarize", "dataset", "channels")
 """Commands that run beside others, on one processor each, where nothing else is said."""
 ENTRIES = {
@@ -56,8 +59,8 @@ class Experiment:
     uses: tuple[str, ...]
     """The experiments whose folders its options name."""
     settings: Mapping[str, Any]
-    """What must be as it was for the experiment to be the same: `run`, its command line without the option that
-    says where; `files` that this names; and `uses`, digests of the settings of what it uses."""
+    """What must be as it was for the experiment to be the same: `run`, its command line without the options that
+    say where; `files` that this names; and `uses`, digests of the settings of what it uses."""
 
     @property
     def digest(self) -> str:
@@ -120,7 +123,7 @@ class Paper:
             self.experiments[name] = Experiment(
                 name,
                 command,
-                (*rest, *(WHERE[command] or ())),
+                (*rest, *WHERE[command]),
                 cores,
                 uses[name],
                 json.loads(json.dumps(settings)),
@@ -262,7 +265,9 @@ def _options(name: str, entry: Mapping[str, Any]) -> list[str]:
             f"experiments: {name}: run must begin with one of {', '.join(WHERE)}, got {entry['run']!r}"
         )
     given = {word.split("=", 1)[0] for word in words}
-    refused = sorted(given & {"--output", "--resume", *(WHERE[words[0]] or ())[:1]})
+    refused = sorted(
+        given & {"--output", "--resume", *(option for option in WHERE[words[0]] if option[:2] == "--")}
+    )
     if refused:
         raise InputError(f"experiments: {name}: run must leave out {', '.join(refused)}: the archive says where")
     return words
