@@ -250,8 +250,11 @@ def test_tables_and_columns_of_times_stand_apart(tmp_path):
     assert len(made(both, archive)) == 5
     assert (archive.path / "tables" / "both.md").read_text() == "| a |\n| --- |\n| 1 |\n"
     assert (archive.path / "tables" / "both.csv").read_text() == "a\n1\n"
-    assert (archive.path / "times" / "both.md").read_text() == markdown
+    assert (archive.path / "times" / "tables" / "both.md").read_text() == markdown
     assert made(both, archive) == []
+    (archive.folder("a") / "table.csv").unlink()
+    assert made(both, archive) == []
+    assert sorted(path.name for path in archive.path.glob("t*/**/both.*")) == ["both.md", "both.md"]
     assert [path.name for path in made(speed, archive)] == ["speed.txt", "speed.json"]
     assert not (archive.path / "tables" / "speed.txt").exists()
     with pytest.raises(

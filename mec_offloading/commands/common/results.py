@@ -42,7 +42,7 @@ def made(result: Result, archive: Archive) -> list[Path]:
         if not result.times:
             wanted[archive.path / result.kind / name] = repeats
         if result.times or repeats != whole:
-            wanted[archive.path / TIMES / name] = whole
+            wanted[archive.path / TIMES / result.kind / name] = whole
     needed = archive.paper.with_used([result.experiment])
     record = {
         "from": f"experiments/{result.experiment}/{result.file}",
@@ -50,6 +50,10 @@ def made(result: Result, archive: Archive) -> list[Path]:
     }
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     wanted[archive.path / RECORDS / result.kind / f"{result.name}.json"] = text.encode()
+    for kind in (Path(result.kind), Path(TIMES, result.kind)):  # forms that it had before
+        for suffix in SUFFIXES[result.kind]:
+            if (path := archive.path / kind / f"{result.name}{suffix}") not in wanted:
+                path.unlink(missing_ok=True)
     return [path for path, content in wanted.items() if put(path, content)]
 
 
