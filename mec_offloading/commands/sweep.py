@@ -122,7 +122,7 @@ def run(plan: Plan, output: Path, arguments: argparse.Namespace) -> int:
 
 
 def settle(plan: Plan, output: Path, points: int, processors: int) -> None:
-    """Whether seeds run as replicas: as the folder says, else on a device, or where both they and points are many."""
+    """Whether seeds run as replicas: as the folder says, else on a device, or where there are many of both."""
     before = read_yaml(output / CONFIG).get("replicas") if (output / CONFIG).is_file() else None
     count = len(plan.seeds)
     follow = max(plan.seeds) - min(plan.seeds) == count - 1
