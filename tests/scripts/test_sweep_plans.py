@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from env import InputError
-from mec_offloading.commands import sweep
+from mec_offloading.commands import simulate, sweep
 from mec_offloading.commands.common import cluster
 from mec_offloading.commands.common.attempt import STOPPED
 from mec_offloading.commands.common.driving import IN_VAIN, Driver, Listed
+from mec_offloading.commands.common.running import config_text
 from mec_offloading.commands.common.searching import Search
 from mec_offloading.commands.common.sweeping import Plan, prepare
 from mec_offloading.commands.common.trials import Trial
@@ -100,6 +101,22 @@ def test_seeds_are_replicas_where_there_are_many(tmp_path):
         made = plan(seeds=seeds)
         sweep.settle(made, tmp_path, points, 2)
         assert made.replicas is expected
+    made = Plan({**BASE, "settings": {"device": "cpu"}, "seeds": 2})
+    sweep.settle(made, tmp_path, 1, 2)
+    assert made.replicas is True
+
+
+def test_what_a_folder_holds_must_be_of_the_same_settings(tmp_path):
+    first = plan(over={"agent.learning_rate": [0.1]})
+    (trial,) = first.trials(first.points()[0], tmp_path)
+    trial.folder.mkdir(parents=True)
+    parsed, parser = simulate.settings_of({**first.settings_of(trial.values), "seed": 0})
+    (trial.folder / "config.yaml").write_text(config_text(parsed, parser))
+    more = plan(over={"agent.learning_rate": [0.1, 0.2]}, settings={**BASE["settings"], "frames": 300})
+    assert [trial.frames for values in more.points() for trial in more.trials(values, tmp_path)] == [300, 300]
+    other = plan(over={"agent.learning_rate": [0.1]}, settings={**BASE["settings"], "agent.batch_size": 7})
+    with pytest.raises(InputError, match=r"agent\.batch_size was 128, is 7"):
+        other.trials(other.points()[0], tmp_path)
 
 
 def written(trial, frames, **summary):
