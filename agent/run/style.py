@@ -24,7 +24,7 @@ class Style:
 
     Attributes:
         width: of a figure, and of one of several panels beside each other, in inches; None for those of the
-            functions that draw.
+            functions that draw. Where it is given, legends stand above the axes.
         endings: of the files that `save` writes; none for the one that it is given.
         dpi: of pictures made of pixels.
         settings: Matplotlib's (`rcParams`).
@@ -61,6 +61,7 @@ def _print() -> Style:
         "axes.linewidth": 0.6,
         "grid.linewidth": 0.4,
         "lines.linewidth": 1.1,
+        "lines.markersize": 3.5,
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
         "boxplot.boxprops.linewidth": 0.6,

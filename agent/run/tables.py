@@ -22,7 +22,7 @@ Cell = str | int | float | Interval | None
 """What stands in a row: None is left empty, as is what is nan."""
 MOST_DECIMALS = 6
 """Of numbers with an interval; below that they are written as 1.2e-07."""
-HEAD_WIDTH = 14
+HEAD_WIDTH = 16
 """Letters in a line of a LaTeX table's head."""
 _ESCAPED = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},

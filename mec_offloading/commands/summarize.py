@@ -19,7 +19,7 @@ import yaml
 from numpy.typing import NDArray
 
 from agent.run.folder import SUMMARY, RunFolder
-from agent.run.plots import moving_means, plot_seeds, save
+from agent.run.plots import plot_seeds, save
 from agent.run.style import STYLES, style
 from agent.run.tables import Cell, Column, Table, ending, unit_of
 from env import InputError
@@ -176,9 +176,7 @@ def figures_of(groups: Mapping[str, Sequence[Run]]) -> tuple[dict[str, NDArray[n
         of_runs = [run.rates if known else run.values for run in group]
         kept = [each for each in of_runs if each is not None]
         if len(kept) < len(of_runs):
-            raise InputError(
-                f"runs must all know their optimum, or keep values, the replicas of {name} do neither"
-            )
+            raise InputError(f"runs must all know their optimum beside {name}, whose replicas keep no values")
         shortest = min(each.shape[1] for each in kept)
         figures[name] = np.concatenate([each[:, :shortest] for each in kept])
     if known:
@@ -193,7 +191,7 @@ def figures_of(groups: Mapping[str, Sequence[Run]]) -> tuple[dict[str, NDArray[n
 def table(groups: Mapping[str, Sequence[Run]], windows: Sequence[tuple[int, int]] | None = None) -> Table:
     """A row for each group: the mean over the seeds of each window's mean, and its 95% interval.
 
-    Windows that a run does not reach are empty. By default those of `WINDOWS` that some run reaches, or else all
+    Values are those of frames with a feasible decision. Windows that a run does not reach are empty. By default those of `WINDOWS` that some run reaches, or else all
     frames of the shortest. Raises InputError for a window that none reaches.
     """
     figures, label = figures_of(groups)
@@ -209,8 +207,13 @@ def table(groups: Mapping[str, Sequence[Run]], windows: Sequence[tuple[int, int]
     for name, group in figures.items():
         row: dict[Column, Cell] = {Column("runs"): name, Column("seeds"): len(group)}
         for first, last in windows:
-            means = moving_means(group[:, first:last], last - first)[:, -1] if group.shape[1] >= last else None
             column = Column(f"frames {first:,} to {last:,}", unit, form, "most")
-            row[column] = None if means is None else interval(means)
+            reached = group.shape[1] >= last
+            row[column] = interval([_mean(each[first:last]) for each in group]) if reached else None
         rows.append(row)
     return Table.of(rows, [f"Means over the seeds of the {of}, in brackets their 95% intervals."])
+
+
+def _mean(figures: NDArray[np.float64]) -> float:
+    finite = figures[np.isfinite(figures)]
+    return float(finite.mean()) if len(finite) else np.nan

@@ -48,7 +48,7 @@ def report(comparison: Comparison, output: Path, look: str = "screen") -> None:
             }
             whole += [{USERS: users, **row} for row in _rows(comparison, frames, size)]
             paired += [
-                {USERS: users, **row} for row in _paired(_measured(comparison, frames), _measure(comparison))
+                {USERS: users, **row} for row in paired_rows(_measured(comparison, frames), _measure(comparison))
             ]
             figure = "normalized_rate" if comparison.known else "value"
             boxes[users] = {name: np.concatenate([part[figure] for part in of]) for name, of in frames.items()}
@@ -99,7 +99,7 @@ def _rows(
     return rows
 
 
-def _paired(measured: Mapping[str, NDArray[np.float64]], measure: Column) -> list[dict[Column, Cell]]:
+def paired_rows(measured: Mapping[str, NDArray[np.float64]], measure: Column) -> list[dict[Column, Cell]]:
     """A row for each method, of its figures (seeds,) beside those of the method with the best mean.
 
     A method that was not feasible in every seed, or whose figures are not known, has no numbers.
@@ -158,11 +158,11 @@ def _notes(comparison: Comparison) -> list[str]:
 def _paired_notes(comparison: Comparison) -> list[str]:
     seeds, methods = len(comparison.settings["seeds"]), len(comparison.settings["methods"])
     warning = warning_of(seeds, methods)
-    test = "Wilcoxon's signed rank test" if warning is None else "the interval's method"
+    by = ", by Wilcoxon's signed rank test" if warning is None else ""
     notes = [
-        "Each method beside that of the best mean, which has no difference, paired over the seeds; in brackets 95% "
-        "intervals; the probability is that of being better than the best in a seed; "
-        f"p-values are by {test}, after Holm's correction over the methods."
+        "Each method beside that of the best mean, which has no difference, paired over the seeds; in brackets "
+        "95% intervals; the probability is that of being better than the best in a seed; p-values are after "
+        f"Holm's correction over the methods{by}."
     ]
     return notes if warning is None else [*notes, f"Warning: {warning}."]
 
