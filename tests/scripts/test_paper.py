@@ -29,7 +29,7 @@ from mec_offloading.commands.common.papers import Experiment, Paper
 from mec_offloading.commands.common.results import made
 
 ROOT = Path(__file__).resolve().parents[2]
-FRAMES = 8000
+FRAMES = 6000
 LEARNED = "simulate --config mine.yaml --agent.num_candidates 4 --checkpoint_every 100"
 TINY = {
     "experiments": {"curves": "summarize {learned} --windows 0-100,100-300", "learned": LEARNED},
