@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, skip
+from agent.run.comparison import BaselineAgent, OptimumViolatedError, optima, skip
 from agent.run.contract import Agent, World
 from agent.run.folder import RunFolder
 from agent.run.loop import play
@@ -19,7 +19,7 @@ from agent.run.record import Columns, columns_of, normalized
 from env import InputError
 
 from . import trust
-from .gate import Gate, opened
+from .gate import Gate, opened, timed_apart
 from .parallel import CORES, Pool, RayPool
 from .progress import tqdm
 from .rivals import Rival
@@ -63,9 +63,6 @@ METRIC = "metric:"
 """Before the names of an environment's own metrics, in those files."""
 TIMED = "timed"
 """Which of the measured frames their `seconds` are of."""
-BLOCKS, IN_A_BLOCK, AT_MOST = 5, 20, 0.2
-"""Beside other rows, decisions are timed at the ends of so many equal parts of the measured frames, in so many frames
-each, or in as many as there are in so many seconds."""
 
 
 class Comparison:
@@ -147,9 +144,9 @@ class Comparison:
     ) -> None:
         """Run every method for every number of users and seed that `rows.csv` does not hold yet.
 
-        Over so many processes, which may load the modules `allowed`: of this machine, or with the `engine` "ray" of
-        Ray, here or at the `address` of a cluster. A row is written once those before it are; what was not when a
-        run ended is run again. While a process times decisions, the others of its machine wait.
+        Over so many processes, which may load the modules `allowed`: of this machine, or with the `engine` "ray"
+        those of Ray, here or at the `address` of a cluster. A row is written once those before it are; what was
+        not when a run ended is run again. While a process times decisions, the others of its machine wait.
 
         Raises:
             InputError: for an engine that is none, or an address where no cluster answers.
@@ -369,28 +366,7 @@ class Comparison:
         }
         if curves and "baseline" not in method:
             training[ONLINE] = online
-        return self._measured(world, agent, best, gate), training
-
-    def _measured(self, world: World, agent: Agent, best: np.ndarray | None, gate: Gate) -> Columns:
-        """The measured frames; where there are others at the gate, in `BLOCKS` parts that end with timed ones."""
-        frames = self.settings["frames"]
-        if gate.name is None:
-            return measure(world, agent, frames, best)
-        columns, first = [], 0
-
-        def part(last: int) -> Columns:
-            nonlocal first
-            first, begin = last, first
-            columns.append(measure(world, agent, last - begin, None if best is None else best[begin:last]))
-            return columns[-1]
-
-        for block in range(min(BLOCKS, frames)):
-            last = (block + 1) * frames // min(BLOCKS, frames)
-            if last - first > IN_A_BLOCK:
-                part(last - IN_A_BLOCK)["decide_seconds"][:] = np.nan
-            with gate.alone(AT_MOST):
-                part(last)["decide_seconds"][gate.frames_alone :] = np.nan
-        return {key: np.concatenate([of[key] for of in columns]) for key in columns[0]}
+        return timed_apart(world, agent, self.settings["frames"], best, gate), training
 
     def _read(self, output: Path, users: int, seed: int, name: str) -> dict[str, np.ndarray]:
         with np.load(self._file(output, users, seed, name)) as saved:

@@ -4,12 +4,17 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from agent.run.contract import World
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.run.comparison import measure
+from agent.run.contract import Agent, World
+from agent.run.record import Columns
 
 fcntl: ModuleType | None
 try:
@@ -19,6 +24,9 @@ except ImportError:  # Windows
 
 OFTEN = 0.002
 """Seconds of work after which a process lets those that wait pass."""
+BLOCKS, IN_A_BLOCK, AT_MOST = 5, 20, 0.2
+"""Decisions are timed at the ends of so many equal parts of a row's frames, in so many frames each, or in as many
+as there are in so many seconds."""
 
 
 class Gate:
@@ -120,6 +128,31 @@ class Gate:
     def _let_go(self, file: Any = None) -> None:
         assert fcntl is not None
         fcntl.flock(self._room if file is None else file, fcntl.LOCK_UN)
+
+
+def timed_apart(world: World, agent: Agent, frames: int, best: NDArray[Any] | None, gate: Gate) -> Columns:
+    """As `measure`; beside others at the gate, `decide_seconds` are nan but in the frames that have it alone."""
+    if gate.name is None:
+        return measure(world, agent, frames, best)
+    parts = []
+    for first, last, timed in _parts(frames):
+        with gate.alone(AT_MOST) if timed else nullcontext():
+            part = measure(world, agent, last - first, None if best is None else best[first:last])
+        part["decide_seconds"][gate.frames_alone if timed else 0 :] = np.nan
+        parts.append(part)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _parts(frames: int) -> Iterator[tuple[int, int, bool]]:
+    """The first frame of each part, the one after its last, and whether it is timed."""
+    blocks, first = min(BLOCKS, frames), 0
+    for block in range(1, blocks + 1):
+        last = block * frames // blocks
+        begin = max(first, last - IN_A_BLOCK)
+        if first < begin:
+            yield first, begin, False
+        yield begin, last, True
+        first = last
 
 
 @contextmanager
