@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from env import InputError
+from mec_offloading import fate
 
 from .parallel import CORES
 
@@ -22,7 +23,6 @@ _QUIET = {
 }
 _PATIENCE = 5
 """Seconds in which a cluster must answer."""
-_ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def installed() -> bool:
@@ -54,7 +54,8 @@ def connected(address: str | None = None, processes: int | None = None) -> Itera
         processes: how many tasks of one CPU run at once on this machine, all its processors by default; a cluster
             has what its nodes say.
 
-    Tasks find this package where the driver has it, or as it is installed on their node, and compute in one thread.
+    Tasks find this package where the driver has it, or as it is installed on their node; they compute in one
+    thread.
 
     Raises:
         ModuleNotFoundError: without Ray, naming the extra.
@@ -62,24 +63,36 @@ def connected(address: str | None = None, processes: int | None = None) -> Itera
     """
     ray = needed()
     paths = [_ROOT, *(path for path in [os.environ.get("PYTHONPATH")] if path)]
-    options: dict[str, Any] = {
-        "runtime_env": {"env_vars": {"PYTHONPATH": os.pathsep.join(paths), **_ALONE}},
-        "logging_level": "CRITICAL",
-        "log_to_driver": False,
-    }
+    environ = {"PYTHONPATH": os.pathsep.join(paths), **fate.ALONE}
+    options: dict[str, Any] = {"logging_level": "CRITICAL", "log_to_driver": False}
     if address is None:
         # Named, for RAY_ADDRESS in the environment would lead elsewhere.
         options |= {"address": "local", "num_cpus": processes or CORES, "include_dashboard": False}
     else:
-        options["address"] = _answering(address)
+        options |= {"address": _answering(address), "runtime_env": {"env_vars": environ}}
     try:
-        ray.init(**options)
+        with _environ(environ):  # which processes of this machine inherit
+            ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise InputError(f"address must be of a Ray cluster that runs, got {address}: {error}") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _environ(changed: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ |= changed
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _answering(address: str) -> str:

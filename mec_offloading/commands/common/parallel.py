@@ -4,10 +4,10 @@ import os
 import pickle
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from threading import Thread
 from typing import Any
+
+from mec_offloading import fate
 
 from .errors import in_users_code
 from .progress import tqdm
@@ -16,8 +16,6 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 """Processors that this process may use."""
 _IDLE = 300
 """Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
-_ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Of each process: what it multiplies takes one processor."""
 
 
 def spread(
@@ -69,7 +67,7 @@ class Pool:
 
             begin = os.getpid(), start, with_
             self._executor = get_reusable_executor(
-                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=_ALONE
+                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=fate.ALONE
             )
 
     def __enter__(self) -> "Pool":
@@ -169,12 +167,6 @@ def _run(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
 def _begin(parent: int, start: Callable[..., Any] | None, with_: tuple[Any, ...]) -> None:
     """What a process does first: Ctrl-C is its parent's to answer, and nobody waits for it once that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    fate.share(parent)
     if start is not None:
         start(*with_)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
