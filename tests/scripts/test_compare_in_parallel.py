@@ -29,7 +29,7 @@ from env import baselines
 
 def dies_once(environment, rng):
     flag = pathlib.Path(os.environ["FLAG"])
-    if environment.frame == 29 and not flag.exists():  # the last one, which is timed
+    if environment.frame == 15 and not flag.exists():  # which is timed
         flag.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return baselines.greedy(environment, rng)
@@ -159,7 +159,8 @@ def test_frames_timed_apart_are_a_part_of_the_measured_ones(frames):
 
 def test_without_such_locks_times_are_taken_as_they_are_and_it_is_said(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(gates, "fcntl", None)
-    comparison = Comparison(settings(seeds=[0]))
+    methods = {"greedy": {"baseline": "env.baselines.greedy"}, "random": {"baseline": "env.baselines.random"}}
+    comparison = Comparison(settings(seeds=[0], methods=methods))
     output = comparison.prepare(tmp_path / "run")
     comparison.run(output, processes=2)
     assert "decision times are taken beside other rows" in capsys.readouterr().err
@@ -167,8 +168,10 @@ def test_without_such_locks_times_are_taken_as_they_are_and_it_is_said(tmp_path,
         assert saved["timed"].tolist() == list(range(20))
 
 
-def test_rows_are_the_same_on_ray_and_one_whose_process_is_killed_is_run_again(tmp_path):
-    pytest.importorskip("ray")
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_rows_are_the_same_in_parallel_and_one_whose_process_is_killed_is_run_again(tmp_path, engine):
+    if engine == "ray":
+        pytest.importorskip("ray")
     (tmp_path / "mortal.py").write_text(MORTAL)
     small = settings()
     small["methods"]["mortal"] = {"baseline": "env.baselines.greedy"}
@@ -178,7 +181,7 @@ def test_rows_are_the_same_on_ray_and_one_whose_process_is_killed_is_run_again(t
     small["methods"]["mortal"] = {"baseline": "mortal.dies_once"}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(small))
     command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--config", "small.yaml", "--allow", "mortal"]
-    command += ["--output", "ray", "--engine", "ray", "--processes", "2"]
+    command += ["--output", "run", "--engine", engine, "--processes", "2"]
     flag = tmp_path / "died"
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, "FLAG": str(flag)}
@@ -186,7 +189,7 @@ def test_rows_are_the_same_on_ray_and_one_whose_process_is_killed_is_run_again(t
     assert result.returncode == 0, result.stderr
     assert flag.exists()
     assert len(timeless(alone)) == 8
-    assert timeless(tmp_path / "ray") == timeless(alone)
+    assert timeless(tmp_path / "run") == timeless(alone)
 
 
 def test_an_address_that_is_none_is_one_line(tmp_path, monkeypatch, capsys):
