@@ -24,9 +24,10 @@ except ImportError:  # Windows
 
 OFTEN = 0.002
 """Seconds of work after which a process lets those that wait pass."""
-BLOCKS, IN_A_BLOCK, AT_MOST = 5, 20, 0.2
+BLOCKS, COLD, IN_A_BLOCK, AT_MOST = 5, 5, 20, 0.2
 """Decisions are timed at the ends of so many equal parts of a row's frames, in so many frames each, or in as many
-as there are in so many seconds."""
+as there are in so many seconds. `COLD` frames before them, where there are, are alone too, for after a wait the
+first ones take longer."""
 
 
 class Gate:
@@ -138,7 +139,9 @@ def timed_apart(world: World, agent: Agent, frames: int, best: NDArray[Any] | No
     for first, last, timed in _parts(frames):
         with gate.alone(AT_MOST) if timed else nullcontext():
             part = measure(world, agent, last - first, None if best is None else best[first:last])
-        part["decide_seconds"][gate.frames_alone if timed else 0 :] = np.nan
+        alone = gate.frames_alone if timed else 0
+        cold = max(0, min(last - first - IN_A_BLOCK, alone - 1))
+        part["decide_seconds"][:cold] = part["decide_seconds"][alone:] = np.nan
         parts.append(part)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -148,7 +151,7 @@ def _parts(frames: int) -> Iterator[tuple[int, int, bool]]:
     blocks, first = min(BLOCKS, frames), 0
     for block in range(1, blocks + 1):
         last = block * frames // blocks
-        begin = max(first, last - IN_A_BLOCK)
+        begin = max(first, last - COLD - IN_A_BLOCK)
         if first < begin:
             yield first, begin, False
         yield begin, last, True

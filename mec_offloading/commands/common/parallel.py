@@ -5,7 +5,6 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mec_offloading import fate
@@ -17,10 +16,6 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 """Processors that this process may use."""
 _IDLE = 300
 """Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
-
-
-_LOSSES = 3
-"""So often may a pool lose processes, or Ray the process of a job; then it is an error."""
 
 
 def spread(
@@ -61,17 +56,19 @@ class Pool:
     """So many processes that take jobs in the order in which they are submitted; one is this one.
 
     Used with `with`: whatever ends that early, an error or Ctrl-C, ends the processes; otherwise they stay for the
-    next pool. Where one of them is lost, by a signal say, all start anew and run again what had not ended.
+    next pool.
     """
 
     def __init__(self, processes: int, start: Callable[..., Any] | None = None, *with_: Any) -> None:
         self.processes = max(processes, 1)
         self._executor: Any = None
-        self._begin = os.getpid(), start, with_
-        self._running: list[_Running] = []
-        self._losses = 0
         if processes > 1:
-            self._start()
+            from loky import get_reusable_executor  # which takes functions that are made in functions
+
+            begin = os.getpid(), start, with_
+            self._executor = get_reusable_executor(
+                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=fate.ALONE
+            )
 
     def __enter__(self) -> "Pool":
         return self
@@ -89,43 +86,8 @@ class Pool:
         """What waits for ``function(*job)`` and returns it, or raises its error."""
         if self._executor is None:
             return lambda: function(*job)
-        running = _Running(function, job, self._executor.submit(_run, function, job))
-        self._running.append(running)
-        return lambda: self._result(running)
-
-    def _start(self) -> None:
-        from loky import get_reusable_executor  # which takes functions that are made in functions
-
-        self._executor = get_reusable_executor(
-            self.processes, timeout=_IDLE, initializer=_begin, initargs=self._begin, env=fate.ALONE
-        )
-
-    def _result(self, running: "_Running") -> Any:
-        from loky.process_executor import BrokenProcessPool
-
-        while True:
-            try:
-                result = running.future.result()
-            except BrokenProcessPool:
-                self._losses += 1
-                if self._losses > _LOSSES:
-                    raise
-                self._start()
-                for other in self._running:
-                    if other.future.done() and isinstance(other.future.exception(), BrokenProcessPool):
-                        other.future = self._executor.submit(_run, other.function, other.job)
-                continue
-            self._running.remove(running)
-            return result
-
-
-@dataclass(eq=False)
-class _Running:
-    """A job whose result nobody has taken yet."""
-
-    function: Callable[..., Any]
-    job: tuple[Any, ...]
-    future: Any
+        result: Callable[[], Any] = self._executor.submit(_run, function, job).result
+        return result
 
 
 class RayPool:
@@ -156,7 +118,7 @@ class RayPool:
 
         self._ray = self._connection.__enter__()
         self.processes = processors(self._ray)
-        self._remote = self._ray.remote(max_retries=_LOSSES)(_run_there)
+        self._remote = self._ray.remote(_run_there)
         return self
 
     def __exit__(self, *_: object) -> None:
