@@ -177,7 +177,7 @@ def test_rows_are_the_same_on_ray_and_one_whose_process_is_killed_is_run_again(t
     alone = comparison.prepare(tmp_path / "alone")
     comparison.run(alone, processes=1)
     small["methods"]["mortal"] = {"baseline": "mortal.dies_once"}
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small))
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small, sort_keys=False))
     command = [sys.executable, str(ROOT / "scripts" / "compare.py"), "--config", "small.yaml", "--allow", "mortal"]
     command += ["--output", "run", "--engine", "ray", "--processes", "2"]
     flag = tmp_path / "died"
