@@ -15,7 +15,7 @@ from agent.run.comparison import OptimumViolatedError
 from agent.run.folder import locked
 
 from .common import trust
-from .common.comparing import Comparison
+from .common.comparing import ENGINES, Comparison
 from .common.errors import explained
 from .common.parallel import CORES
 from .common.settings import read_yaml
@@ -39,8 +39,10 @@ def main() -> None:
         "--processes",
         type=int,
         default=CORES,
-        help="at once; all processors by default, 1 for decision times that nothing beside them disturbs",
+        help="at once on this machine; all processors by default",
     )
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
+    parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -52,7 +54,7 @@ def main() -> None:
         output = comparison.prepare(arguments.output)
         with locked(output, "output"):
             try:
-                comparison.run(output, arguments.processes, arguments.allow)
+                comparison.run(output, arguments.processes, arguments.allow, arguments.engine, arguments.address)
             except OptimumViolatedError as error:
                 sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
             comparison.report(output)

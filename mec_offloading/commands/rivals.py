@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.run.folder import RunFolder, locked
 
 from .common import trust
-from .common.comparing import Comparison
+from .common.comparing import ENGINES, Comparison
 from .common.errors import explained
 from .common.parallel import CORES
 from .common.settings import dump_yaml, read_yaml
@@ -27,6 +27,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help="of each method that is tuned")
     parser.add_argument("--output", type=Path, help="folder; runs/rivals-TIME by default")
     parser.add_argument("--processes", type=int, default=CORES, help="at once, in the comparison")
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
+    parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -41,5 +43,5 @@ def main() -> None:
             (output / "tuning" / "tuned.yaml").write_text(dump_yaml(tuned), encoding="utf-8")
             comparison = Comparison(tuned)
             folder = comparison.prepare(output / "comparison")
-            comparison.run(folder, arguments.processes, arguments.allow)
+            comparison.run(folder, arguments.processes, arguments.allow, arguments.engine, arguments.address)
             comparison.report(folder)
