@@ -4,8 +4,11 @@ import os
 import sys
 from importlib import import_module
 
+from mec_offloading import fate
+
 COMMANDS = {
     "simulate": ("simulate", "let an agent learn in an environment and save its curves"),
+    "sweep": ("sweep", "many runs: a grid, samples or a search over settings, on all processors or a cluster"),
     "compare": ("compare", "methods side by side on the same frames"),
     "rivals": ("rivals", "tuned methods beside agents of reinforcement learning"),
     "summarize": ("summarize", "a table and curves of several runs"),
@@ -24,6 +27,8 @@ NAME = "mec-offloading"
 def main() -> None:
     """Run the command that the first argument names."""
     _own_folder_last()
+    if fate.PARENT in os.environ:
+        fate.share(int(os.environ.pop(fate.PARENT)))
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if name in ("-h", "--help"):
         print(f"usage: {NAME} COMMAND ...\n\ncommands, each with its own --help:")

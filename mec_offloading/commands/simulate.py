@@ -11,8 +11,9 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -77,12 +78,22 @@ def parse(arguments: list[str]) -> tuple[Namespace, ArgumentParser]:
     configured = read_yaml(known.config) if known.config else {}
     if known.resume is not None:
         configured = of_this_version(configured)
-    environment = load_environment(known.environment or configured.get("environment"))
-    given = [*(configured.get("env") or {}), *re.findall(r"^--env\.(\w+)", "\n".join(rest), re.MULTILINE)]
-    parser = make_parser(environment, given)
-    settings = parser.parse_args(arguments, namespace=parser.parse_object(configured))
+    settings, parser = settings_of(configured, arguments, known.environment, rest)
     settings.config = known.config
     return settings, parser
+
+
+def settings_of(
+    configured: dict[str, Any],
+    arguments: Sequence[str] = (),
+    environment: str | None = None,
+    rest: Sequence[str] = (),
+) -> tuple[Namespace, ArgumentParser]:
+    """Settings from the content of a configuration file and a command line, `rest` of which is not yet read."""
+    world = load_environment(environment or configured.get("environment"))
+    given = [*(configured.get("env") or {}), *re.findall(r"^--env\.(\w+)", "\n".join(rest), re.MULTILINE)]
+    parser = make_parser(world, given)
+    return parser.parse_args(list(arguments), namespace=parser.parse_object(configured)), parser
 
 
 def make_parser(environment: type, given: list[str]) -> ArgumentParser:

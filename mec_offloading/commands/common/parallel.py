@@ -4,10 +4,10 @@ import os
 import pickle
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
-from threading import Thread
 from typing import Any
+
+from mec_offloading import fate
 
 from .errors import in_users_code
 from .progress import tqdm
@@ -16,8 +16,6 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 """Processors that this process may use."""
 _IDLE = 300
 """Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
-_ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Of each process: what it multiplies takes one processor."""
 
 
 def spread(
@@ -62,13 +60,14 @@ class Pool:
     """
 
     def __init__(self, processes: int, start: Callable[..., Any] | None = None, *with_: Any) -> None:
+        self.processes = max(processes, 1)
         self._executor: Any = None
         if processes > 1:
             from loky import get_reusable_executor  # which takes functions that are made in functions
 
             begin = os.getpid(), start, with_
             self._executor = get_reusable_executor(
-                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=_ALONE
+                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=fate.ALONE
             )
 
     def __enter__(self) -> "Pool":
@@ -91,6 +90,65 @@ class Pool:
         return result
 
 
+class RayPool:
+    """A `Pool` of Ray's processes, on this machine or on a cluster; a job whose process is lost runs again.
+
+    Args:
+        address: of a cluster, as `ray start` says it; None for processes of this machine.
+        processes: at once on this machine; a cluster has what its nodes say.
+        start, with_: ``start(*with_)`` is called first in each process.
+
+    Raises:
+        ModuleNotFoundError: without Ray, naming the extra.
+        InputError: where no cluster answers.
+    """
+
+    alone = False
+
+    def __init__(
+        self, address: str | None, processes: int, start: Callable[..., Any] | None = None, *with_: Any
+    ) -> None:
+        from .cluster import connected
+
+        self._connection = connected(address, processes)
+        self._begin = start, with_
+
+    def __enter__(self) -> "RayPool":
+        from .cluster import processors
+
+        self._ray = self._connection.__enter__()
+        self.processes = processors(self._ray)
+        self._remote = self._ray.remote(_run_there)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.__exit__(None, None, None)
+
+    def submit(self, function: Callable[..., Any], *job: Any) -> Callable[[], Any]:
+        """What waits for ``function(*job)`` and returns it, or raises its error."""
+        waiting = self._remote.remote(self._begin, function, job)
+
+        def ended() -> Any:
+            try:
+                return self._ray.get(waiting)
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+
+        return ended
+
+
+_begun: list[Any] = []
+"""What this process of Ray's has begun with."""
+
+
+def _run_there(begin: tuple[Any, tuple[Any, ...]], function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
+    start, with_ = begin
+    if start is not None and begin not in _begun:
+        start(*with_)
+        _begun.append(begin)
+    return _run(function, job)
+
+
 def _run(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
     """In a process: an error is sent as it is, or what can be sent of it."""
     try:
@@ -109,12 +167,6 @@ def _run(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
 def _begin(parent: int, start: Callable[..., Any] | None, with_: tuple[Any, ...]) -> None:
     """What a process does first: Ctrl-C is its parent's to answer, and nobody waits for it once that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    fate.share(parent)
     if start is not None:
         start(*with_)
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
