@@ -16,7 +16,7 @@ from agent.run.folder import locked
 from agent.run.style import STYLES
 
 from .common import trust
-from .common.comparing import Comparison
+from .common.comparing import ENGINES, Comparison
 from .common.errors import explained
 from .common.parallel import CORES
 from .common.reporting import report
@@ -41,8 +41,10 @@ def main() -> None:
         "--processes",
         type=int,
         default=CORES,
-        help="at once; all processors by default, 1 for decision times that nothing beside them disturbs",
+        help="at once on this machine; all processors by default",
     )
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
+    parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
     parser.add_argument(
         "--style",
         choices=STYLES,
@@ -60,7 +62,7 @@ def main() -> None:
         output = comparison.prepare(arguments.output)
         with locked(output, "output"):
             try:
-                comparison.run(output, arguments.processes, arguments.allow)
+                comparison.run(output, arguments.processes, arguments.allow, arguments.engine, arguments.address)
             except OptimumViolatedError as error:
                 sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
             report(comparison, output, arguments.style)

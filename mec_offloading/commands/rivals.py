@@ -11,7 +11,7 @@ from agent.run.folder import RunFolder, locked
 from agent.run.style import STYLES
 
 from .common import trust
-from .common.comparing import Comparison
+from .common.comparing import ENGINES, Comparison
 from .common.errors import explained
 from .common.parallel import CORES
 from .common.reporting import report
@@ -29,6 +29,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, help="of each method that is tuned")
     parser.add_argument("--output", type=Path, help="folder; runs/rivals-TIME by default")
     parser.add_argument("--processes", type=int, default=CORES, help="at once, in the comparison")
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
+    parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
     parser.add_argument(
         "--style",
         choices=STYLES,
@@ -49,5 +51,5 @@ def main() -> None:
             (output / "tuning" / "tuned.yaml").write_text(dump_yaml(tuned), encoding="utf-8")
             comparison = Comparison(tuned)
             folder = comparison.prepare(output / "comparison")
-            comparison.run(folder, arguments.processes, arguments.allow)
+            comparison.run(folder, arguments.processes, arguments.allow, arguments.engine, arguments.address)
             report(comparison, folder, arguments.style)

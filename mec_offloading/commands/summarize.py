@@ -191,8 +191,9 @@ def figures_of(groups: Mapping[str, Sequence[Run]]) -> tuple[dict[str, NDArray[n
 def table(groups: Mapping[str, Sequence[Run]], windows: Sequence[tuple[int, int]] | None = None) -> Table:
     """A row for each group: the mean over the seeds of each window's mean, and its 95% interval.
 
-    Values are those of frames with a feasible decision. Windows that a run does not reach are empty. By default those of `WINDOWS` that some run reaches, or else all
-    frames of the shortest. Raises InputError for a window that none reaches.
+    Values are those of frames with a feasible decision. Windows that a run does not reach are empty. By default
+    those of `WINDOWS` that some run reaches, or else all frames of the shortest. Raises InputError for a window
+    that none reaches.
     """
     figures, label = figures_of(groups)
     frames = [group.shape[1] for group in figures.values()]

@@ -1,6 +1,7 @@
 """A comparison: methods x numbers of users x seeds, each measured once, gone on with where it was stopped."""
 
 import csv
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima, skip
+from agent.run.comparison import BaselineAgent, OptimumViolatedError, optima, skip
 from agent.run.contract import Agent, World
 from agent.run.folder import RunFolder
 from agent.run.loop import play
@@ -17,7 +18,8 @@ from agent.run.record import Columns, columns_of, normalized
 from env import InputError
 
 from . import trust
-from .parallel import CORES, Pool
+from .gate import Gate, opened, timed_apart
+from .parallel import CORES, Pool, RayPool
 from .progress import tqdm
 from .rivals import Rival
 from .settings import Maker, dump_yaml, load_yaml, takes
@@ -32,6 +34,7 @@ SETTINGS = {
     "methods": dict,
     "curves": bool,
 }
+ENGINES = ("local", "ray")
 OPTIONAL = {"users": None, "curves": False}
 """Settings that may be left out, and what then holds."""
 ONLINE = "online_rate"
@@ -51,6 +54,8 @@ KEPT = {
 """What the files of the frames hold, and the columns of the record that it is."""
 METRIC = "metric:"
 """Before the names of an environment's own metrics, in those files."""
+TIMED = "timed"
+"""Which of the measured frames their `seconds` are of."""
 
 
 class Comparison:
@@ -122,12 +127,28 @@ class Comparison:
         config.write_text(dump_yaml(self.settings), encoding="utf-8")
         return output
 
-    def run(self, output: Path, processes: int = CORES, allowed: Sequence[str] = ()) -> None:
+    def run(
+        self,
+        output: Path,
+        processes: int = CORES,
+        allowed: Sequence[str] = (),
+        engine: str = "local",
+        address: str | None = None,
+    ) -> None:
         """Run every method for every number of users and seed that `rows.csv` does not hold yet.
 
-        Over so many processes, which may load the modules `allowed`. A row is written once those before it are;
-        what was not when a run ended is run again.
+        Over so many processes, which may load the modules `allowed`: of this machine, or with the `engine` "ray"
+        those of Ray, here or at the `address` of a cluster. A row is written once those before it are; what was
+        not when a run ended is run again. While a process times decisions, the others of its machine wait.
+
+        Raises:
+            InputError: for an engine that is none, or an address where no cluster answers.
+            ModuleNotFoundError: for Ray where it is not installed, naming the extra.
         """
+        if engine not in ENGINES:
+            raise InputError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
+        if address is not None and engine != "ray":
+            raise InputError(f"address must be given with the engine ray, got {address} with {engine}")
         with (output / "rows.csv").open(newline="", encoding="utf-8") as file:
             done = {(int(row["users"]), int(row["seed"]), row["method"]) for row in csv.DictReader(file)}
         todo = [
@@ -136,14 +157,21 @@ class Comparison:
             for seed in self.settings["seeds"]
         ]
         total = sum(len(names) for *_, names in todo)
+        if not total:
+            return
+        begin, processes = (trust.allow, list(allowed)), min(processes, total)
         with (
+            RayPool(address, processes, *begin) if engine == "ray" else Pool(processes, *begin) as pool,
+            opened(pool.alone) as gate,
             tqdm(total=total, unit="method") as progress,
-            Pool(min(processes, total), trust.allow, list(allowed)) as pool,
         ):
-            running: list[tuple[str, Callable[[], Any]]] = []
-            searched = [self._search(pool, *part) for part in todo[:1]]
+            if gate is None and not pool.alone:
+                print("decision times are taken beside other rows: no file locks on this system", file=sys.stderr)
+            ahead = 1 + 2 * pool.processes // len(self._methods)  # parts of which something waits for a process
+            running: list[list[tuple[str, Callable[[], Any]]]] = []
+            searched: list[dict[str, Callable[[], Any]]] = []
             for place, (size, users, seed, names) in enumerate(todo):
-                searched += [self._search(pool, *part) for part in todo[place + 1 : place + 2]]  # while these run
+                searched += [self._search(pool, gate, *part) for part in todo[len(searched) : place + 1 + ahead]]
                 best = {}
                 for kind, found in searched[place].items():
                     progress.set_postfix_str(f"{users} users, seed {seed}: the optimum")
@@ -152,48 +180,52 @@ class Comparison:
                     except Exception:
                         self._write_rows(running, output, progress)  # those before it
                         raise
-                following = [
-                    (
-                        f"{users} users, seed {seed}: {name}",
-                        pool.submit(self._row, name, size, seed, best.get(self._kind(name)), output),
-                    )
-                    for name in names
-                ]
-                if pool.alone:
-                    running, following = following, []
-                self._write_rows(running, output, progress)
-                running = following
+                waiting = {
+                    name: pool.submit(self._row, name, size, seed, best.get(self._kind(name)), gate)
+                    for name in sorted(names, key=self._baselines.__contains__)  # the longest first
+                }
+                running.append([(f"{users} users, seed {seed}: {name}", waiting[name]) for name in names])
+                left = 0 if pool.alone else ahead
+                self._write_rows(running[: len(running) - left], output, progress)
+                running = running[len(running) - left :]
             self._write_rows(running, output, progress)
 
     def _search(
-        self, pool: Pool, size: int | None, users: int, seed: int, names: Sequence[str]
+        self, pool: Pool | RayPool, gate: str | None, size: int | None, users: int, seed: int, names: Sequence[str]
     ) -> dict[str, Callable[[], Any]]:
         """What waits for the optima of the frames of one seed, by the kinds of worlds that have them."""
         kinds = {self._kind(name): name for name in reversed(names) if not self._matter_later[name]}
         if not self._known:
             return {}
-        return {kind: pool.submit(self.optima, name, size, seed) for kind, name in kinds.items()}
+        return {kind: pool.submit(self.optima, name, size, seed, gate) for kind, name in kinds.items()}
 
     def _kind(self, name: str) -> str:
         """The same for methods in the same worlds."""
         return f"{self._methods[name].environment} {self.settings['methods'][name].get('env')}"
 
-    def optima(self, name: str, size: int | None, seed: int) -> np.ndarray | None:
+    def optima(self, name: str, size: int | None, seed: int, gate: str | None = None) -> np.ndarray | None:
         """The optima of a method's frames, (frames,); None where none is known or decisions matter later."""
         if self._matter_later[name] or not self._known:
             return None
-        return optima(self.world(name, size), seed, self.settings["warmup"], self.settings["frames"])
+        with Gate(gate) as passed:
+            world = passed.through(self.world(name, size))
+            return optima(world, seed, self.settings["warmup"], self.settings["frames"])
 
     def _write_rows(
-        self, running: Sequence[tuple[str, Callable[[], Any]]], output: Path, progress: "tqdm[Any]"
+        self, running: Sequence[Sequence[tuple[str, Callable[[], Any]]]], output: Path, progress: "tqdm[Any]"
     ) -> None:
-        """Write, and show, the rows of what runs, each as soon as it has ended."""
-        for text, ended in running:
+        """Write, and show, the rows of what runs, each as soon as it has ended; its frames before it."""
+        for text, ended in (one for part in running for one in part):
             progress.set_postfix_str(text)
-            row = ended()
+            try:
+                row, figures = ended()
+            except OptimumViolatedError as error:
+                np.savez(output / "violation.npz", **vars(error)["instance"])
+                raise
+            users, seed, name = row[:3]
+            np.savez(self._file(output, users, seed, name), **figures)
             with (output / "rows.csv").open("a", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerow(row)
-            users, seed, name = row[:3]
             figure = f"{row[3]:.6f}" if self._known else f"{row[8]:.6g}"
             progress.write(f"{users:>5} users  seed {seed}  {name:<26} {figure}  {row[7]:.3f} ms")
             progress.update()
@@ -212,33 +244,42 @@ class Comparison:
         return self._methods[method].world(**({} if size is None else {"num_users": size}))
 
     def _row(
-        self, name: str, size: int | None, seed: int, best: np.ndarray | None, output: Path
-    ) -> tuple[Any, ...]:
-        """One row: a method on the frames of one seed, whose frames are saved before the row is.
+        self, name: str, size: int | None, seed: int, best: np.ndarray | None, gate: str | None
+    ) -> tuple[tuple[Any, ...], dict[str, np.ndarray]]:
+        """One row, a method on the frames of one seed, and the figures of its frames.
 
         `best` holds their optima, where decisions do not matter later.
         """
         world = self.world(name, size)
         try:
-            measured, training = self.played(world, name, seed, best)
+            with Gate(gate) as passed:
+                measured, training = self.played(passed.through(world), name, seed, best, passed)
         except OptimumViolatedError as error:
             there = vars(world.environment).keys() | set(dir(type(world.environment)))
             instance = {key: getattr(world.environment, key) for key in INSTANCE if key in there}
             figures = {"decision": error.decision, "value": error.value, "optimum": error.optimum}
-            np.savez(output / "violation.npz", method=name, **figures, **instance)
+            error.__dict__["instance"] = {"method": name, **figures, **instance}
             raise
-        self._write(output, world, seed, name, measured, training)
-        rate = measured["normalized_rate"]
-        return (
+        rate, timed = measured["normalized_rate"], np.flatnonzero(~np.isnan(measured["decide_seconds"]))
+        figures = {key: measured[column] for key, column in KEPT.items()} | training
+        figures |= {"seconds": figures["seconds"][timed], TIMED: timed}
+        figures |= {METRIC + key: measured[key] for key in world.frame_metrics()}
+        row = (
             world.num_users, seed, name, rate.mean(), np.percentile(rate, 5), rate.min(),
-            measured["candidates"].mean(), 1e3 * np.median(measured["decide_seconds"]), measured["value"].mean(),
+            measured["candidates"].mean(), 1e3 * np.median(figures["seconds"]), measured["value"].mean(),
         )  # fmt: skip
+        return row, figures
 
     def played(
-        self, world: World, name: str, seed: int, best: np.ndarray | None
+        self, world: World, name: str, seed: int, best: np.ndarray | None, gate: Gate | None = None
     ) -> tuple[Columns, dict[str, np.ndarray]]:
-        """The measured frames of a method in a world, and what its learning before them took and gave."""
-        warmup, frames, curves = (self.settings[key] for key in ("warmup", "frames", "curves"))
+        """The measured frames of a method in a world, and what its learning before them took and gave.
+
+        In a world of a `gate`, decisions are timed in a part of the frames, with the others out; `decide_seconds`
+        of the other frames are nan, and the seconds of learning are without waiting.
+        """
+        gate = Gate(None) if gate is None else gate
+        warmup, curves = self.settings["warmup"], self.settings["curves"]
         world.reset(seed=seed)
         method, calls, seconds, online = self.settings["methods"][name], 0, 0.0, np.empty(0)
         agent: Agent
@@ -246,18 +287,19 @@ class Comparison:
             more = {"env": {**method["rival"].get("env", {}), "with_optimum": True}} if curves else {}
             rates: list[float | None] = []
             agent = rival = Rival(world, {**method["rival"], **more}, seed)
-            start = time.perf_counter()
-            rival.learn(warmup, rates.append)
-            seconds, calls, online = time.perf_counter() - start, warmup, np.array(rates, dtype=np.float64)
+            start = time.perf_counter() - gate.waited
+            rival.learn(warmup, rates.append, gate.frame)
+            seconds, calls = time.perf_counter() - gate.waited - start, warmup
+            online = np.array(rates, dtype=np.float64)
         elif (baseline := self._baselines.get(name)) is None:
             agent = self._methods[name].agent(world, seed)
         else:
             agent = BaselineAgent(baseline, world.environment, seed)
         if "agent" in method or ("baseline" in method and best is None):
             optimum = None if curves and self._known else _nothing
-            start = time.perf_counter()
+            start = time.perf_counter() - gate.waited
             learned = columns_of(list(play(world, agent, warmup, optimum=optimum)))
-            seconds, calls = time.perf_counter() - start, int(learned["candidates"].sum())
+            seconds, calls = time.perf_counter() - gate.waited - start, int(learned["candidates"].sum())
             online = normalized(learned["value"], learned["optimum"], world.value_is_cost)
         elif "baseline" in method:
             skip(world, warmup)
@@ -268,20 +310,7 @@ class Comparison:
         }
         if curves and "baseline" not in method:
             training[ONLINE] = online
-        return measure(world, agent, frames, best), training
-
-    def _write(
-        self,
-        output: Path,
-        world: World,
-        seed: int,
-        name: str,
-        measured: Columns,
-        training: dict[str, np.ndarray],
-    ) -> None:
-        figures = {key: measured[column] for key, column in KEPT.items()} | training
-        figures |= {METRIC + key: measured[key] for key in world.frame_metrics()}
-        np.savez(self._file(output, world.num_users, seed, name), **figures)  # type: ignore[arg-type]
+        return timed_apart(world, agent, self.settings["frames"], best, gate), training
 
     def read(self, output: Path, users: int, seed: int, name: str) -> dict[str, np.ndarray]:
         """The saved figures of a method's frames of one seed, by the names that they were saved with."""

@@ -60,6 +60,7 @@ class Pool:
     """
 
     def __init__(self, processes: int, start: Callable[..., Any] | None = None, *with_: Any) -> None:
+        self.processes = max(processes, 1)
         self._executor: Any = None
         if processes > 1:
             from loky import get_reusable_executor  # which takes functions that are made in functions
@@ -87,6 +88,65 @@ class Pool:
             return lambda: function(*job)
         result: Callable[[], Any] = self._executor.submit(_run, function, job).result
         return result
+
+
+class RayPool:
+    """A `Pool` of Ray's processes, on this machine or on a cluster; a job whose process is lost runs again.
+
+    Args:
+        address: of a cluster, as `ray start` says it; None for processes of this machine.
+        processes: at once on this machine; a cluster has what its nodes say.
+        start, with_: ``start(*with_)`` is called first in each process.
+
+    Raises:
+        ModuleNotFoundError: without Ray, naming the extra.
+        InputError: where no cluster answers.
+    """
+
+    alone = False
+
+    def __init__(
+        self, address: str | None, processes: int, start: Callable[..., Any] | None = None, *with_: Any
+    ) -> None:
+        from .cluster import connected
+
+        self._connection = connected(address, processes)
+        self._begin = start, with_
+
+    def __enter__(self) -> "RayPool":
+        from .cluster import processors
+
+        self._ray = self._connection.__enter__()
+        self.processes = processors(self._ray)
+        self._remote = self._ray.remote(_run_there)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.__exit__(None, None, None)
+
+    def submit(self, function: Callable[..., Any], *job: Any) -> Callable[[], Any]:
+        """What waits for ``function(*job)`` and returns it, or raises its error."""
+        waiting = self._remote.remote(self._begin, function, job)
+
+        def ended() -> Any:
+            try:
+                return self._ray.get(waiting)
+            except self._ray.exceptions.RayTaskError as error:
+                raise error.cause from error
+
+        return ended
+
+
+_begun: list[Any] = []
+"""What this process of Ray's has begun with."""
+
+
+def _run_there(begin: tuple[Any, tuple[Any, ...]], function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
+    start, with_ = begin
+    if start is not None and begin not in _begun:
+        start(*with_)
+        _begun.append(begin)
+    return _run(function, job)
 
 
 def _run(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:

@@ -56,11 +56,16 @@ class Rival:
         except (TypeError, ValueError, AssertionError) as error:
             raise InputError(f"rival: settings must be those of {algorithm}: {error}") from error
 
-    def learn(self, frames: int, rates: Callable[[float | None], Any] | None = None) -> None:
+    def learn(
+        self,
+        frames: int,
+        rates: Callable[[float | None], Any] | None = None,
+        over: Callable[[], Any] | None = None,
+    ) -> None:
         """Start the world's frames of the seed and learn in so many, after which it is at the next one.
 
         `rates` is called with each frame's normalised rate, None where that is no number, if the environment was
-        asked for the optimum.
+        asked for the optimum; `over` after each frame.
         """
         if not frames:
             self._env.reset(seed=self._seed)
@@ -76,6 +81,8 @@ class Rival:
                 info = self.locals["infos"][0]
                 if rates is not None and "optimum" in info:
                     rates(normalized_one(info["value"], info["optimum"], is_cost))
+                if over is not None:
+                    over()
                 return bool(self.num_timesteps < frames)
 
         self._model.learn(frames, callback=Frames())
