@@ -113,7 +113,8 @@ def run(plan: Plan, output: Path, arguments: argparse.Namespace) -> int:
     print(f"trials: {output / TABLE}")
     if signal:
         allow = "".join(f" --allow {module}" for module in arguments.allow)
-        print(f"stopped; to go on: {called('sweep')} --resume {output}{allow}")
+        address = "" if arguments.address is None else f" --address {arguments.address}"
+        print(f"stopped; to go on: {called('sweep')} --resume {output}{address}{allow}")
         return 128 + signal
     if failed:
         print(f"error: {len(failed)} of {len(source.trials)} trials failed", file=sys.stderr)
@@ -121,13 +122,14 @@ def run(plan: Plan, output: Path, arguments: argparse.Namespace) -> int:
 
 
 def settle(plan: Plan, output: Path, points: int, processors: int) -> None:
-    """Whether seeds run as replicas: as the folder says, else where there are many of them and of points."""
+    """Whether seeds run as replicas: as the folder says, else on a device, or where there are many of both."""
     before = read_yaml(output / CONFIG).get("replicas") if (output / CONFIG).is_file() else None
     count = len(plan.seeds)
     follow = max(plan.seeds) - min(plan.seeds) == count - 1
     if plan.search is not None:
         points = int(plan.search["trials"])
-    plan.settle(before if isinstance(before, bool) else follow and count >= REPLICAS and points >= processors)
+    pays = plan.settings_of({}).get("device") is not None or (count >= REPLICAS and points >= processors)
+    plan.settle(before if isinstance(before, bool) else follow and pays)
 
 
 def write_table(output: Path, source: Source, failed: dict[str, str]) -> None:

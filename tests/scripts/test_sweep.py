@@ -147,7 +147,3 @@ def test_killed_half_way_all_is_done_once_and_as_it_is_alone(tmp_path, engine):
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environ, check=True, capture_output=True)
     for row in table:
         assert rows(output / "trials" / row["trial"]) == rows(tmp_path / "alone" / row["trial"])
-    again = sweep(tmp_path, "--resume", output, *options)
-    again.communicate(timeout=60)
-    assert again.returncode == 0
-    assert finished(output) == after

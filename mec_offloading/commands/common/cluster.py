@@ -73,7 +73,7 @@ def connected(address: str | None = None, processes: int | None = None) -> Itera
     try:
         with _environ(environ):  # which processes of this machine inherit
             ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise InputError(f"address must be of a Ray cluster that runs, got {address}: {error}") from error
     try:
         yield ray

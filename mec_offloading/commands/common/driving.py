@@ -111,6 +111,7 @@ class Driver:
                 over = self._engine.ended()
                 for trial, status in over:
                     del self._running[trial.name]
+                    self._done.pop(trial.name, None)
                     self._judge(trial, status, bool(stopped()), progress)
                 if not stopped():
                     self._fill()
@@ -196,8 +197,6 @@ class Driver:
         return sum(self._done.values())
 
     def _tell(self, progress: tqdm) -> None:
-        for name in self._running:
-            self._done.pop(name, None)
         progress.total = self._source.total()
         progress.n = self._frames()
         progress.set_postfix({"running": len(self._running), "finished": self._finished}, refresh=False)

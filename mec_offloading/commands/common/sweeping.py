@@ -49,6 +49,8 @@ class Plan:
         if unknown:
             raise InputError(f"a sweep must hold {', '.join(ENTRIES)} only, got {', '.join(unknown)}")
         self.content = dict(content)
+        self.metrics: tuple[str, ...] = ()
+        """Of the world, known once a trial was made."""
         self._allow = tuple(allow)
         self._base = read_yaml(content["config"]) if content.get("config") else {}
         for path, value in _mapping(content, "settings").items():
