@@ -65,7 +65,7 @@ def test_your_own_problem_step_by_step(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out == "-12.0\n[]\nnumpy\n"
     assert (tmp_path / "runs" / "first" / "metrics.png").is_file()
     head, *rows = csv.reader((tmp_path / "runs" / "rivals" / "table.csv").read_text().splitlines())
-    assert head[2] == "age"
+    assert head[2:5] == ["age (frames)", "age low (frames)", "age high (frames)"]
     assert [row[1] for row in rows] == ["learned", "oldest first", "descent", "all local"]
 
 

@@ -1,24 +1,27 @@
 """The curves of a run, with matplotlib (the `sim` extra): of a `History`, or of the columns of a run's folder.
 
 A function `plot_...` draws into the `axes` that it is given, or else into a figure of its own, and returns the
-figure; to save it is the caller's: ``plot_rate(history).savefig("rate.png")``.
+figure; to save it is the caller's: ``save(plot_rate(history), "rate.png")``. For a paper, all of it happens in a
+block ``with style("print"):`` (`agent.run.style`).
 """
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import InputError
 from .record import History, confidence_band
+from .style import current
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Metrics = Mapping[str, NDArray[np.float64]] | History
 """Of one run: its `History`, or columns (frames,) by name, such as ``RunFolder(path).read_metrics()``."""
@@ -34,9 +37,9 @@ def plot_run(
     limits: Mapping[str, float] | None = None,
     title: str = "",
 ) -> list[Path]:
-    """Save `rate.png`, `loss.png`, `candidates.png` and `time.png` into `folder`; returns their paths.
+    """Save `rate.png`, `loss.png`, `candidates.png` and `time.png` into `folder`, in print as PDF too.
 
-    Where `labels` names metrics of the environment, also `metrics.png`, a panel of each.
+    Where `labels` names metrics of the environment, also `metrics.png`, a panel of each. Returns their paths.
 
     Args:
         metrics: columns of `metrics.csv`, each (frames,).
@@ -45,7 +48,7 @@ def plot_run(
         each: of a run of R replicas, whose means `metrics` holds, the rate (frames, R) of each.
         labels: of the environment's metrics, and of 'value', with their units.
         limits: of some of the environment's metrics, drawn as lines.
-        title: above each curve, such as the environment's name.
+        title: above each curve, such as the environment's name; in print the caption's.
 
     Raises:
         ImportError: without matplotlib, naming the extra.
@@ -57,7 +60,7 @@ def plot_run(
         "candidates": plot_candidates(metrics),
         "time": plot_time(metrics, None, window),
     }
-    for figure in figures.values() if title else ():
+    for figure in figures.values() if title and current().width is None else ():
         figure.axes[0].set_title(title)
     panels = {name: label for name, label in labels.items() if name != "value"}
     if panels:
@@ -68,11 +71,24 @@ def plot_run(
     return paths
 
 
-def save(figure: "Figure", path: str | Path) -> None:
-    """Save a figure at the resolution of a run's pictures."""
-    figure.savefig(path, dpi=120)
+def save(figure: "Figure", path: str | Path) -> list[Path]:
+    """Save a figure as its ending says, in the current style, of print as PDF and PNG; returns the paths written.
+
+    Fonts are embedded as TrueType. The same figure gives the same bytes: no date is written.
+    """
+    from matplotlib import rc_context
+
+    chosen, path = current(), Path(path)
+    paths = [path.with_suffix(ending) for ending in chosen.endings] or [path]
+    with rc_context({"pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "mec-offloading"}):
+        for file in paths:
+            undated = UNDATED.get(file.suffix.lower())
+            figure.savefig(file, dpi=chosen.dpi, metadata=undated)
+    return paths
 
 
+UNDATED: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+"""What leaves the date out of a file."""
 WIDEST_LABEL = 55
 """Letters in a line beside an axis; more would be cut off."""
 
@@ -122,28 +138,50 @@ def plot_metrics(
             panel.axhline(limits[name], color="C3", linestyle="--", label=f"limit, {limits[name]:g}")
         panel.set_ylabel(label)
         panel.grid(alpha=0.3)
-        panel.legend(loc="lower right", ncols=3)
+        _legend(panel, loc="lower right", ncols=3)
     axes[-1].set_xlabel("Time frame")
     return _root(axes[-1])
 
 
 def plot_seeds(
-    rates: Mapping[str, NDArray[np.float64]], axes: "Axes | None" = None, window: int = 100
+    rates: Mapping[str, NDArray[np.float64]],
+    axes: "Axes | None" = None,
+    window: int = 100,
+    *,
+    seconds: Mapping[str, NDArray[np.float64]] | None = None,
+    label: str | None = None,
 ) -> "Figure":
     """The normalised rates of several configurations, each (seeds, frames).
 
     A line is the mean over seeds of a rolling mean over `window` frames, its band the least and the most of the
     seeds. The axis shows the distance to the optimum, 1 - rate, on a logarithmic scale.
+
+    Args:
+        rates: by the name in the legend.
+        axes: to draw into.
+        window: frames of the rolling mean.
+        seconds: the time, in seconds, after which each frame was done, (frames,), by the same names: lines are
+            then drawn over it, on a logarithmic scale, from the first full window on.
+        label: for figures that know no optimum, which are drawn as they are: what is written beside the axis.
     """
     axes = _over_frames(axes)
     for name, group in rates.items():
-        gap = np.maximum(1 - np.array([_moving(rate, window, np.nanmean) for rate in group]), 1e-7)
-        frames = np.arange(group.shape[1])
-        axes.plot(frames, gap.mean(0), label=f"{name} (mean of {len(group)} seeds)")
-        axes.fill_between(frames, gap.min(0), gap.max(0), alpha=0.2, linewidth=0)
-    axes.set_yscale("log")
-    axes.set_ylabel(f"1 - normalized rate\n(mean of {window} frames)")
-    axes.legend()
+        rolled = moving_means(group, window)
+        shown = np.maximum(1 - rolled, 1e-7) if label is None else rolled
+        along = np.arange(group.shape[1]) if seconds is None else seconds[name]
+        first = 0 if seconds is None else min(window, len(along)) - 1  # with a full window
+        counted = f" (mean of {len(group)} seeds)" if len(group) > 1 else " (one seed)"
+        text = name + ("" if current().width else counted)
+        (line,) = axes.plot(along[first:], shown.mean(0)[first:], label=text)
+        band = (along[first:], shown.min(0)[first:], shown.max(0)[first:])
+        axes.fill_between(*band, alpha=0.2, linewidth=0, color=line.get_color())
+    if label is None:
+        axes.set_yscale("log")
+    axes.set_ylabel(f"{label or '1 - normalized rate'}\n(mean of {window} frames)")
+    if seconds is not None:
+        axes.set_xscale("log")
+        axes.set_xlabel("Time of deciding and learning (s)")
+    _legend(axes)
     return _root(axes)
 
 
@@ -173,7 +211,7 @@ def plot_rate(
         _rolling(axes, columns["frame"], columns["normalized_rate"] if known else columns["value"], window)
         if known:
             axes.set_ylim(top=1.002)
-    axes.legend(loc="lower right")
+    _legend(axes, loc="lower right")
     axes.set_ylabel(value_label(labels or {}, normalized=known))
     return _root(axes)
 
@@ -188,13 +226,16 @@ def plot_loss(metrics: Metrics, axes: "Axes | None" = None, window: int = 50) ->
     if np.nanmin(columns["loss"], initial=np.inf) > 0:
         axes.set_yscale("log")
     right = axes.twinx()
+    from matplotlib import rcParams
+
+    right.set_prop_cycle(rcParams["axes.prop_cycle"][1:])  # in print other dashes than the loss has
     accuracy = columns["accuracy"][learned]
     if not np.isnan(accuracy).all():
         label = f"held-out accuracy (mean of {window} learning steps)"
         right.plot(frames, _moving(accuracy, window, np.nanmean), color="C0", linewidth=1.2, label=label)
         right.set_ylabel("Held-out accuracy")
         lines = [*axes.get_lines(), *right.get_lines()]
-        right.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+        _legend(right, lines, loc="center right")
     return _root(axes)
 
 
@@ -210,7 +251,7 @@ def plot_candidates(metrics: Metrics, axes: "Axes | None" = None) -> "Figure":
         axes.plot(frames, place, ".", markersize=2, color="C1", label="place of the best candidate")
     axes.set_ylabel("Candidates a frame")
     axes.set_ylim(0, 1.25 * np.max(candidates, initial=1))
-    axes.legend(loc="upper right", ncols=3)
+    _legend(axes, loc="upper right", ncols=3)
     return _root(axes)
 
 
@@ -223,8 +264,24 @@ def plot_time(metrics: Metrics, axes: "Axes | None" = None, window: int = 50) ->
     axes.plot(columns["frame"], mean, label=f"mean of {window} frames")
     axes.set_ylabel("Time a frame (ms)")
     axes.set_yscale("log")
-    axes.legend(loc="upper right")
+    _legend(axes, loc="upper right")
     return _root(axes)
+
+
+def _legend(axes: "Axes", lines: "Sequence[Line2D] | None" = None, **place: Any) -> None:
+    """A legend of the axes' lines, or of these; in print above the axes, in as many columns as fit."""
+    handles, labels = axes.get_legend_handles_labels()
+    if lines is not None:
+        handles, labels = list(lines), [str(line.get_label()) for line in lines]
+    if current().width is not None:
+        longest = max(map(len, labels), default=1)
+        columns = max(1, min(len(labels), LEGEND_LETTERS // (longest + 7)))
+        place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "frameon": False, "ncols": columns}
+    axes.legend(handles, labels, **place)
+
+
+LEGEND_LETTERS = 60
+"""Of a legend's line in print; a line's sample takes seven."""
 
 
 def _columns(metrics: Metrics) -> Columns:
@@ -246,12 +303,20 @@ def _over_frames(axes: "Axes | None") -> "Axes":
 
 
 def _figure(width: float, height: float) -> "Figure":
-    """An empty figure of inches; without any of matplotlib's global state."""
+    """An empty figure of inches, in print as wide as a column or both; without matplotlib's global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots need matplotlib: install the 'sim' extra") from error
+    widths = current().width
+    if widths is not None:
+        wide = widths[0] if width <= ONE_COLUMN else widths[1]
+        width, height = wide, 1.2 * height * wide / width  # legends stand above the axes
     return Figure(figsize=(width, height), layout="constrained")
+
+
+ONE_COLUMN = 8
+"""Inches on a screen; in print, figures that are not wider have the width of one column."""
 
 
 def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float64], window: int) -> None:
@@ -307,7 +372,7 @@ def plot_panels(
         panel.set_ylabel(f"{what}\n(mean of {window} frames)")
         panel.set_xlabel("Time frame")
         panel.grid(alpha=0.3)
-        panel.legend()
+        _legend(panel)
     return _root(axes[0])
 
 
@@ -329,7 +394,7 @@ def plot_points(
     axes.set_xlabel(labels[0])
     axes.set_ylabel(labels[1])
     axes.grid(alpha=0.3)
-    axes.legend()
+    _legend(axes)
     return _root(axes)
 
 

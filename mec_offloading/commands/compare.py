@@ -13,11 +13,13 @@ from pathlib import Path
 
 from agent.run.comparison import OptimumViolatedError
 from agent.run.folder import locked
+from agent.run.style import STYLES
 
 from .common import trust
 from .common.comparing import ENGINES, Comparison
 from .common.errors import explained
 from .common.parallel import CORES
+from .common.reporting import report
 from .common.settings import read_yaml
 
 
@@ -43,6 +45,12 @@ def main() -> None:
     )
     parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
     parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="screen",
+        help="of figures; print writes PDF and PNG for a paper's column",
+    )
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -57,4 +65,4 @@ def main() -> None:
                 comparison.run(output, arguments.processes, arguments.allow, arguments.engine, arguments.address)
             except OptimumViolatedError as error:
                 sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
-            comparison.report(output)
+            report(comparison, output, arguments.style)

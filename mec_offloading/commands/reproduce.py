@@ -25,6 +25,7 @@ from .common.errors import explained
 from .common.figures import WINDOW, Figure, Scale, save_curves, write_csv
 from .common.lydroo_figures import LYDROO_FIGURES
 from .common.parallel import spread
+from .common.reporting import report
 from .common.settings import Maker, read_yaml
 from .common.shipped import CONFIGS
 
@@ -183,7 +184,7 @@ def table(scale: Scale) -> None:
     comparison = Comparison(settings)
     output = comparison.prepare(scale.output / "table")
     comparison.run(output)
-    comparison.report(output)
+    report(comparison, output)
 
 
 FIGURES: dict[str, Figure] = {

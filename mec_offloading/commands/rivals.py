@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.run.folder import RunFolder, locked
+from agent.run.style import STYLES
 
 from .common import trust
 from .common.comparing import ENGINES, Comparison
 from .common.errors import explained
 from .common.parallel import CORES
+from .common.reporting import report
 from .common.settings import dump_yaml, read_yaml
 from .common.tuning import Tuning
 
@@ -29,6 +31,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=CORES, help="at once, in the comparison")
     parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
     parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="screen",
+        help="of figures; print writes PDF and PNG for a paper's column",
+    )
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)
@@ -44,4 +52,4 @@ def main() -> None:
             comparison = Comparison(tuned)
             folder = comparison.prepare(output / "comparison")
             comparison.run(folder, arguments.processes, arguments.allow, arguments.engine, arguments.address)
-            comparison.report(folder)
+            report(comparison, folder, arguments.style)

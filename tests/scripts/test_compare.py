@@ -12,8 +12,10 @@ import yaml
 
 from agent.run.comparison import BaselineAgent, OptimumViolatedError, measure, optima
 from agent.run.folder import locked
+from agent.run.tables import Column, Table
 from agent.settings import AgentSettings
 from env import LyapunovMEC, MultiTaskMEC, RecordedTrace, WirelessPoweredMEC, baselines
+from mec_offloading.commands.common.reporting import paired_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,7 +48,19 @@ def test_a_comparison_stopped_half_way_continues_where_it_was(tmp_path):
         assert 0 < float(row["minimum"]) <= float(row["percentile_5"]) <= 1 + 1e-9
         assert float(row["normalized_rate"]) <= 1 + 1e-9
     assert (tmp_path / "run" / "table.md").read_text() in result.stdout
-    assert len(rows(tmp_path / "run" / "table.csv")) == 2 * len(methods)
+    table = rows(tmp_path / "run" / "table.csv")
+    assert len(table) == 2 * len(methods)
+    for row in table:
+        of_seeds = [
+            float(one["normalized_rate"])
+            for one in whole
+            if (one["users"], one["method"]) == (row["users"], row["method"])
+        ]
+        assert float(row["normalized rate"]) == pytest.approx(np.mean(of_seeds), rel=1e-14)
+        assert float(row["normalized rate low"]) <= np.mean(of_seeds) <= float(row["normalized rate high"])
+    paired = (tmp_path / "run" / "paired.md").read_text()
+    assert paired in result.stdout
+    assert "Warning: 2 seeds" in paired
     assert (tmp_path / "run" / "boxes.png").read_bytes().startswith(b"\x89PNG")
 
     table = tmp_path / "run" / "rows.csv"
@@ -120,23 +134,42 @@ def test_without_an_optimum_values_stand_beside_the_best_methods(tmp_path):
     script("compare.py", "--config", tmp_path / "config.yaml", "--output", tmp_path / "run")
     table = rows(tmp_path / "run" / "table.csv")
     head = list(table[0])
-    assert head[:3] == ["users", "method", "data queue"]  # decisions matter later
-    assert head.index("energy") < head.index("value") < head.index("relative to the best")
+    assert head[:3] == ["users", "method", "data queue (Mbit)"]  # decisions matter later
+    assert head.index("energy (J)") < head.index("value") < head.index("relative to the best")
     assert "normalized rate" not in head
-    values = {row["method"]: [float(one) for one in row["value"].split(" ± ")] for row in table}
-    best = max(values, key=lambda name: values[name][0])
-    for row in table:
-        ratio = values[row["method"]][0] / values[best][0]
-        assert float(row["relative to the best"]) == pytest.approx(ratio, abs=2e-4)
-        assert (row["paired difference"] == "best") == (row["method"] == best)
     raw = {row["method"]: [] for row in table}
     for row in rows(tmp_path / "run" / "rows.csv"):
         assert row["normalized_rate"] == "nan"
         raw[row["method"]].append(float(row["value"]))
-    worst = next(row for row in table if row["method"] == "all local")
-    difference = np.subtract(raw["all local"], raw[best])
-    assert float(worst["paired difference"].split(" ± ")[0]) == pytest.approx(difference.mean(), rel=1e-3)
+    best = max(raw, key=lambda name: np.mean(raw[name]))
+    for row in table:
+        value = np.mean(raw[row["method"]])
+        assert float(row["value"]) == pytest.approx(value, rel=1e-14)
+        assert float(row["relative to the best"]) == pytest.approx(value / np.mean(raw[best]), rel=1e-12)
+    for row in rows(tmp_path / "run" / "paired.csv"):
+        if row["method"] == best:
+            assert row["difference to the best"] == row["adjusted p-value"] == ""
+        else:
+            difference = np.subtract(raw[row["method"]], raw[best])
+            assert float(row["difference to the best"]) == pytest.approx(difference.mean(), rel=1e-12)
+            assert float(row["probability of improvement"]) == np.mean(difference > 0)
     assert (tmp_path / "run" / "boxes.png").read_bytes().startswith(b"\x89PNG")
+    before = (tmp_path / "run" / "table.tex").read_bytes()
+    script("compare.py", "--config", tmp_path / "config.yaml", "--output", tmp_path / "run", "--style", "print")
+    assert (tmp_path / "run" / "boxes.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "run" / "table.tex").read_bytes() == before
+
+
+def test_the_best_of_costs_is_the_least_and_what_is_not_feasible_has_no_numbers():
+    costs = {"dear": [5.0, 6.0, 7.0], "cheap": [2.0, 2.5, 3.0], "never": [np.inf, 1.0, 1.0]}
+    measured = {name: -np.array(of_seeds) for name, of_seeds in costs.items()}  # as worlds give them
+    table = Table.of(paired_rows(measured, Column("value", "J")))
+    dear, cheap, never = csv.DictReader(table.csv().splitlines())
+    assert float(dear["difference to the best (J)"]) == -3.5
+    assert float(dear["probability of improvement"]) == 0
+    assert float(cheap["interquartile mean (J)"]) == -2.5
+    assert cheap["difference to the best (J)"] == ""
+    assert set(list(never.values())[1:]) == {""}
 
 
 @pytest.mark.parametrize("name", ["lydroo", "ddlo"])
@@ -157,9 +190,9 @@ def test_the_sister_systems_are_compared(tmp_path, name):
     assert rate["Lyapunov, exhaustive" if name == "lydroo" else "exhaustive"] == 1
     assert 0 < rate["all local"] < rate[next(iter(rate))]
     if name == "lydroo":
-        energy = {row["method"]: float(row["energy"]) for row in table}
+        energy = {row["method"]: float(row["energy (J)"]) for row in table}
         assert energy["myopic, exhaustive"] < 0.0801
-        local, best = ([float(row["data queue"]) for row in table if row["method"] == method] for method in
+        local, best = ([float(row["data queue (Mbit)"]) for row in table if row["method"] == method] for method in
                        ("all local", "Lyapunov, exhaustive"))  # fmt: skip
         assert local[0] > best[0]
 
