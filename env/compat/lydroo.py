@@ -59,6 +59,9 @@ def Algo1_NUM(  # noqa: N802 (the published name)
     rate, energy = frame.service(offloads, split_time(frame.answers, offloads))
     rate, energy = np.where(present, rate, 0.0), np.where(present, energy, 0.0)
     objective = (data + rate_weight * weights) @ rate - ENERGY_WEIGHT * energy_queue @ energy
+    underflown = (decision == 0) & (energy == 0)
+    if underflown.any():  # at a long energy queue it counts all the same
+        objective += (frame.local_objective - (data + rate_weight * weights) * rate)[underflown].sum()
     return np.float64(objective), rate, energy
 
 

@@ -54,6 +54,8 @@ _OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
 """Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
 _LEAST, _MOST = -5.0, 5.0
 """Logarithms of prices and times end there in the observation 'price'."""
+_UNDERFLOW = 1e-290
+"""J below which a product loses digits."""
 EXHAUSTIVE_USERS = 12
 """Up to here `frame_optimum` tries all 2^N decisions."""
 
@@ -370,6 +372,7 @@ class LyapunovMEC(Environment):
         self._problem = self.fold(*map(self._beside, (self.gains, data_queue, energy_queue)))
         self._evaluated = None
 
+    @np.errstate(over="ignore")  # a frequency beyond all others
     def fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "Problem":
         """The frames (..., N) with their physics folded in, ready for any decisions."""
         # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
@@ -403,10 +406,14 @@ class LyapunovMEC(Environment):
             )
         local_rate = frequency / self.cycles_per_mbit
         local_energy = self.energy_coefficient * frequency**3
+        energy_cost = energy_price * local_energy
+        if local_energy.min(initial=1.0) < _UNDERFLOW:  # what it costs need not be as small
+            again = energy_price * frequency * self.energy_coefficient * frequency * frequency
+            energy_cost = np.where(local_energy < _UNDERFLOW, again, energy_cost)
         return Problem(
             local_rate,
             local_energy,
-            value * local_rate - energy_price * local_energy,
+            value * local_rate - energy_cost,
             data_value,
             power_cost,
             noise,

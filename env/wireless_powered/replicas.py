@@ -81,6 +81,11 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
         self.weights = weights
         self._groups = WeightGroups(weights, self.physics.rate_scale, self._device)
 
+    def _prepare(self) -> None:
+        super()._prepare()
+        if self._device is not None:
+            self._groups.look_at(self._local, self._snr)
+
     def _check_bits(self, decision: Any) -> None:
         if self._device is None:
             super()._check_bits(decision)
