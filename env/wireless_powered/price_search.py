@@ -1,6 +1,6 @@
 """The best rate of a decision by halving between two prices of time, on a device.
 
-For worlds that the table of `price_curve` does not hold: prices far from the smallest slope, or too many weights. The
+For what the table of `price_curve` does not hold: prices far from the smallest slope, or too many weights. The
 equations are those of `allocation`. All decisions take the same steps, so that nothing waits for the device.
 """
 

@@ -71,7 +71,7 @@ class WeightGroups:
     def look_at(self, local: Array, snr: Array) -> None:
         """On a device: take the table for frames of local rates and ratios (..., N) if it holds all their prices.
 
-        A price of a decision is between a third of the best rate and all of it. That rate is no less than what some
+        A price of a decision is between a third of the best rate and all of it. That rate is no less than what any
         user earns at the worse of its two choices, alone on air for half of the frame, and no more than all users
         earn if each computes and sends with the whole frame for it.
         """
