@@ -20,10 +20,10 @@ matrix product. It tells which users send their whole queue, and whether the nex
 sends a part: that one takes the time that remains (users of one and the same threshold: one after the other). If
 there is no such user, the time asked for is a decreasing convex function of the price, both in logarithms, so
 Newton's method climbs from a price that is too low to its root. Lines that join a table's entries are not quite
-convex, so it may pass the root by as much as these are off: the little time that is then left goes to those who
-transmit below full power, in proportion. The objective is stationary there, so nothing is lost by it.
+convex, so it may pass the root by as much as these are off: where more than `UNUSED` of the frame is then left, it
+goes to those who transmit below full power, in proportion. The objective is stationary there: nothing is lost.
 
-Objectives are within 1e-12 for energy queues from 1e-300 to 1e300 (0 too), and data queues likewise.
+Objectives are within 1e-9, for energy queues from 1e-300 to 1e300 (and 0) and data queues likewise.
 """
 
 from typing import Any, NamedTuple
@@ -40,6 +40,8 @@ LARGEST_EXPONENT = 50.0
 """End of the table below: a signal-to-noise ratio of 5e21, beyond any link."""
 MARGIN = 1e-12
 """Share of the frame by which the times may exceed it."""
+UNUSED = 1e-9
+"""Share of the frame that may stay unused: the most by which an objective is too small."""
 MAX_STEPS = 100
 _LONGEST = 600.0
 """The largest logarithm of a time, so that no sum of them is infinite."""
@@ -244,7 +246,7 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
 
     left = 1 - total
-    slower = whole & (log_x < frame.log_exponent) & ((left > MARGIN) & ~partial.any(-1))[..., None]
+    slower = whole & (log_x < frame.log_exponent) & ((left > UNUSED) & ~partial.any(-1))[..., None]
     if slower.any():
         taken = np.where(slower, time, 0.0).sum(-1)
         longer = (1 + np.maximum(left, 0.0) / np.where(taken > 0, taken, 1.0))[..., None]

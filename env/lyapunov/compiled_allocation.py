@@ -16,6 +16,7 @@ from .allocation import (
     ENERGY_WEIGHT,
     MARGIN,
     MAX_STEPS,
+    UNUSED,
 )
 
 _Row, _Rows, _Tables = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2, 3))
@@ -247,7 +248,7 @@ def _split_one(
                 return False
             price += np.log(total) * total / max(slope, 1e-300)
         slower = 0.0  # time of those who take what is left
-        if partial < 0 and 1 - total > MARGIN:
+        if partial < 0 and 1 - total > UNUSED:
             for i in range(users):
                 if rank[i] < full and decisions[k, i] > 0 and log_x[i] < log_exponent[i]:
                     slower += time[k, i]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Array, FloatArray, InputError, last_dimension, on_device, positive, whole_number
+from ..arrays import Array, FloatArray, InputError, frozen, last_dimension, on_device, positive, whole_number
 from ..processes.channel import Channel
 from ..processes.stream import Stream
 from ..processes.trace import as_channel
@@ -78,7 +78,7 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
         return on_device(array, self._device)
 
     def _weigh(self, weights: FloatArray) -> None:
-        self.weights = weights
+        self.weights = frozen(weights)
         self._groups = WeightGroups(weights, self.physics.rate_scale, self._device)
 
     def _prepare(self) -> None:
