@@ -48,7 +48,7 @@ class Optimum(NamedTuple):
     def gap(self) -> FloatArray:
         """(...), how much higher the bound is than the rate, as a share of the rate.
 
-        Above the tolerance where the time limit ended the search, or where rates of very high signal-to-noise ratios
+        Above the tolerance where the time limit ended the search, or where very high signal-to-noise ratios
         hide the rest in rounding.
         """
         rate = np.asarray(self.rate)
