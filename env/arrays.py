@@ -124,7 +124,8 @@ def frozen(array: FloatArray) -> FloatArray:
 def one_of(name: str, value: Any, allowed: Collection[str | None]) -> None:
     """Raise InputError unless `value` is one of the names allowed."""
     if not isinstance(value, str | None) or value not in allowed:
-        raise InputError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        names = [repr(each) for each in allowed]
+        raise InputError(f"{name} must be {' or '.join([', '.join(names[:-1]), names[-1]])}, got {value!r}")
 
 
 def shape_of(name: str, value: Any) -> tuple[int, ...]:

@@ -65,6 +65,8 @@ class Scenario:
         self.carrier = _between("carrier_frequency", hertz / 1e9, (0.5, self.most_carrier), "GHz")
         self.base_height = _between("base_height", base_height, self.base_heights, "m")
         heights = positive("user_height", user_height)
+        if not heights.size:
+            raise InputError("user_height must hold a number or more, got none")
         _in_range("user_height", heights, self.user_heights, "m", type(self).__name__)
         self.user_height: Any = float(heights) if heights.ndim == 0 else heights
 
