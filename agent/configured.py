@@ -123,6 +123,8 @@ class Configured(ABC):
             InputError: when that agent had other settings, naming them, or the state is not whole; this one is
                 then as it was.
         """
+        if not isinstance(state, Mapping) or "settings" not in state:
+            raise InputError(f"state must be what state_dict returned, got {state!r}")
         own, saved = self.settings.describe(self._network), as_now(state["settings"])
         differing = sorted(name for name in own if own[name] != saved.get(name))
         if differing:
@@ -140,6 +142,8 @@ class Configured(ABC):
 
         Raises InputError as `load_state_dict`, and for a quantizer that was set and is not this project's.
         """
+        if not isinstance(state, Mapping) or "settings" not in state:
+            raise InputError(f"state must be what state_dict returned, got {state!r}")
         own, saved = self.settings.describe(self._network), as_now(state["settings"])
         changed = {name: saved[name] for name in CHANGEABLE if saved[name] != own[name]}
         if "quantizer" in changed:

@@ -14,7 +14,7 @@ from torch import nn
 from . import checkpoint, parts, seeds
 from .adaptive_k import AdaptiveK
 from .arrays import Array
-from .checks import InputError, whole_number
+from .checks import InputError, callable_one, real_array, whole_number
 from .configured import Configured, as_now
 from .decisions.limits import Limits, limits_of
 from .decisions.nested import Nested, pick, takes_nested
@@ -159,7 +159,10 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         checked = self._checked(observation)
         relaxed = self._relaxed(checked)
         limits = limits_of(evaluate, decisions, len(checked), self._settings.num_choices)
-        critic, k = self._valuing.of_frame(evaluate), self._valuing.proposals(self._k(checked))
+        critic, k = (
+            self._valuing.of_frame(callable_one("evaluate", evaluate)),
+            self._valuing.proposals(self._k(checked)),
+        )
         candidates: Any
         if limits is None and self._nesting is not None and self._valuing.takes_nested and takes_nested(evaluate):
             candidates = self._nesting.nested(relaxed, k)
@@ -244,7 +247,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
 
         Raises InputError, and stores nothing, when a shape differs or `decision` is not one.
         """
-        checked, given = self._checked(observation), np.asarray(decision)
+        checked, given = self._checked(observation), real_array("decision", decision)
         if given.shape != checked.shape[:-1]:
             raise InputError(f"decision must have shape {checked.shape[:-1]}, got {given.shape}")
         self._settings.kind.check(given)
@@ -430,7 +433,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return relaxed
 
     def _checked(self, observation: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(observation, dtype=np.float32 if self._standardization is None else np.float64)
+        array = real_array("observation", observation, np.float32 if self._standardization is None else np.float64)
         settings = self._settings
         num_users = len(array) if self._any_size and array.ndim == 2 and array.size else settings.num_users
         if array.shape != (num_users, settings.num_features):

@@ -10,7 +10,7 @@ import torch
 from . import parts, seeds
 from .adaptive_k import AdaptiveK
 from .arrays import Array, namespace, on_device, take
-from .checks import InputError, whole_number
+from .checks import InputError, callable_one, real_array, whole_number
 from .configured import Configured
 from .decisions.limits import Limits, limits_of
 from .decisions.nested import Nested, pick, takes_nested
@@ -141,7 +141,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
 
         Raises:
             InputError: when `observation` has another shape or is not finite, or `evaluate` returns another
-                shape. (Of tensors, shapes only.)
+                shape or nan for a best candidate. (Of tensors, shapes only.)
         """
         checked = self._checked(observation)
         most = self._most_candidates()
@@ -158,7 +158,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
             candidates = self._settings.proposer(relaxed, most, self._rng)
             if self._device is None:
                 candidates.setflags(write=False)  # what was valued is what is carried out and learned
-        best, value = self._best_of_each(evaluate(candidates), most)
+        best, value = self._best_of_each(callable_one("evaluate", evaluate)(candidates), most)
         decision = pick(candidates, best)
         self._evaluated = self.num_candidates
         self._adaptive_k.update(best)
@@ -252,7 +252,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         Raises InputError, and stores nothing, when a shape differs or (on the host) `decision` holds none.
         """
         checked = self._checked(observation)
-        given: Any = np.asarray(decision) if self._device is None else decision
+        given: Any = real_array("decision", decision) if self._device is None else decision
         if tuple(given.shape) != tuple(checked.shape[:-1]):
             raise InputError(f"decision must have shape {tuple(checked.shape[:-1])}, got {tuple(given.shape)}")
         if self._device is None:
@@ -357,6 +357,8 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
 
     def _best_of_each(self, values: Array, count: int) -> tuple[Array, Array]:
         """Places (R,) and values (R,) of the best candidates (R, K), each among its replica's own K."""
+        if self._device is None:
+            values = real_array("what evaluate returns", values)
         if tuple(values.shape) != (*self._lead, count):
             raise InputError(f"evaluate must return shape {(*self._lead, count)}, got {tuple(values.shape)}")
         xp = namespace(values)
@@ -364,7 +366,13 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         if not isinstance(k, int):
             values = xp.where(xp.arange(count, device=values.device) < k[:, None], values, -xp.inf)
         best = values.argmax(-1)
-        return best, take(values, best[:, None])[:, 0]
+        value = take(values, best[:, None])[:, 0]
+        if self._device is None and np.isnan(value).any():
+            place = int(np.isnan(value).argmax())
+            raise InputError(
+                f"evaluate must return numbers, got nan for candidate {best[place]} of replica {place}"
+            )
+        return best, value
 
     def _relaxed(self, observation: Array) -> Array:
         return self._settings.kind.relax(self.learner.predict(self._seen(observation[:, None]))[:, 0])
@@ -373,7 +381,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         on_host = self._device is None
         double = self._standardization is not None
         if on_host:
-            array: Any = np.asarray(observation, dtype=np.float64 if double else np.float32)
+            array: Any = real_array("observation", observation, np.float64 if double else np.float32)
         else:
             array = observation.double() if double else observation.float()
         shape = (*self._lead, self._settings.num_users, self._settings.num_features)

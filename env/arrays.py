@@ -1,12 +1,14 @@
 """Checks of arrays and numbers at the public edge: one clear error that names the argument."""
 
 import sys
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+LARGEST = float(np.finfo(np.float64).max)
 
 
 class InputError(ValueError):
@@ -91,16 +93,47 @@ def binary(name: str, value: ArrayLike) -> FloatArray:
 def choices(name: str, value: ArrayLike, num_choices: int) -> NDArray[np.int64]:
     """`value` as an array of integers 0 to C - 1; raises InputError when it holds anything else."""
     array = real_numbers(name, value)
-    good = (array >= 0) & (array < num_choices) & (array % 1 == 0)
+    good = (array >= 0) & (array < num_choices) & (array == np.floor(array))
     _require(name, array, good, f"hold only whole numbers 0 to {num_choices - 1}")
     return array.astype(np.int64)
 
 
 def positive_number(name: str, value: Any) -> float:
     """`value` as a float; raises InputError unless it is one positive and finite number."""
-    if isinstance(value, bool) or np.ndim(value) != 0:
+    return number_between(name, value, 0.0, np.inf, "be positive and finite", ends=False)
+
+
+def number_between(
+    name: str, value: Any, least: float, most: float, condition: str | None = None, ends: bool = True
+) -> float:
+    """`value` as a float; raises InputError unless it is one number between two, or with `ends` one of them."""
+    array = real_numbers(name, value)
+    if isinstance(value, bool) or array.ndim:
         raise InputError(f"{name} must be one number, got {value!r}")
-    return float(positive(name, value))
+    if not (least <= array <= most if ends else least < array < most):
+        raise InputError(f"{name} must {condition or f'be from {least:g} to {most:g}'}, got {value!r}")
+    return float(array)
+
+
+def frozen(array: FloatArray) -> FloatArray:
+    """The array, read-only from now on: what was folded from it must not come to differ."""
+    array.setflags(write=False)
+    return array
+
+
+def one_of(name: str, value: Any, allowed: Collection[str | None]) -> None:
+    """Raise InputError unless `value` is one of the names allowed."""
+    if not isinstance(value, str | None) or value not in allowed:
+        names = [repr(each) for each in allowed]
+        raise InputError(f"{name} must be {' or '.join([', '.join(names[:-1]), names[-1]])}, got {value!r}")
+
+
+def shape_of(name: str, value: Any) -> tuple[int, ...]:
+    """The shape of an array, or of lists; raises InputError where they are ragged."""
+    try:
+        return np.shape(value)
+    except ValueError as error:
+        raise InputError(f"{name} must be an array, got {value!r}") from error
 
 
 def whole_number(name: str, value: Any, least: int = 1) -> int:

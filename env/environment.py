@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import FloatArray, InputError, whole_number
+from .arrays import FloatArray, InputError, shape_of, whole_number
 from .decisions import Binary, Decisions
 from .generators import Generators
 from .seeds import of_replicas
@@ -98,8 +98,8 @@ class Environment(Stateful):
         """
         if not self._lead:
             self.carry_out(self.decisions.check_one("decision", decision))
-        elif np.shape(decision) != (shape := (*self._lead, self.num_users)):
-            raise InputError(f"decision must have shape {shape}, got {np.shape(decision)}")
+        elif (given := shape_of("decision", decision)) != (shape := (*self._lead, self.num_users)):
+            raise InputError(f"decision must have shape {shape}, got {given}")
         else:
             self.carry_out(self.decisions.check("decision", decision))
         self.advance()

@@ -4,10 +4,11 @@ import copyreg
 import json
 import sys
 from collections import deque
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from contextvars import ContextVar
 from copy import deepcopy
 from enum import Enum
+from functools import wraps
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +22,37 @@ _KIND = "__kind__"
 """The key that tells what a saved dict stands for; without it, it is a dict."""
 _saving: ContextVar[tuple[int, ...]] = ContextVar("saving", default=())
 """The objects whose state is being saved: one that refers back to them does not save them again."""
+
+
+def all_or_nothing(load: Callable[[Any, Mapping[str, Any]], None]) -> Callable[[Any, Mapping[str, Any]], None]:
+    """A `load_state_dict` that leaves its object as it was where it raises, InputError for what is no state.
+
+    Of the object's `constants`, those that the state names must be its own.
+    """
+
+    @wraps(load)
+    def loaded(holder: Any, state: Mapping[str, Any]) -> None:
+        if not isinstance(state, Mapping):
+            raise InputError(f"state must be what state_dict returned, got {state!r}")
+        saved = state.get("constants", {})  # 0.2 did not save them
+        for name, own in getattr(holder, "constants", {}).items():
+            if name in saved and not np.array_equal(saved[name], own):
+                raise InputError(f"the state must be of a world with {name} {own}, got one with {saved[name]}")
+        before = holder.state_dict()
+        try:
+            load(holder, state)
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            load(holder, before)
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"state must be what state_dict returned, {error!r} in it") from error
+
+    return loaded
+
+
+def constants(**settings: Any) -> dict[str, Any]:
+    """A world's settings, checked before, as its `constants`: they are part of its state."""
+    return {name: np.array(value).tolist() for name, value in settings.items()}
 
 
 class Stateful:
@@ -38,6 +70,7 @@ class Stateful:
         """
         return _attributes(self, type(self).__name__)
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` of an object made with the same arguments returned."""
         _restore(self, state)
@@ -188,7 +221,11 @@ def _restored(now: Any, saved: Any, module: str) -> Any:
         )
         return [_restored(*pair, module) for pair in zip(held, saved, strict=True)]
     if not isinstance(saved, Mapping):
-        return saved if type(saved) in _PLAIN else np.array(saved)
+        if type(saved) in _PLAIN:
+            return saved
+        array = np.array(saved)
+        array.setflags(write=not isinstance(now, np.ndarray) or now.flags.writeable)
+        return array
     kind = saved.get(_KIND)
     if kind is None:
         return {key: _restored(_at(now, key), entry, module) for key, entry in saved.items()}

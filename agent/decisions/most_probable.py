@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..checks import whole_number
+from .asked import count_of, relaxed_of
 from .cheapest import cheapest
 from .limits import Limited, cheapest_within
 
@@ -35,13 +36,15 @@ class MostProbable:
 
     def max_candidates(self, num_users: int) -> int:
         """C^N."""
-        return int(self.num_choices) ** num_users
+        return int(self.num_choices) ** whole_number("num_users", num_users)
 
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for each user's probabilities (..., N, C)."""
-        return cheapest(_costs(relaxed, self.num_choices), k)
+        relaxed = relaxed_of(relaxed, self.num_choices)
+        users = relaxed.shape[-2 if self.num_choices > 2 or relaxed.ndim > 1 else -1]
+        return cheapest(_costs(relaxed, self.num_choices), count_of(k, self.max_candidates(users)))
 
     def within(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None, limits: Limited

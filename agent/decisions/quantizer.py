@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, namespace, take
-from ..checks import InputError
+from ..checks import InputError, positive_number, whole_number
 from ..machine_code import machine_code
+from .asked import count_of, draws, relaxed_of
 from .limits import Limited, cheapest_within
 from .nested import Nested
 
@@ -98,7 +99,7 @@ class OrderPreserving:
 
     def max_candidates(self, num_users: int) -> int:
         """N + 1: one for each gap between sorted entries."""
-        return num_users + 1
+        return whole_number("num_users", num_users) + 1
 
     def __call__(self, relaxed: Array, k: int, rng: Random | None = None) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
@@ -106,6 +107,8 @@ class OrderPreserving:
 
     def nested(self, relaxed: Array, k: int) -> Nested:
         """The same candidates as thresholds on the relaxed decision."""
+        relaxed = relaxed_of(relaxed)
+        k = count_of(k, relaxed.shape[-1] + 1)
         if self.distinct and (code := _for_one(relaxed)) is not None and len(relaxed) <= FEW:
             return Nested(*code.order_preserving(relaxed, k))
         if self.distinct and (code := _for_each(relaxed)) is not None and relaxed.shape[1] <= FEW:
@@ -164,13 +167,15 @@ class KNearest:
 
     def max_candidates(self, num_users: int) -> int:
         """2^N."""
-        return 2**num_users
+        return 2 ** whole_number("num_users", num_users)
 
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N), nearest first."""
         listed: NDArray[np.int64]
+        relaxed = relaxed_of(relaxed)
+        k = count_of(k, self.max_candidates(relaxed.shape[-1]))
         if not isinstance(relaxed, np.ndarray):
             return _row_by_row(self, relaxed, k)
         double = np.ascontiguousarray(relaxed, dtype=np.float64)
@@ -247,12 +252,11 @@ class NoisyOrderPreserving:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.noise < float("inf"):
-            raise InputError(f"noise must be positive and finite, got {self.noise}")
+        positive_number("noise", self.noise)
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""
-        return 2 * (num_users + 1)
+        return 2 * (whole_number("num_users", num_users) + 1)
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
@@ -282,7 +286,7 @@ class NoisyProbabilities:
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""
-        return 2 * (num_users + 1)
+        return 2 * (whole_number("num_users", num_users) + 1)
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
@@ -304,13 +308,15 @@ class OrderPreservingAndNearest:
 
     def max_candidates(self, num_users: int) -> int:
         """2^N."""
-        return 2**num_users
+        return 2 ** whole_number("num_users", num_users)
 
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
     ) -> NDArray[np.int64]:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         listed: NDArray[np.int64]
+        relaxed = relaxed_of(relaxed)
+        k = count_of(k, self.max_candidates(relaxed.shape[-1]))
         if (code := _for_each(relaxed, single=True)) is not None and k * relaxed.shape[1] <= LISTED:
             few = relaxed.shape[1] <= FEW
             orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
@@ -359,10 +365,12 @@ def _halves(
     quantizer: OrderPreserving, relaxed: Array, k: int, noisy: Callable[[Array, Random], Array], rng: Random
 ) -> Array:
     """`k` candidates, the first half of the relaxed decisions (..., N), the second of noisy ones."""
+    relaxed = relaxed_of(relaxed)
+    k = count_of(k, 2 * (relaxed.shape[-1] + 1))
     clean = quantizer(relaxed, (k + 1) // 2)
     if k == 1:
         return clean
-    return namespace(relaxed).concatenate([clean, quantizer(noisy(relaxed, rng), k // 2)], -2)
+    return namespace(relaxed).concatenate([clean, quantizer(noisy(relaxed, draws(rng)), k // 2)], -2)
 
 
 def shift_logits(relaxed: Array, shift: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..checks import InputError
-from .interface import Activation, check_widths, make_activation, output_shape
+from .interface import Activation, check_widths, make_activation, output_shape, widths_of
 
 
 class Convolutional(nn.Module):
@@ -35,10 +35,11 @@ class Convolutional(nn.Module):
         num_choices: int = 2,
     ) -> None:
         super().__init__()
+        channels = widths_of("channels", channels)
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
-            "channels": [int(width) for width in channels],
+            "channels": list(channels),
             "kernel_size": kernel_size,
             "activation": activation,
             "num_choices": num_choices,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from ..checks import InputError
-from .interface import Activation, check_widths, make_activation, output_shape
+from .interface import Activation, check_widths, make_activation, output_shape, widths_of
 
 
 class FullyConnected(nn.Module):
@@ -37,21 +37,21 @@ class FullyConnected(nn.Module):
         initialization: Literal["uniform", "normal"] = "uniform",
     ) -> None:
         super().__init__()
+        hidden = widths_of("hidden", hidden)
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
-            "hidden": [int(width) for width in hidden],
+            "hidden": list(hidden),
             "activation": activation,
             "num_choices": num_choices,
             "initialization": initialization,
         }
         check_widths(num_users=num_users, num_features=num_features)
-        check_widths(**{f"hidden[{place}]": width for place, width in enumerate(hidden)})
         self.output = output_shape(num_users, num_choices)
         self.activation = make_activation(activation)
         widths = [num_users * num_features, *hidden, math.prod(self.output)]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
-        if initialization not in ("uniform", "normal"):
+        if not isinstance(initialization, str) or initialization not in ("uniform", "normal"):
             raise InputError(f"initialization must be 'uniform' or 'normal', got {initialization!r}")
         if initialization == "normal":
             for layer in self.layers:

@@ -5,9 +5,9 @@ these shapes can take the place of one of the project's; it must return logits, 
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -34,9 +34,16 @@ def check_widths(**sizes: int) -> None:
         whole_number(name, size)
 
 
+def widths_of(name: str, value: Any) -> list[int]:
+    """The widths of layers as a list; raises InputError unless all are whole numbers from 1."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise InputError(f"{name} must be a list of widths, got {value!r}")
+    return [whole_number(f"{name}[{place}]", width) for place, width in enumerate(value)]
+
+
 def make_activation(name: str) -> nn.Module:
     """The activation of a name; raises InputError for an unknown one."""
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise InputError(f"activation must be one of {sorted(ACTIVATIONS)}, got {name!r}")
     return ACTIVATIONS[name]()
 

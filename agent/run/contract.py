@@ -12,6 +12,8 @@ from ..checks import InputError
 from ..decisions.nested import takes_nested
 from .record import exceeds
 
+_MEMBERS = "num_users", "reset", "observe", "evaluate", "step"
+
 
 class InfeasibleError(ArithmeticError):
     """An agent found no feasible decision in a world that carries out no other."""
@@ -61,6 +63,9 @@ class World:
     """
 
     def __init__(self, environment: Any) -> None:
+        lacking = [name for name in _MEMBERS if not hasattr(environment, name)]
+        if lacking:
+            raise InputError(f"environment must have {', '.join(_MEMBERS)}, {environment!r} lacks {lacking[0]}")
         self.environment = environment
         self._suspected = False
         self.reset: Callable[..., Any] = environment.reset

@@ -6,13 +6,16 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..checks import whole_number
+from ..checks import InputError, callable_one, whole_number
 from .callbacks import Callback, Hooks, Run
 from .contract import Agent, Environment, World, figures_of, world_of
 from .record import Frame, normalized_one
 
 Check = Callable[[Any, Any, Any], None]
 """Called with (decision, value, optimum) before the decision is carried out."""
+
+MOST_FRAMES = 2**53
+"""Numbers of frames beyond it are not exact in files."""
 
 
 def simulate(
@@ -31,20 +34,28 @@ def simulate(
         agent: learns as it goes.
         frames: how many to simulate.
         first_frame: the number of the first one, for a run that goes on.
-        optimum: the best value of the current frame; by default `environment.frame_optimum` where it has one.
+        optimum: gives the best value of the frame; by default `environment.frame_optimum` where it has one.
         callbacks: called in the run, from the first frame that is asked for until the last, an error, or the end
             of the iterator.
 
     Raises:
-        InputError: when `frames` or `first_frame` is not a whole number from 0, or a callback is none.
+        InputError: when `frames` or `first_frame` is not a whole number from 0 to 2^53, `environment` or `agent`
+            lacks a method, `optimum` is no function, or a callback is none.
         InfeasibleError: when an agent finds no feasible decision in a world that carries out no other
             (`feasible_only`); it is then still at that frame.
 
     Warns:
         RuntimeWarning: once for an environment, when a value is above the optimum: one of the two is wrong.
     """
-    whole_number("frames", frames, 0)
-    whole_number("first_frame", first_frame, 0)
+    for name, number in ("frames", frames), ("first_frame", first_frame):
+        if whole_number(name, number, 0) > MOST_FRAMES:
+            raise InputError(f"{name} must be at most 2^53, got {number}")
+    if not callable(getattr(agent, "decide", None)):
+        raise InputError(f"agent must have a method decide, got {agent!r}")
+    if optimum is not None:
+        callable_one("optimum", optimum)
+    if not isinstance(callbacks, Sequence):
+        raise InputError(f"callbacks must be a list of agent.Callback, got {callbacks!r}")
     world = world_of(environment)
     played = _rated(world, play(world, agent, frames, first_frame=first_frame, optimum=optimum))
     if not callbacks:

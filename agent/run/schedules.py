@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import InputError, whole_number
+from ..checks import InputError, number_between, positive_number, whole_number
 from .callbacks import Callback, Run
 from .record import Frame
 
@@ -81,8 +81,7 @@ class StepDecay(LearningRateSchedule):
 
     def __init__(self, every: int, factor: float = 0.1) -> None:
         whole_number("every", every)
-        if not 0 < factor < math.inf:
-            raise InputError(f"factor must be positive and finite, got {factor}")
+        positive_number("factor", factor)
         super().__init__(lambda frame: factor ** (frame // every))
 
 
@@ -100,8 +99,7 @@ class CosineDecay(LearningRateSchedule):
 
     def __init__(self, frames: int, least: float = 0.01) -> None:
         whole_number("frames", frames)
-        if not 0 < least <= 1:
-            raise InputError(f"least must be above 0 and at most 1, got {least}")
+        number_between("least", least, math.ulp(0), 1, "be above 0 and at most 1")
         super().__init__(
             lambda frame: least + (1 - least) * (1 + math.cos(math.pi * min(frame / frames, 1.0))) / 2
         )

@@ -45,6 +45,7 @@ from numpy.typing import ArrayLike
 from ..arrays import (
     FloatArray,
     InputError,
+    frozen,
     not_negative,
     of_frame,
     one_a_user,
@@ -61,7 +62,7 @@ from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
 from ..processes.channel import Channel, PathLoss, Rayleigh
 from ..processes.each import of_each
 from ..processes.trace import as_channel
-from ..state import generator_state, restore_generator
+from ..state import all_or_nothing, constants, generator_state, restore_generator
 
 _MICRO = 1e6
 _erfc = np.frompyfunc(math.erfc, 1, 1)
@@ -150,7 +151,7 @@ class AgeMEC(Environment):
         self.channel = of_each(deepcopy(channel), replicas)
         harvest = as_arrivals("harvest", harvest)
         self.harvest = of_each(ExponentialArrivals(3.0) if harvest is None else deepcopy(harvest), replicas)
-        self.weights = positive("weights", np.ones(self.num_users) if weights is None else weights)
+        self.weights = frozen(positive("weights", np.ones(self.num_users) if weights is None else weights))
         one_a_user("weights", self.weights, self.num_users)
 
         self._age_value = positive_number("age_weight", age_weight) * self.weights / 2
@@ -169,6 +170,17 @@ class AgeMEC(Environment):
         self._sharing = np.arange(1, most + 1)[:, None]  # m
         self._channel_uses = bandwidth * length / self._sharing
         self._nats = positive_number("packet_bits", packet_bits) * np.log(2)
+        self.constants = constants(
+            weights=self.weights,
+            places=places,
+            age_weight=age_weight,
+            battery_capacity=battery_capacity,
+            transmit_power=transmit_power,
+            frame_length=frame_length,
+            bandwidth=bandwidth,
+            packet_bits=packet_bits,
+            noise_density=noise_density,
+        )
         super().__init__(seed, replicas)
 
     def start(self) -> None:
@@ -252,6 +264,7 @@ class AgeMEC(Environment):
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {
             "frame": self.frame,
+            "constants": dict(self.constants),
             "gains": self.gains.copy(),
             "age": self.age.copy(),
             "battery": self.battery.copy(),
@@ -262,6 +275,7 @@ class AgeMEC(Environment):
             **self._added(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises InputError when it is of another number of sensors."""
         gains = positive("gains", np.asarray(state["gains"]))

@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray, InputError, not_negative, real_numbers
+from ..arrays import LARGEST, FloatArray, InputError, not_negative, number_between, real_numbers
 from ..lyapunov.allocation import ENERGY_WEIGHT, split_time
 from ..lyapunov.world import LyapunovMEC, Problem
 
@@ -49,9 +49,7 @@ def Algo1_NUM(  # noqa: N802 (the published name)
     gains = _first("h", not_negative("h", h), num_users) / GAIN_SCALE
     weights = not_negative("w", w)
     weights = np.ones(num_users) if weights.size == 0 else _first("w", weights, num_users)
-    if np.ndim(V):
-        raise InputError(f"V must be one number, got {V!r}")
-    rate_weight = float(not_negative("V", V))
+    rate_weight = number_between("V", V, 0, LARGEST, "be 0 or more and finite")
 
     frame = _frame(rate_weight, *(array.tobytes() for array in (weights, gains, data, energy_queue)))
     present = (decision == 0) | (decision == 1)
@@ -59,6 +57,9 @@ def Algo1_NUM(  # noqa: N802 (the published name)
     rate, energy = frame.service(offloads, split_time(frame.answers, offloads))
     rate, energy = np.where(present, rate, 0.0), np.where(present, energy, 0.0)
     objective = (data + rate_weight * weights) @ rate - ENERGY_WEIGHT * energy_queue @ energy
+    underflown = (decision == 0) & (energy == 0)
+    if underflown.any():  # at a long energy queue it counts all the same
+        objective += (frame.local_objective - (data + rate_weight * weights) * rate)[underflown].sum()
     return np.float64(objective), rate, energy
 
 

@@ -19,7 +19,11 @@ The answers do not depend on the decision. The time that a decision asks for at 
 matrix product. It tells which users send their whole queue, and whether the next one in the order of thresholds
 sends a part: that one takes the time that remains (users of one and the same threshold: one after the other). If
 there is no such user, the time asked for is a decreasing convex function of the price, both in logarithms, so
-Newton's method climbs from a price that is too low to its root without ever passing it.
+Newton's method climbs from a price that is too low to its root. Lines that join a table's entries are not quite
+convex, so it may pass the root by as much as these are off: where more than `UNUSED` of the frame is then left, it
+goes to those who transmit below full power, in proportion. The objective is stationary there: nothing is lost.
+
+Objectives are within 1e-9, for energy queues from 1e-300 to 1e300 (and 0) and data queues likewise.
 """
 
 from typing import Any, NamedTuple
@@ -36,7 +40,11 @@ LARGEST_EXPONENT = 50.0
 """End of the table below: a signal-to-noise ratio of 5e21, beyond any link."""
 MARGIN = 1e-12
 """Share of the frame by which the times may exceed it."""
+UNUSED = 1e-9
+"""Share of the frame that may stay unused: the most by which an objective is too small."""
 MAX_STEPS = 100
+_LONGEST = 600.0
+"""The largest logarithm of a time, so that no sum of them is infinite."""
 _NO_PRICE = -690.0
 """The lowest logarithm of a price."""
 _NO_COST = -1400.0
@@ -93,6 +101,7 @@ class TimeSplit(NamedTuple):
     exponent: FloatArray
 
 
+@np.errstate(over="ignore")
 def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_exponent: FloatArray) -> Answers:
     """Prepare a frame for any number of decisions.
 
@@ -112,12 +121,12 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     log_exponent = np.log(exponent)
     log_threshold = _log(threshold, sends, _NO_PRICE)
     log_data = _log(data, sends, -np.inf)
-    shortest = np.exp(log_data - log_exponent)
+    shortest = np.exp(np.minimum(log_data - log_exponent, _LONGEST))
     log_alone = np.maximum(log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=-np.inf), _NO_PRICE)
     rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
 
     log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
-    time = np.exp(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]))
+    time = np.exp(np.minimum(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]), _LONGEST))
     behind = rank[..., None] - rank[..., None, :]
     demand = np.where(behind < 0, time, np.where(behind == 0, shortest[..., None], 0.0))
     return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
@@ -167,6 +176,7 @@ def _compiled_answers(
     return Answers._make([*answered, demand.reshape(*shape, users)])
 
 
+@np.errstate(over="ignore")
 def break_even(
     value: FloatArray, cost: FloatArray, data: FloatArray, largest_exponent: FloatArray, elsewhere: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
@@ -194,6 +204,7 @@ def _log(value: FloatArray, where: NDArray[np.bool_], otherwise: float) -> Float
     return np.log(value, out=np.full(where.shape, otherwise), where=where)
 
 
+@np.errstate(over="ignore")  # an infinite time is too long
 def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
     """The optimal split for decisions (..., N), 1 where a user offloads, in frames (..., N) that broadcast.
 
@@ -234,5 +245,12 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
     else:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
 
-    rest = np.minimum(np.maximum(1 - total, 0.0)[..., None], frame.shortest)
+    left = 1 - total
+    slower = whole & (log_x < frame.log_exponent) & ((left > UNUSED) & ~partial.any(-1))[..., None]
+    if slower.any():
+        taken = np.where(slower, time, 0.0).sum(-1)
+        longer = (1 + np.maximum(left, 0.0) / np.where(taken > 0, taken, 1.0))[..., None]
+        time = np.where(slower, time * longer, time)
+        log_x = np.where(slower, log_x - np.log(longer), log_x)
+    rest = np.minimum(np.maximum(left, 0.0)[..., None], frame.shortest)
     return TimeSplit(np.where(partial, rest, time), np.where(partial, frame.exponent, np.exp(log_x)))

@@ -16,6 +16,7 @@ from .allocation import (
     ENERGY_WEIGHT,
     MARGIN,
     MAX_STEPS,
+    UNUSED,
 )
 
 _Row, _Rows, _Tables = (types.Array(float64, dimensions, "C", readonly=True) for dimensions in (1, 2, 3))
@@ -246,6 +247,17 @@ def _split_one(
             if step == MAX_STEPS - 1:
                 return False
             price += np.log(total) * total / max(slope, 1e-300)
+        slower = 0.0  # time of those who take what is left
+        if partial < 0 and 1 - total > UNUSED:
+            for i in range(users):
+                if rank[i] < full and decisions[k, i] > 0 and log_x[i] < log_exponent[i]:
+                    slower += time[k, i]
+        if slower > 0:
+            longer = 1 + (1 - total) / slower
+            for i in range(users):
+                if rank[i] < full and decisions[k, i] > 0 and log_x[i] < log_exponent[i]:
+                    time[k, i] *= longer
+                    log_x[i] -= np.log(longer)
         for i in range(users):  # one that is silent has the exponent at which it would send a part
             exponents[k, i] = np.exp(log_x[i]) if rank[i] < full and decisions[k, i] > 0 else exponent[i]
         if partial >= 0:

@@ -15,6 +15,7 @@ from ..arrays import FloatArray, InputError, not_negative, one_a_user
 from ..environment import Environment
 from ..lambert_w import log_snr
 from ..machine_code import machine_code
+from ..state import all_or_nothing
 from .world import EXHAUSTIVE_USERS, LyapunovMEC
 
 _MAX_STEPS = 100
@@ -91,6 +92,7 @@ class MyopicMEC(Environment):
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {"world": self.world.state_dict(), "spent": self._spent.copy(), **self._added()}
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises InputError when it is of another number of users."""
         spent = not_negative("spent", np.asarray(state["spent"]))

@@ -22,10 +22,12 @@ from ..arrays import (
     FloatArray,
     InputError,
     binary,
+    frozen,
     last_dimension,
     not_negative,
     of_frame,
     one_a_user,
+    one_of,
     positive,
     positive_number,
     whole_number,
@@ -35,7 +37,7 @@ from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
 from ..processes.channel import Channel, PathLoss, Rician
 from ..processes.each import of_each
 from ..processes.trace import RecordedTrace, as_channel
-from ..state import generator_state, restore_generator
+from ..state import all_or_nothing, constants, generator_state, restore_generator
 from .allocation import (
     ENERGY_WEIGHT,
     LARGEST_EXPONENT,
@@ -54,6 +56,8 @@ _OBSERVED = {"log_gain": (1e11, 0.1, 0.1), "gain": (1e10, 1e-4, 1e-4)}
 """Factors of gains, data queues and energy queues in an observation; those of 'gain' are the published ones."""
 _LEAST, _MOST = -5.0, 5.0
 """Logarithms of prices and times end there in the observation 'price'."""
+_UNDERFLOW = 1e-290
+"""J below which a product loses digits."""
 EXHAUSTIVE_USERS = 12
 """Up to here `frame_optimum` tries all 2^N decisions."""
 
@@ -153,10 +157,9 @@ class LyapunovMEC(Environment):
         self.arrivals = of_each(ExponentialArrivals() if arrivals is None else deepcopy(arrivals), replicas)
         if weights is None:
             weights = np.where(np.arange(num_users) % 2, 1.0, 1.5)  # type: ignore[assignment]
-        self.weights = positive("weights", weights)  # type: ignore[arg-type]
+        self.weights = frozen(positive("weights", weights))  # type: ignore[arg-type]
         one_a_user("weights", self.weights, self.num_users)
-        if observation not in (*_OBSERVED, "price"):
-            raise InputError(f"observation must be 'log_gain', 'gain' or 'price', got {observation!r}")
+        one_of("observation", observation, (*_OBSERVED, "price"))
         self._observation = observation
 
         self._rate_value = positive_number("rate_weight", rate_weight) * self.weights
@@ -171,6 +174,19 @@ class LyapunovMEC(Environment):
         self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
         self._evaluated: tuple[FloatArray, TimeSplit] | None = None
         self.metric_limits = {"energy": self.energy_threshold}
+        self.constants = constants(
+            weights=self.weights,
+            rate_weight=rate_weight,
+            energy_threshold=energy_threshold,
+            energy_queue_factor=energy_queue_factor,
+            bandwidth=bandwidth,
+            overhead=overhead,
+            noise_density=noise_density,
+            transmit_power=transmit_power,
+            cpu_frequency=cpu_frequency,
+            cycles_per_bit=cycles_per_bit,
+            energy_coefficient=energy_coefficient,
+        )
         super().__init__(seed, replicas)
 
     def start(self) -> None:
@@ -317,6 +333,7 @@ class LyapunovMEC(Environment):
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {
             "frame": self.frame,
+            "constants": dict(self.constants),
             "gains": self.gains.copy(),
             "data_queue": self.data_queue.copy(),
             "energy_queue": self.energy_queue.copy(),
@@ -328,6 +345,7 @@ class LyapunovMEC(Environment):
             **self._added(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises InputError when it is of another number of users."""
         gains = positive("gains", np.asarray(state["gains"]))
@@ -370,6 +388,7 @@ class LyapunovMEC(Environment):
         self._problem = self.fold(*map(self._beside, (self.gains, data_queue, energy_queue)))
         self._evaluated = None
 
+    @np.errstate(over="ignore")  # a frequency beyond all others
     def fold(self, gains: FloatArray, data_queue: FloatArray, energy_queue: FloatArray) -> "Problem":
         """The frames (..., N) with their physics folded in, ready for any decisions."""
         # f_i = min(sqrt(a_i / (3 phi k Y_i)), phi Q_i, f_max), LyDROO section IV-B, in cycles a frame
@@ -403,10 +422,14 @@ class LyapunovMEC(Environment):
             )
         local_rate = frequency / self.cycles_per_mbit
         local_energy = self.energy_coefficient * frequency**3
+        energy_cost = energy_price * local_energy
+        if local_energy.min(initial=1.0) < _UNDERFLOW:  # what it costs need not be as small
+            again = energy_price * frequency * self.energy_coefficient * frequency * frequency
+            energy_cost = np.where(local_energy < _UNDERFLOW, again, energy_cost)
         return Problem(
             local_rate,
             local_energy,
-            value * local_rate - energy_price * local_energy,
+            value * local_rate - energy_cost,
             data_value,
             power_cost,
             noise,

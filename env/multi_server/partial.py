@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatArray, InputError
+from ..arrays import FloatArray, InputError, one_of
 from ..limits import Limited
 from .costs import Costs
 from .optimum import MultiServerOptimum
@@ -53,8 +53,7 @@ class PartialMEC(MultiServerMEC):
         seed: int = 0,
         **settings: Any,
     ) -> None:
-        if critic not in CRITICS:
-            raise InputError(f"critic must be one of {list(CRITICS)}, got {critic!r}")
+        one_of("critic", critic, tuple(CRITICS))
         if settings.get("replicas") is not None:
             raise InputError(
                 f"replicas must be None, for frames are solved one by one, got {settings['replicas']}"

@@ -8,7 +8,18 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatArray, InputError, not_negative, of_frame, positive, positive_number, whole_number
+from ..arrays import (
+    LARGEST,
+    FloatArray,
+    InputError,
+    frozen,
+    not_negative,
+    number_between,
+    of_frame,
+    positive,
+    positive_number,
+    whole_number,
+)
 from ..decisions import Categorical
 from ..environment import Environment
 from ..limits import Limited
@@ -16,6 +27,7 @@ from ..processes.cells import Cells
 from ..processes.channel import Channel
 from ..processes.each import of_each
 from ..processes.trace import RecordedTrace, as_channel, servers_of
+from ..state import constants
 from .costs import Costs, cost_of, loads
 from .optimum import MultiServerOptimum, certified_optimum
 
@@ -122,14 +134,23 @@ class MultiServerMEC(Environment):
         self.transmit_power = _each("transmit_power", transmit_power, self.num_users)
         self.noise_power = positive_number("noise_power", noise_power)
         self.energy_coefficient = positive_number("energy_coefficient", energy_coefficient)
-        self.least_snr = float(not_negative("least_snr", least_snr))
-        self.outage = float(not_negative("outage", outage))
-        if self.outage > 1:
-            raise InputError(f"outage must be at most 1, got {outage}")
+        self.least_snr = number_between("least_snr", least_snr, 0, LARGEST, "be 0 or more and finite")
+        self.outage = number_between("outage", outage, 0, 1)
         kind = Categorical(self.num_users, self.num_servers + 1)
         self._limits = Limited(kind, capacities)
         self._limited = capacities is not None or self.least_snr > 0 or self.outage > 0
         self.decisions = self._limits if self._limited else kind
+        self.constants = constants(
+            local_frequency=self.local_frequency,
+            delay_weight=self.delay_weight,
+            bandwidth=self.bandwidth,
+            server_frequency=self.server_frequency,
+            transmit_power=self.transmit_power,
+            noise_power=self.noise_power,
+            energy_coefficient=self.energy_coefficient,
+            least_snr=self.least_snr,
+            outage=self.outage,
+        )
         super().__init__(seed, replicas)
 
     def start(self) -> None:
@@ -315,7 +336,7 @@ def _each(name: str, value: float | Sequence[float], count: int, zero: bool = Fa
     """One number, or one for each of `count`, as (count,)."""
     array = not_negative(name, value) if zero else positive(name, value)
     if array.ndim == 0:
-        return np.full(count, float(array))
+        return frozen(np.full(count, float(array)))
     if array.shape != (count,):
         raise InputError(f"{name} must be one number or have shape ({count},), got {array.shape}")
-    return array
+    return frozen(array)

@@ -17,8 +17,10 @@ from ..arrays import (
     FloatArray,
     InputError,
     binary,
+    frozen,
     of_frame,
     one_a_user,
+    one_of,
     positive,
     positive_number,
     whole_number,
@@ -28,7 +30,7 @@ from ..environment import Environment
 from ..labels import LabelReport, compare_labels, figures, rows_of
 from ..processes.each import of_each
 from ..processes.task_sizes import RecordedTaskSizes, TaskSizes, UniformTaskSizes
-from ..state import generator_state, restore_generator
+from ..state import all_or_nothing, constants, generator_state, restore_generator
 
 _BITS = 8 * 2**20
 """In a MB."""
@@ -120,7 +122,7 @@ class MultiTaskMEC(Environment):
         one_a_user("bandwidth_shares", shares, self.num_devices)
         if shares.sum() > 1 + 1e-9:
             raise InputError(f"bandwidth_shares must be 1 in sum or less, got {shares.sum()}")
-        self.bandwidth_shares = shares
+        self.bandwidth_shares = frozen(shares)
 
         transmit_energy = positive_number("transmit_energy", transmit_energy)
         remote_energy = transmit_energy + positive_number("server_energy", server_energy)
@@ -134,10 +136,20 @@ class MultiTaskMEC(Environment):
         sending = 1 / (positive_number("bandwidth", bandwidth) * shares)
         self._remote_delay = delay_weight * (sending + _BITS * server_delay)
         self._typical_size = positive_number("typical_size", typical_size)
-        if observation not in ("size", "delay"):
-            raise InputError(f"observation must be 'size' or 'delay', got {observation!r}")
+        one_of("observation", observation, ("size", "delay"))
         self._observation = observation
         self._observation_scale = positive_number("observation_scale", observation_scale)
+        self.constants = constants(
+            bandwidth_shares=self.bandwidth_shares,
+            bandwidth=bandwidth,
+            delay_weight=delay_weight,
+            local_energy=local_energy,
+            transmit_energy=transmit_energy,
+            server_energy=server_energy,
+            local_delay=local_delay,
+            server_cycles=server_cycles,
+            server_frequency=server_frequency,
+        )
         super().__init__(seed, replicas)
 
     @property
@@ -248,12 +260,14 @@ class MultiTaskMEC(Environment):
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {
             "frame": self.frame,
+            "constants": dict(self.constants),
             "sizes": self.sizes.copy(),
             "rng": generator_state(self.rng),
             "task_sizes": self.task_sizes.state_dict(),
             **self._added(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises InputError when it is of another number of tasks."""
         sizes = positive("sizes", np.asarray(state["sizes"]))

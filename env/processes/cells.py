@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, not_negative, positive_number, whole_number
+from ..arrays import LARGEST, FloatArray, InputError, number_between, positive_number, whole_number
 from .channel import Channel, Geometry
 
 
@@ -42,7 +42,7 @@ class Cells(Channel):
     ) -> None:
         self.num_servers = whole_number("num_servers", num_servers)
         self.radius = positive_number("radius", radius)
-        self.shadowing = float(not_negative("shadowing", shadowing))
+        self.shadowing = number_between("shadowing", shadowing, 0, LARGEST, "be 0 or more and finite")
         self.closest = positive_number("closest", closest)
         if closest >= radius:
             raise InputError(f"closest must be below radius, {radius}, got {closest}")

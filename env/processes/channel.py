@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, last_dimension, positive, positive_number
+from ..arrays import LARGEST, FloatArray, InputError, last_dimension, number_between, positive, positive_number
 from .process import Process
 
 SPEED_OF_LIGHT = 3e8
@@ -136,9 +136,7 @@ class Rician(_Fading):
 
     def __init__(self, path_loss: PathLoss | None = None, line_of_sight: float = 0.3) -> None:
         super().__init__(path_loss)
-        if not (np.isreal(line_of_sight) and np.ndim(line_of_sight) == 0 and 0 <= line_of_sight <= 1):
-            raise InputError(f"line_of_sight must be between 0 and 1, got {line_of_sight}")
-        self.line_of_sight = line_of_sight
+        self.line_of_sight = number_between("line_of_sight", line_of_sight, 0, 1, "be between 0 and 1")
 
     def fading(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         scattered = np.sqrt(1 - self.line_of_sight) * complex_normal(shape, rng)
@@ -169,8 +167,7 @@ class GaussMarkov(_Fading):
         frame_length: float = 0.1,
     ) -> None:
         super().__init__(path_loss)
-        if not (np.isfinite(doppler_frequency) and doppler_frequency >= 0):
-            raise InputError(f"doppler_frequency must be 0 Hz or more, got {doppler_frequency}")
+        number_between("doppler_frequency", doppler_frequency, 0, LARGEST, "be 0 Hz or more, and finite")
         positive_number("frame_length", frame_length)
         self.correlation = _bessel_j0(2 * np.pi * doppler_frequency * frame_length)
 

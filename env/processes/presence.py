@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import InputError, whole_number
+from ..arrays import LARGEST, InputError, number_between, whole_number
 from .process import Process
 
 
@@ -70,8 +70,7 @@ class RandomPresence(Presence):
 
     def __init__(self, mean_on: float = 500.0, mean_off: float = 250.0) -> None:
         for name, mean in (("mean_on", mean_on), ("mean_off", mean_off)):
-            if not (np.isfinite(mean) and mean >= 1):
-                raise InputError(f"{name} must be 1 frame or more, got {mean}")
+            number_between(name, mean, 1, LARGEST, "be 1 frame or more, and finite")
         self.mean_on, self.mean_off = mean_on, mean_off
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:

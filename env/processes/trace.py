@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray, InputError, binary, positive, require_positive, whole_number
+from ..arrays import FloatArray, InputError, binary, one_of, positive, require_positive, whole_number
 from ..checking import EnvironmentWarning
 from .channel import Channel
 from .process import Process
@@ -132,8 +132,7 @@ class RecordedTrace(Replay, Channel):
         index_column: bool | None = None,
         labels: bool = True,
     ) -> None:
-        if unit not in UNITS:
-            raise InputError(f"unit must be one of {', '.join(map(repr, UNITS))}, got {unit!r}")
+        one_of("unit", unit, tuple(UNITS))
         wanted = {variable or "input_h", "output_mode", "off_mode", "output_obj"}
         recording = Recording(path, wanted, index_column)
         self.name = recording.name
@@ -225,8 +224,7 @@ def arranged(label: str, array: np.ndarray, layout: Layout, shape: str, several:
 
     Raises InputError for another layout or another shape than `shape` says; warns of more users than frames.
     """
-    if layout not in ("frames", "users"):
-        raise InputError(f"layout must be 'frames' or 'users', got {layout!r}")
+    one_of("layout", layout, ("frames", "users"))
     if array.dtype.kind not in "biufc":
         numbers(label, array)
     if array.ndim not in ((2, 3) if several else (2,)) or 0 in array.shape:

@@ -44,6 +44,16 @@ class Optimum(NamedTuple):
     upper_bound: FloatArray
     """(...), bit/s: no decision has a higher rate."""
 
+    @property
+    def gap(self) -> FloatArray:
+        """(...), how much higher the bound is than the rate, as a share of the rate.
+
+        Above the tolerance where the time limit ended the search, or where very high signal-to-noise ratios
+        hide the rest in rounding.
+        """
+        rate = np.asarray(self.rate)
+        return (self.upper_bound - rate) / np.where(rate > 0, rate, 1.0)
+
 
 class _Relaxation(NamedTuple):
     """Of M problems: `bound` (M,) and the decisions (M, N) that are optimal left and right of its price (M,)."""

@@ -52,8 +52,8 @@ class PriceCurve:
 
     Args:
         slope: W, (G,), bit/s.
-        device: None for NumPy, else the torch device of all arrays. There, rows out of `RANGE` are not searched
-            for, which would wait for the device: they get the rate of a feasible, not the best, time split.
+        device: None for NumPy, else the torch device of all arrays. There, prices out of `RANGE` are not searched
+            for, which would wait for the device: whoever asks must know that there are none (`holds`).
     """
 
     def __init__(self, slope: FloatArray, device: Any = None) -> None:
@@ -74,6 +74,10 @@ class PriceCurve:
         """(G,), bit/s."""
         self._price, self._sums = tables["price"], tables["sums"]
         self._step_price, self._step = tables["step_price"], tables["step"]
+
+    def holds(self, least: Array, most: Array) -> bool:
+        """Whether the prices between these are in the table."""
+        return bool(((least >= self._price[0]) & (most <= self._price[-1])).all())
 
     def rate(self, local_rate: Array, snr: Array) -> Array:
         """The best rate (...), bit/s, for S (...), bit/s, and H (..., G)."""

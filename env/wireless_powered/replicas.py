@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Array, FloatArray, InputError, last_dimension, on_device, positive, whole_number
+from ..arrays import Array, FloatArray, InputError, frozen, last_dimension, on_device, positive, whole_number
 from ..processes.channel import Channel
 from ..processes.stream import Stream
 from ..processes.trace import as_channel
@@ -78,8 +78,13 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
         return on_device(array, self._device)
 
     def _weigh(self, weights: FloatArray) -> None:
-        self.weights = weights
+        self.weights = frozen(weights)
         self._groups = WeightGroups(weights, self.physics.rate_scale, self._device)
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        if self._device is not None:
+            self._groups.look_at(self._local, self._snr)
 
     def _check_bits(self, decision: Any) -> None:
         if self._device is None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, FloatArray, InputError, namespace, on_device
+from ..arrays import Array, FloatArray, namespace, on_device
 from ..machine_code import machine_code
 from .allocation import split_time
 from .capped_curve import CappedCurve
 from .price_curve import PriceCurve
+from .price_search import PriceSearch
 
 MOST_IN_TABLE = 16
 """Distinct weights up to which a table over prices pays."""
@@ -51,12 +52,37 @@ class WeightGroups:
     def curve(self) -> Any:
         """The table of rates; None for too many distinct weights, or weights that differ within a batch.
 
-        A `CompiledCurve` on the host where Numba is installed, else a `PriceCurve`.
+        A `CompiledCurve` on the host where Numba is installed, else a `PriceCurve`; on a device a `PriceSearch` in
+        place of None, and where `look_at` found prices that are not in the table.
         """
         if self.slope.shape[-1] > MOST_IN_TABLE:
-            return None
+            return None if self._device is None else PriceSearch(self.slope, self._device)
         compiled = machine_code("wireless_powered.compiled_curve") if self._device is None else None
         return PriceCurve(self.slope, self._device) if compiled is None else compiled.CompiledCurve(self.slope)
+
+    @cached_property
+    def _search(self) -> PriceSearch:
+        return PriceSearch(self.slope, self._device)
+
+    @cached_property
+    def _table(self) -> Any:
+        return self.curve
+
+    def look_at(self, local: Array, snr: Array) -> None:
+        """On a device: take the table for frames of local rates and ratios (..., N) if it holds all their prices.
+
+        A price of a decision is between a third of the best rate and all of it. That rate is no less than what any
+        user earns at the worse of its two choices, alone on air for half of the frame, and no more than all users
+        earn if each computes and sends with the whole frame for it.
+        """
+        table = self._table
+        if not isinstance(table, PriceCurve):
+            return
+        xp, of_user = namespace(snr), table.slope[on_device(self.group, self._device)]
+        least = xp.minimum(local, of_user * xp.log1p(snr) / 2).max(-1).values / 3
+        together = snr if self._membership is None else snr @ self._membership
+        most = local.sum(-1) + (table.slope * xp.log1p(together)).sum(-1)
+        self.curve = table if table.holds(xp.where(most > 0, least, table.slope.min()), most) else self._search
 
     @cached_property
     def capped_curve(self) -> Any:
@@ -76,8 +102,6 @@ class WeightGroups:
         """The best rates (...), bit/s, for S (...) and H (..., G) of decisions."""
         if self.curve is not None:
             return self.curve.rate(computed, offloaded)
-        if self._device is not None:
-            raise InputError(f"weights must have at most {MOST_IN_TABLE} distinct values on a device")
         return split_time(computed, offloaded, self.slope).rate
 
     def sums(self, local: Array, snr: Array, decisions: Array) -> tuple[Array, Array]:

@@ -19,13 +19,16 @@ from ..arrays import (
     InputError,
     are_bits,
     binary,
+    frozen,
     last_dimension,
     namespace,
     one_a_user,
+    one_of,
     positive,
     positive_number,
     real_numbers,
     require_positive,
+    shape_of,
     whole_number,
 )
 from ..decisions import Binary
@@ -38,6 +41,7 @@ from ..processes.stream import BLOCK, Stream
 from ..processes.trace import RecordedTrace, as_channel
 from ..processes.weights import Weights
 from ..seeds import PRESENCE, stream
+from ..state import all_or_nothing, constants
 from .allocation import Allocation, split_time
 from .capped import Capped, kinks, split_capped
 from .optimum import Optimum, certified_optimum, rounded_relaxation
@@ -140,8 +144,7 @@ class WirelessPoweredMEC(_OneOrMany):
             weights = np.where(np.arange(num_users) % 2, 1.5, 1.0)  # type: ignore[assignment]
         self.weights = positive("weights", weights)  # type: ignore[arg-type]
         one_a_user("weights", self.weights, num_users)
-        if observation not in ("log_gain", "gain", "user"):
-            raise InputError(f"observation must be 'log_gain', 'gain' or 'user', got {observation!r}")
+        one_of("observation", observation, ("log_gain", "gain", "user"))
         if not isinstance(presence, Presence | None):
             raise InputError(f"presence must be a Presence, got {presence!r}")
         if not isinstance(weight_schedule, Weights | None):
@@ -165,6 +168,16 @@ class WirelessPoweredMEC(_OneOrMany):
         self._most: float | None = None  # bit/s of a CPU at its cap
         if cpu_frequency is not None:
             self._most = positive_number("cpu_frequency", cpu_frequency) / cycles_per_bit
+        self.constants = constants(
+            transmit_power=transmit_power,
+            harvesting_efficiency=harvesting_efficiency,
+            cycles_per_bit=cycles_per_bit,
+            energy_coefficient=energy_coefficient,
+            cpu_frequency=cpu_frequency,
+            bandwidth=bandwidth,
+            overhead=overhead,
+            noise_power=noise_power,
+        )
         self._optima: FloatArray | None = None
         self._switched_on = np.ones(num_users, dtype=bool)
         self._weigh(self.weights)
@@ -238,8 +251,8 @@ class WirelessPoweredMEC(_OneOrMany):
         Raises InputError when the decision is not 0 or 1 or the shape does not fit; the frame is then unchanged.
         """
         shape = (*self._lead, self.num_users)
-        if np.shape(decision) != shape:
-            raise InputError(f"decision must have shape {shape}, got {np.shape(decision)}")
+        if (given := shape_of("decision", decision)) != shape:
+            raise InputError(f"decision must have shape {shape}, got {given}")
         self._check_bits(decision)
         self._place += 1
         if self._place == BLOCK:
@@ -441,6 +454,7 @@ class WirelessPoweredMEC(_OneOrMany):
         """What must be kept to continue from this frame: arrays, numbers and strings."""
         return {
             "frame": self.frame,
+            "constants": dict(self.constants),
             "gains": self.gains.copy(),
             "weights": self.weights.copy(),
             "own_weights": self._own_weights.copy(),
@@ -451,6 +465,7 @@ class WirelessPoweredMEC(_OneOrMany):
             **self._added(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state_dict` returned; raises InputError when it is of another world."""
         gains = np.asarray(state["gains"])
@@ -492,7 +507,7 @@ class WirelessPoweredMEC(_OneOrMany):
         self._prepare()
 
     def _weigh(self, weights: FloatArray) -> None:
-        self.weights = weights
+        self.weights = frozen(weights)
         self._groups = WeightGroups(weights, self.physics.rate_scale)
 
     def _prepare(self) -> None:

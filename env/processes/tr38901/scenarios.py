@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...arrays import FloatArray, InputError, not_negative, positive, positive_number
+from ...arrays import FloatArray, InputError, not_negative, one_of, positive, positive_number
 from ..channel import SPEED_OF_LIGHT
 from . import line_of_sight, path_loss
 
@@ -65,6 +65,8 @@ class Scenario:
         self.carrier = _between("carrier_frequency", hertz / 1e9, (0.5, self.most_carrier), "GHz")
         self.base_height = _between("base_height", base_height, self.base_heights, "m")
         heights = positive("user_height", user_height)
+        if not heights.size:
+            raise InputError("user_height must hold a number or more, got none")
         _in_range("user_height", heights, self.user_heights, "m", type(self).__name__)
         self.user_height: Any = float(heights) if heights.ndim == 0 else heights
 
@@ -276,8 +278,7 @@ class InH(_Indoors):
         user_height: float | Sequence[float] = 1.0,
     ) -> None:
         super().__init__(carrier_frequency, base_height, user_height)
-        if office not in ("mixed", "open"):
-            raise InputError(f"office must be 'mixed' or 'open', got {office!r}")
+        one_of("office", office, ("mixed", "open"))
         self.office = office
 
     def _probability(self, distance: FloatArray) -> FloatArray:
@@ -320,8 +321,7 @@ class InF(_Indoors):
         base_height: float | None = None,
         user_height: float | Sequence[float] = 1.5,
     ) -> None:
-        if kind not in path_loss.INF_NLOS:
-            raise InputError(f"kind must be one of {sorted(path_loss.INF_NLOS)}, got {kind!r}")
+        one_of("kind", kind, sorted(path_loss.INF_NLOS))
         dense, high = kind[0] == "D", kind[1] == "H"
         super().__init__(
             carrier_frequency, (8.0 if high else 1.5) if base_height is None else base_height, user_height

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from mpmath import e, exp, expm1, log, mp, mpf, sqrt, workdps
 
-from env import WirelessPoweredMEC
+from agent import OrderPreserving
+from env import RecordedTrace, WirelessPoweredMEC
 from env.compat import bisection
 from env.wireless_powered.allocation import split_time
 from env.wireless_powered.physics import Physics
 from env.wireless_powered.price_curve import PriceCurve
 
+KINDS = ["usual", "gains", "tiny gains", "weights", "tiny weights", "gains and weights", "constants"]
 PUBLISHED = {
     "transmit_power": 3,
     "cycles_per_bit": 100,
@@ -75,9 +78,7 @@ def instance(kind, rng):
     return gains, weights, constants, decision
 
 
-@pytest.mark.parametrize(
-    "kind", ["usual", "gains", "tiny gains", "weights", "tiny weights", "gains and weights", "constants"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_rates_at_the_edges(kind):
     """Gains from 1e-30 to 1e6, weights over 12 decades, each published constant times 1e-9 to 1e9."""
     for seed in range(8):
@@ -109,3 +110,38 @@ def test_any_constants_give_a_price():
         rate = split_time(((1 - decision) * local).sum(), decision * snr, physics.rate_scale * weights).rate
         assert np.isfinite(rate)
         assert rate >= ((1 - decision) * local).sum() * (1 - 1e-12)
+
+
+def on_device(gains, weights, **constants):
+    channel = RecordedTrace(np.tile(gains, (len(gains), 1)))
+    return WirelessPoweredMEC(channel=channel, weights=weights, replicas=1, device="cpu", **constants)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rates_on_a_device(kind):
+    """The same instances, their decisions one by one and nested."""
+    for seed in range(3):
+        gains, weights, constants, decision = instance(kind, np.random.default_rng(seed))
+        world = on_device(gains, weights, **constants)
+        local, snr = world.physics.fold(gains, weights)
+        slope = world.physics.rate_scale * weights
+        relaxed = torch.as_tensor(np.where(decision, 0.9, 0.1) + np.linspace(0, 0.05, len(gains)))[None]
+        nested = OrderPreserving().nested(relaxed, len(gains) + 1)
+        decisions = nested.expand()
+        for one, *rates in zip(decisions[0], world.evaluate(nested)[0], world.evaluate(decisions)[0], strict=True):
+            decision = one.numpy()
+            with mp.workdps(50):
+                right = float(best_rate(((1 - decision) * local).sum(), decision * snr, slope))
+            assert [float(rate) for rate in rates] == pytest.approx([right] * 2, rel=1e-9, abs=1e-280)
+
+
+@pytest.mark.parametrize(("num_users", "ratio"), [(3_000, 100), (40, 1e12), (40, 1)])
+def test_many_users_and_weights_on_a_device(num_users, ratio):
+    """As on the host, with as many distinct weights as users too."""
+    rng = np.random.default_rng(0)
+    gains, weights = rng.exponential(1e-6, num_users), np.where(np.arange(num_users) % 2, ratio, 1.0)
+    for each in weights, weights * (1 + np.arange(num_users) / num_users):
+        world = on_device(gains, each)
+        decisions = rng.integers(0, 2, (3, num_users))
+        rates = world.evaluate(torch.as_tensor(decisions)[None])[0]
+        assert rates.numpy() == pytest.approx(world.allocate(gains, decisions).rate, rel=1e-9)

@@ -1,0 +1,119 @@
+"""Whatever is passed to agents and quantizers: right, or one InputError that names it; nothing from inside."""
+
+import numpy as np
+import pytest
+
+import agent
+from agent import InputError, OffloadingAgent
+from agent.simulation import simulate
+from env import WirelessPoweredMEC
+
+BAD = {
+    "text": "x",
+    "bytes": b"x",
+    "nothing": None,
+    "mixed": [1, "a"],
+    "ragged": [[1], [1, 2]],
+    "object": object(),
+    "four dimensions": np.ones((2, 3, 4, 5)),
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "negative": -1,
+    "fraction": 2.5,
+    "complex": 1j,
+    "mapping": {"a": 1},
+    "empty": [],
+    "nans": np.full(3, np.nan),
+    "objects": np.array([None, 1], dtype=object),
+    "set": {1},
+    "class": int,
+}
+QUANTIZERS = [
+    agent.OrderPreserving(),
+    agent.KNearest(),
+    agent.MostProbableBits(),
+    agent.NoisyOrderPreserving(),
+    agent.NoisyProbabilities(),
+    agent.OrderPreservingAndNearest(),
+    agent.MostProbable(3),
+]
+
+
+@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_quantizers(quantizer, value):
+    """Machine code does not look where it reads: these ended the process."""
+    relaxed = np.full((3, 3), 1 / 3) if isinstance(quantizer, agent.MostProbable) else np.array([0.2, 0.6, 0.7])
+    rng = np.random.default_rng(0)
+    if not isinstance(value, np.ndarray) or not np.isfinite(np.sum(value.astype(float))):
+        with pytest.raises(InputError, match="relaxed"):
+            quantizer(value, 2, rng)
+    with pytest.raises(InputError, match="k must"):
+        quantizer(relaxed, value, rng)
+    with pytest.raises(InputError, match="num_users"):
+        quantizer.max_candidates(value)
+
+
+@pytest.mark.parametrize("quantizer", QUANTIZERS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("k", [0, True, 10**9, "2", 2.0])
+def test_numbers_of_candidates(quantizer, k):
+    relaxed = np.full((3, 3), 1 / 3) if isinstance(quantizer, agent.MostProbable) else np.array([0.2, 0.6, 0.7])
+    with pytest.raises(InputError, match="k must"):
+        quantizer(relaxed, k, np.random.default_rng(0))
+
+
+def test_a_list_will_do():
+    np.testing.assert_array_equal(agent.KNearest()([0.2, 0.6], 4), agent.KNearest()(np.array([0.2, 0.6]), 4))
+
+
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_agents(value):
+    one, many = OffloadingAgent(3), OffloadingAgent(3, replicas=2)
+    seen, of_many = np.zeros((3, 1)), np.zeros((2, 3, 1))
+    for call in (
+        lambda: one.decode(value),
+        lambda: one.relax(value),
+        lambda: one.encode(value, [0, 1, 0]),
+        lambda: one.encode(seen, value),
+        lambda: one.remember(seen, value),
+        lambda: one.decide(value, lambda decisions: np.zeros(len(decisions))),
+        lambda: one.decide(seen, lambda decisions: value),
+        lambda: many.decode(value),
+        lambda: many.encode(of_many, value),
+        lambda: many.decide(value, lambda decisions: np.zeros(decisions.shape[:2])),
+        lambda: many.decide(of_many, lambda decisions: value),
+        lambda: one.load_state_dict(value),
+    ):
+        with pytest.raises(InputError):
+            call()
+    if not callable(value):
+        for either, observation in (one, seen), (many, of_many):
+            with pytest.raises(InputError, match="evaluate"):
+                either.decide(observation, value)
+    assert one.memory.counter == many.memory.counter == 0
+
+
+def test_replicas_refuse_nan_for_a_best_candidate():
+    with pytest.raises(InputError, match="of replica 1"):
+        OffloadingAgent(3, replicas=2).decide(
+            np.zeros((2, 3, 1)), lambda decisions: np.array([[0.0], [np.nan]]) + np.zeros(decisions.shape[:2])
+        )
+
+
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_simulations(value):
+    world, one = WirelessPoweredMEC(3), OffloadingAgent(3)
+    with pytest.raises(InputError, match="environment"):
+        simulate(value, one, 3)
+    with pytest.raises(InputError, match="agent"):
+        simulate(world, value, 3)
+    with pytest.raises(InputError, match="frames"):
+        simulate(world, one, value)
+    if value is not None and not callable(value):
+        with pytest.raises(InputError, match="optimum"):
+            simulate(world, one, 3, optimum=value)
+
+
+def test_a_simulation_that_would_never_end():
+    with pytest.raises(InputError, match="frames"):
+        simulate(WirelessPoweredMEC(3), OffloadingAgent(3), 2**63)
