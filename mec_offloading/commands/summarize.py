@@ -54,6 +54,8 @@ def collect(runs: list[str]) -> dict[str, NDArray[np.float64]]:
     for run in map(Path, runs):
         settings = load_yaml(RunFolder(run).read_config())
         folder = RunFolder(run, settings.get("replicas"))
+        if settings.pop("metrics_every", 1) != 1:
+            raise InputError(f"runs must have a row of each frame, {run} was made with --metrics_every")
         settings.pop("seed")
         metrics = folder.read_metrics()
         if np.isnan(metrics["normalized_rate"]).any():
