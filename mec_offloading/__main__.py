@@ -14,6 +14,7 @@ COMMANDS = {
     "dataset": ("make_dataset", "write channel gains with certified optima, or check a file"),
     "problems": ("problems", "agents in many small problems"),
     "fuzz": ("fuzz", "random and bad inputs against slow references"),
+    "kills": ("kills", "runs killed at random moments, against uninterrupted ones"),
     "coverage": ("coverage", "how often intervals cover, with a few seeds"),
     "channels": ("channels", "pictures of a channel model"),
     "pretrain": ("pretrain", "train the network that ships"),

@@ -262,7 +262,9 @@ class RunFolder:
         numbers = metrics["frame"]
         rows = len(numbers)
         tail = slice(rows - max(1, rows // 5) if rows else 0, rows)
-        seconds = float(metrics["decide_seconds"].sum())
+        infeasible, seconds = int((metrics["value"] == -np.inf).sum()), float(metrics["decide_seconds"].sum())
+        if self._every > 1:
+            infeasible, seconds = int(self.totals["infeasible"]), self.totals["seconds"]
         each = self.read_each()
         if each is not None:
             means = [_mean(rates) for rates in each[tail].T]
@@ -274,14 +276,14 @@ class RunFolder:
             "frames": rows,
             **more,
             "averaged_frames": f"{numbers[tail.start]:.0f} to {numbers[-1]:.0f}" if rows else None,
-            "infeasible_frames": int((metrics["value"] == -np.inf).sum()) if self._every == 1 else self.infeasible,
+            "infeasible_frames": infeasible,
             "normalized_rate": _mean(metrics["normalized_rate"][tail]),
             "value": _mean(metrics["value"][tail]),
             "candidates": _mean(metrics["candidates"][tail]),
             "loss": _mean(metrics["loss"][tail]),
             "accuracy": _mean(metrics["accuracy"][tail]),
             **{name: _mean(metrics[name][tail]) for name in self._metrics},
-            "decisions_per_second": rows / seconds if seconds else None,
+            "decisions_per_second": more.get("frames", rows) / seconds if seconds else None,
         }
         summary |= {name: figure for name, figure in (figures or {}).items() if name not in summary}
         summary = {name: _finite(value) for name, value in summary.items()}

@@ -7,6 +7,7 @@ NUMBA_DISABLE_JIT=1 python scripts/fuzz.py --minutes 10   # the same in NumPy
 import argparse
 import sys
 import time
+from contextlib import suppress
 from itertools import count
 
 import numpy as np
@@ -34,10 +35,10 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first batch")
     parser.add_argument("--batches", type=int, help="of each check, however long they take")
     arguments = parser.parse_args()
-    with explained():
+    tally = Tally(called("fuzz"), arguments.seed)
+    with explained(), suppress(KeyboardInterrupt):  # which reports too
         if not arguments.minutes > 0 or arguments.seed < 0 or arguments.first < 0:
             raise InputError("minutes must be positive, seed and first 0 or more")
-        tally = Tally(called("fuzz"), arguments.seed)
         end = time.monotonic() + 60 * arguments.minutes
         for done in count() if arguments.batches is None else range(arguments.batches):
             for name in arguments.checks:

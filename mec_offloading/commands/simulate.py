@@ -208,7 +208,7 @@ def go_on(
     done, digests = 0, None
     if state is not None:
         done, digests = state["frame"], state.get("tables")
-        folder.infeasible = state.get("infeasible", 0)
+        folder.totals |= state.get("totals", {})
         if settings.frames < done:
             raise InputError(
                 f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"

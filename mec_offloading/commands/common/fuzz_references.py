@@ -25,7 +25,7 @@ _POWER_TERMS = [(n - 1.0) / float(np.prod(np.arange(1, n + 1))) for n in range(2
 def log_snr(price: Long) -> Long:
     """s of s - 1 + exp(-s) = price."""
     s = np.where(price > 1, price + 1, np.sqrt(2 * price) + price)
-    for _ in range(12):
+    for _ in range(8):
         excess = _taylor(s, _SNR_TERMS, 0.1, s + np.expm1(-s)) - price
         s = np.maximum(s + excess / np.expm1(-s), s / 4)
     return s
