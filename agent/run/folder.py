@@ -53,8 +53,8 @@ class RunFolder:
     def __init__(self, path: str | Path, replicas: int | None = None, every: int = 1) -> None:
         self.path = Path(path)
         self._every = every
-        self.infeasible = 0
-        """Frames so far, kept or not, without a feasible decision."""
+        self.totals: dict[str, float] = {"infeasible": 0, "seconds": 0.0}
+        """Of all frames so far, kept or not: those without a feasible decision, and the time of decisions."""
         self._headers: dict[str, Sequence[str]] = {METRICS: FIXED if replicas is None else (*FIXED, *BAND)}
         if replicas is not None:
             self._headers[REPLICAS] = [str(place) for place in range(replicas)]
@@ -114,9 +114,10 @@ class RunFolder:
 
         Returns the columns of `metrics.csv` as they are written, with no rows where none of the frames is kept.
         """
-        infeasible = columns["value"] == -np.inf
-        self.infeasible += int((infeasible if infeasible.ndim == 1 else infeasible.any(-1)).sum())
         if self._every > 1:
+            infeasible, seconds = columns["value"] == -np.inf, columns["decide_seconds"]
+            self.totals["infeasible"] += int((infeasible if infeasible.ndim == 1 else infeasible.any(-1)).sum())
+            self.totals["seconds"] += float((seconds if seconds.ndim == 1 else seconds.mean(-1)).sum())
             numbers = columns["frame"] if columns["frame"].ndim == 1 else columns["frame"][:, 0]
             kept = (numbers + 1) % self._every == 0
             columns = {name: column[kept] for name, column in columns.items()}
@@ -167,7 +168,7 @@ class RunFolder:
             "environment": environment,
             "identity": identity,
             "tables": tables,
-            "infeasible": self.infeasible,
+            "totals": dict(self.totals),
             "callbacks": callbacks,
         }
         checkpoint.write(self.path / CHECKPOINT, content)

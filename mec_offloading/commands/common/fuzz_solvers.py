@@ -147,8 +147,9 @@ def lyapunov(rng: Rng, tally: Tally) -> None:
     tally.require("LyDROO data not exceeded", found.rate <= q * (1 + 1e-12))
     with np.errstate(all="ignore"):
         sent = scale * found.transmit_time * np.log1p(found.energy / (noise * found.transmit_time))
-    tally.compare("LyapunovMEC.allocate, rate of its energy", np.where(on & (found.transmit_time > 0), found.rate, 0),
-                  np.where(on & (found.transmit_time > 0), sent, 0), 1e-9)  # fmt: skip
+    sends = on & (found.transmit_time > 0)
+    rate = np.where(sends, found.rate, 0)
+    tally.compare("LyapunovMEC.allocate, rate of its energy", rate, np.where(sends, sent, 0), 1e-9)
     with np.errstate(all="ignore"):
         capped = np.minimum(1e8 * q, 3e8)
         frequency = np.where(
