@@ -93,7 +93,7 @@ def simulation(config: Path, frames: int) -> Command:
 
 def compared(config: Path) -> Command:
     """A short comparison, which is gone on with by itself."""
-    few = ["--users", "5", "--seeds", "0", "--warmup", "20", "--frames", "10", "--processes", "1"]
+    few = ["--users", "6", "--seeds", "0", "--warmup", "20", "--frames", "10", "--processes", "1"]
     return lambda folder: ("compare", ["--config", str(config), "--output", str(folder), *few])
 
 

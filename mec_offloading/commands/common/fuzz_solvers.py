@@ -87,7 +87,7 @@ def wireless_powered(rng: Rng, tally: Tally) -> None:
 
     import torch
 
-    together = 12
+    together = 4
     device = WirelessPoweredMEC(
         users, channel=list(gains.reshape(-1, together, users).swapaxes(0, 1)), weights=weights.tolist(),
         replicas=together, device="cpu", **constants,
