@@ -18,12 +18,13 @@ from .fuzz_tally import Tally
 
 BAD: list[Any] = [
     None, True, "", "x", "1", b"1", 0, -1, 0.5, 3, 10**18, 2**63, -(2**70), float("nan"), float("inf"), -0.0,
-    1e-320, 1e308, 1j, [], [[]], [1], [1, 2, 3], [0.0] * 3, [1.0, float("nan"), 2.0], ["a", "b", "c"], [[1, 2], [3]], {},
-    {1: 2}, {1, 2}, (), (1, 2), object(), int, len, range(3), np.array(3.0), np.ones(3), np.ones((3, 1)), np.ones((2, 3)),
-    np.zeros((0, 3)), np.array([None] * 3), np.array(["a"] * 3), np.ones(3, complex), np.ones(3, "datetime64[s]"),
-    np.ones(3, dtype=bool), np.full(3, np.inf), np.array([2, 0, 1]), np.ones(3, dtype=np.float16), np.ma.ones(3),
-    torch.ones(3), torch.ones(3, requires_grad=True), np.ones(3)[::-1], np.ones((3, 3), order="F"), "nowhere.csv",
-    "a" * 300, [10**400], np.float64(2), np.int8(3), np.bool_(True), slice(3), Ellipsis, b"\x00" * 8, "a\x00b",
+    1e-320, 1e308, 1j, [], [[]], [1], [1, 2, 3], [0.0] * 3, [1.0, float("nan"), 2.0], ["a", "b", "c"], [[1,
+    2], [3]], {}, {1: 2}, {1, 2}, (), (1, 2), object(), int, len, range(3), np.array(3.0), np.ones(3),
+    np.ones((3, 1)), np.ones((2, 3)), np.zeros((0, 3)), np.array([None] * 3), np.array(["a"] * 3), np.ones(3,
+    complex), np.ones(3, "datetime64[s]"), np.ones(3, dtype=bool), np.full(3, np.inf), np.array([2, 0, 1]),
+    np.ones(3, dtype=np.float16), np.ma.ones(3), torch.ones(3), torch.ones(3, requires_grad=True),
+    np.ones(3)[::-1], np.ones((3, 3), order="F"), "nowhere.csv", "a" * 300, [10**400], np.float64(2),
+    np.int8(3), np.bool_(True), slice(3), Ellipsis, b"\x00" * 8, "a\x00b",
 ]  # fmt: skip
 
 

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike
 
 SHOWN = 5
 """Findings of one kind that are printed; all are counted."""
-DOCUMENTED = (ValueError, FileNotFoundError, ImportError)
-"""`InputError` is a ValueError; the others are documented for paths and extras. Checked by name below."""
 
 
 class Tally:
