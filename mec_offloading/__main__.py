@@ -18,6 +18,8 @@ COMMANDS = {
     "dataset": ("make_dataset", "write channel gains with certified optima, or check a file"),
     "problems": ("problems", "agents in many small problems"),
     "intervals": ("intervals", "how often intervals cover, with a few seeds"),
+    "fuzz": ("fuzz", "random and bad inputs against slow references"),
+    "kills": ("kills", "runs killed at random moments, against uninterrupted ones"),
     "channels": ("channels", "pictures of a channel model"),
     "pretrain": ("pretrain", "train the network that ships"),
 }

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import os
-from array import array
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ _SUMMARIZED = (
 )
 ADDED = ("probe_gain", "saturated")
 """Columns that version 0.1 did not write."""
+_CHUNK = 2**22
+"""Characters of a table that are read at a time."""
 _WHOLE = ("frame", "candidates", "best_candidate")
 """Columns of whole numbers in the rows of one run, written as such."""
 
@@ -45,10 +47,14 @@ class RunFolder:
         path: the folder.
         replicas: for a run of so many replicas: `metrics.csv` then holds their means and the band of the mean, and
             `replicas.csv` the normalised rate (the value, where no optimum is known) of each.
+        every: n, to keep the row of every n-th frame only: of the frames n - 1, 2n - 1, and so on.
     """
 
-    def __init__(self, path: str | Path, replicas: int | None = None) -> None:
+    def __init__(self, path: str | Path, replicas: int | None = None, every: int = 1) -> None:
         self.path = Path(path)
+        self._every = every
+        self.totals: dict[str, float] = {"infeasible": 0, "seconds": 0.0}
+        """Of all frames so far, kept or not: those without a feasible decision, and the time of decisions."""
         self._headers: dict[str, Sequence[str]] = {METRICS: FIXED if replicas is None else (*FIXED, *BAND)}
         if replicas is not None:
             self._headers[REPLICAS] = [str(place) for place in range(replicas)]
@@ -58,13 +64,13 @@ class RunFolder:
         """SHA-256 of each table as far as it is written."""
 
     @classmethod
-    def new(cls, parent: str | Path, name: str, replicas: int | None = None) -> "RunFolder":
+    def new(cls, parent: str | Path, name: str, replicas: int | None = None, every: int = 1) -> "RunFolder":
         """A folder of its own for a run that was not given one: ``parent/name``, or with -2, -3, ... appended."""
         for count in itertools.count(1):
             path = Path(parent) / (name if count == 1 else f"{name}-{count}")
             with contextlib.suppress(FileExistsError):
                 path.mkdir(parents=True)
-                return cls(path, replicas)
+                return cls(path, replicas, every)
         raise AssertionError("there is always a free name")
 
     def record(self, metrics: Sequence[str]) -> None:
@@ -106,8 +112,15 @@ class RunFolder:
     def append(self, columns: Columns) -> Columns:
         """Keep the rows of some frames until the next `flush`: of replicas their means, and the rate of each.
 
-        Returns the columns of `metrics.csv` as they are written.
+        Returns the columns of `metrics.csv` as they are written, with no rows where none of the frames is kept.
         """
+        if self._every > 1:
+            infeasible, seconds = columns["value"] == -np.inf, columns["decide_seconds"]
+            self.totals["infeasible"] += int((infeasible if infeasible.ndim == 1 else infeasible.any(-1)).sum())
+            self.totals["seconds"] += float((seconds if seconds.ndim == 1 else seconds.mean(-1)).sum())
+            numbers = columns["frame"] if columns["frame"].ndim == 1 else columns["frame"][:, 0]
+            kept = (numbers + 1) % self._every == 0
+            columns = {name: column[kept] for name, column in columns.items()}
         if REPLICAS in self._headers:
             self._rows[REPLICAS].extend([f"{rate:.9g}" for rate in row] for row in rates_of(columns).tolist())
             columns = means_of(columns)
@@ -155,6 +168,7 @@ class RunFolder:
             "environment": environment,
             "identity": identity,
             "tables": tables,
+            "totals": dict(self.totals),
             "callbacks": callbacks,
         }
         checkpoint.write(self.path / CHECKPOINT, content)
@@ -181,46 +195,46 @@ class RunFolder:
         return {**state, **as_written}
 
     def cut_metrics(self, frames: int, digests: Mapping[str, str] | None = None) -> None:
-        """Leave the first `frames` rows of `metrics.csv` and the like.
+        """Leave the rows of the first `frames` frames in `metrics.csv` and the like.
 
-        `digests` are what the checkpoint says of these tables, by their names, where it does.
+        `digests` are what the checkpoint says of these tables, by their names, where it does. A table is read once
+        and needs neither memory nor room on the disk that grow with it.
 
         Raises InputError where there are fewer rows, others than were written, or other columns than this run
         writes; nothing is then changed.
         """
-        kept = {}
+        ends = {}
         for name, header in self._headers.items():
-            table = self.path / name
-            lines = table.read_text(encoding="utf-8").splitlines(keepends=True) if table.exists() else []
-            if len(lines) <= frames or not lines[frames].endswith("\n"):
+            table, rows = self.path / name, frames // self._every
+            first, end, digest = _read_rows(table, rows)
+            if digest is None:
                 raise InputError(f"{table} must hold the {frames} frames of the checkpoint, it was cut short")
-            as_written = hashlib.sha256("".join(lines[: frames + 1]).encode()).hexdigest()
-            lines = _with_columns(lines[: frames + 1], header)
-            if lines[0] != self._header(name):
-                raise InputError(f"{table} must have the columns {','.join(header)}, got {lines[0].rstrip()}")
-            if digests is not None and digests.get(name, as_written) != as_written:
-                raise InputError(
-                    f"{table} must hold the {frames} rows that the run wrote, some were changed since"
-                )
-            kept[name] = "".join(lines)
-        for name, text in kept.items():
-            self._replace(name, text)
-            self._digests[name] = hashlib.sha256(text.encode())
+            if first not in (self._header(name), _without_added(header)):
+                raise InputError(f"{table} must have the columns {','.join(header)}, got {first.rstrip()}")
+            if digests is not None and digests.get(name, digest.hexdigest()) != digest.hexdigest():
+                raise InputError(f"{table} must hold the {rows} rows that the run wrote, some were changed since")
+            ends[name] = first, end, digest
+        for name, (first, end, digest) in ends.items():
+            os.truncate(self.path / name, end)
+            self._digests[name] = digest
+            if first != self._header(name):
+                lines = (self.path / name).read_text(encoding="utf-8").splitlines()
+                text = _with_columns(lines, self._headers[name])
+                self._replace(name, text)
+                self._digests[name] = hashlib.sha256(text.encode())
 
     def read_metrics(self) -> dict[str, NDArray[np.float64]]:
-        """The columns of `metrics.csv`, each (frames,), nan where empty."""
-        with (self.path / METRICS).open(encoding="utf-8") as file:
-            names = file.readline().rstrip("\n").split(",")
-            numbers = array("d")  # row by row: as text, a long run would take ten times as much memory
-            for line in file:
-                numbers.extend(float(cell or "nan") for cell in line.rstrip("\n").split(","))
-        return dict(zip(names, np.frombuffer(numbers).reshape(-1, len(names)).T, strict=True))
+        """The columns of `metrics.csv`, each (rows,), nan where empty.
+
+        Raises InputError where the table was changed to something that is none.
+        """
+        return _read_table(self.path / METRICS)
 
     def read_each(self) -> NDArray[np.float64] | None:
-        """The rates (frames, R) of the replicas; None for a run of one."""
+        """The rates (rows, R) of the replicas; None for a run of one."""
         if REPLICAS not in self._headers:
             return None
-        return np.loadtxt(self.path / REPLICAS, delimiter=",", skiprows=1, ndmin=2)
+        return np.stack(list(_read_table(self.path / REPLICAS).values()), -1)
 
     def to_frame(self, each: bool = False) -> Any:
         """`metrics.csv` as a pandas DataFrame, one row a frame; of replicas their means and the band.
@@ -236,19 +250,22 @@ class RunFolder:
         path = self.path / REPLICAS
         if not path.exists():
             raise InputError(f"each must be False for a run of one, {self.path} holds no {REPLICAS}")
-        rates = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+        rates = np.stack(list(_read_table(path).values()), -1)
         return data_frame({"frame": np.tile(metrics["frame"][:, None], rates.shape[1]), "rate": rates})
 
     def write_summary(self, figures: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-        """Write `summary.json`: `more`, and means over the last 20% of the frames, of values over those that had a
+        """Write `summary.json`: `more`, and means over the last 20% of the rows, of values over those that had a
         feasible decision, and an environment's `figures` of the run under names that are free.
 
         Returns its content.
         """
         metrics = self.read_metrics()
-        frames = len(metrics["frame"])
-        tail = slice(frames - max(1, frames // 5) if frames else 0, frames)
-        seconds = float(metrics["decide_seconds"].sum())
+        numbers = metrics["frame"]
+        rows = len(numbers)
+        tail = slice(rows - max(1, rows // 5) if rows else 0, rows)
+        infeasible, seconds = int((metrics["value"] == -np.inf).sum()), float(metrics["decide_seconds"].sum())
+        if self._every > 1:
+            infeasible, seconds = int(self.totals["infeasible"]), self.totals["seconds"]
         each = self.read_each()
         if each is not None:
             means = [_mean(rates) for rates in each[tail].T]
@@ -257,17 +274,17 @@ class RunFolder:
             more |= {"rate_of_each": means, "rate_low": float(low), "rate_high": float(high)}
         summary = {
             "version": VERSION,
-            "frames": frames,
+            "frames": rows,
             **more,
-            "averaged_frames": f"{tail.start} to {tail.stop - 1}" if frames else None,
-            "infeasible_frames": int((metrics["value"] == -np.inf).sum()),
+            "averaged_frames": f"{numbers[tail.start]:.0f} to {numbers[-1]:.0f}" if rows else None,
+            "infeasible_frames": infeasible,
             "normalized_rate": _mean(metrics["normalized_rate"][tail]),
             "value": _mean(metrics["value"][tail]),
             "candidates": _mean(metrics["candidates"][tail]),
             "loss": _mean(metrics["loss"][tail]),
             "accuracy": _mean(metrics["accuracy"][tail]),
             **{name: _mean(metrics[name][tail]) for name in self._metrics},
-            "decisions_per_second": frames / seconds if seconds else None,
+            "decisions_per_second": more.get("frames", rows) / seconds if seconds else None,
         }
         summary |= {name: figure for name, figure in (figures or {}).items() if name not in summary}
         summary = {name: _finite(value) for name, value in summary.items()}
@@ -323,15 +340,52 @@ def locked(path: Path, argument: str) -> Iterator[None]:
         lock.release()
 
 
-def _with_columns(lines: list[str], header: Sequence[str]) -> list[str]:
-    """The lines of a table, with the columns, empty, that an earlier version did not write."""
-    before = lines[0].rstrip("\n").split(",")
-    if before != [name for name in header if name not in ADDED]:
-        return lines
+def _read_rows(table: Path, rows: int) -> tuple[str, int, Any]:
+    """The first line of a table, where its first `rows` rows end, and their SHA-256; None of fewer rows."""
+    if not table.exists():
+        return "", 0, None
+    with table.open("rb") as file:
+        first, end, digest = b"", 0, hashlib.sha256()
+        for count, line in enumerate(file):
+            first, end = first or line, end + len(line)
+            digest.update(line)
+            if count == rows:
+                return first.decode(errors="replace"), end, digest if line.endswith(b"\n") else None
+    return "", 0, None
+
+
+def _read_table(path: Path) -> dict[str, NDArray[np.float64]]:
+    """The columns of a table of numbers, each (rows,), nan where empty; some memory beside them at a time."""
+    with path.open(encoding="utf-8") as file:
+        names = file.readline().rstrip("\n").split(",")
+        parts = []
+        while lines := file.readlines(_CHUNK):
+            text = "".join(lines).rstrip("\n").replace("\n", ",") + ","
+            for _ in range(2):  # neighbours share a comma
+                text = text.replace(",,", ",nan,")
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DeprecationWarning)
+                try:
+                    numbers = np.fromstring(text[:-1], sep=",")
+                    parts.append(numbers.reshape(len(lines), len(names)))
+                except (ValueError, DeprecationWarning) as error:
+                    raise InputError(f"{path} must be a table of numbers in {len(names)} columns") from error
+    table = np.concatenate(parts) if parts else np.empty((0, len(names)))
+    return dict(zip(names, table.T, strict=True))
+
+
+def _without_added(header: Sequence[str]) -> str:
+    """The first line of a table that an earlier version wrote."""
+    return ",".join(name for name in header if name not in ADDED) + "\n"
+
+
+def _with_columns(lines: list[str], header: Sequence[str]) -> str:
+    """A table of an earlier version with the columns, empty, that it did not write."""
+    before = lines[0].split(",")
     places = [before.index(name) if name in before else None for name in header]
-    rows = [line.rstrip("\n").split(",") for line in lines[1:]]
+    rows = [line.split(",") for line in lines[1:]]
     filled = [",".join("" if place is None else row[place] for place in places) + "\n" for row in rows]
-    return [",".join(header) + "\n", *filled]
+    return "".join([",".join(header) + "\n", *filled])
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -42,7 +42,7 @@ def plot_run(
     Where `labels` names metrics of the environment, also `metrics.png`, a panel of each. Returns their paths.
 
     Args:
-        metrics: columns of `metrics.csv`, each (frames,).
+        metrics: columns of `metrics.csv`, each (rows,).
         folder: an existing folder.
         window: frames of the rolling mean.
         each: of a run of R replicas, whose means `metrics` holds, the rate (frames, R) of each.
@@ -89,6 +89,8 @@ def save(figure: "Figure", path: str | Path) -> list[Path]:
 
 UNDATED: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 """What leaves the date out of a file."""
+_AT_A_TIME = 10_000
+"""Windows of a moving mean."""
 WIDEST_LABEL = 55
 """Letters in a line beside an axis; more would be cut off."""
 
@@ -132,7 +134,7 @@ def plot_metrics(
     count = np.arange(1, len(columns["frame"]) + 1)
     for panel, (name, label) in zip(axes, labels.items(), strict=True):
         mean = _moving(columns[name], window, np.nanmean)
-        panel.plot(columns["frame"], mean, linewidth=1.0, label=f"mean of {window} frames")
+        panel.plot(columns["frame"], mean, linewidth=1.0, label=f"mean of {_shown(columns['frame'], window)}")
         panel.plot(columns["frame"], columns[name].cumsum() / count, color="C1", label="mean so far")
         if name in limits:
             panel.axhline(limits[name], color="C3", linestyle="--", label=f"limit, {limits[name]:g}")
@@ -261,7 +263,7 @@ def plot_time(metrics: Metrics, axes: "Axes | None" = None, window: int = 50) ->
     milliseconds = 1e3 * columns["decide_seconds"]
     axes.plot(columns["frame"], milliseconds, ".", markersize=1, color="0.7", label="each frame")
     mean = _moving(milliseconds, window, np.nanmean)
-    axes.plot(columns["frame"], mean, label=f"mean of {window} frames")
+    axes.plot(columns["frame"], mean, label=f"mean of {_shown(columns['frame'], window)}")
     axes.set_ylabel("Time a frame (ms)")
     axes.set_yscale("log")
     _legend(axes, loc="upper right")
@@ -327,9 +329,9 @@ def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float
         _moving(values, window, np.nanmax),
         alpha=0.25,
         linewidth=0,
-        label=f"least to most of {window} frames",
+        label=f"least to most of {_shown(frames, window)}",
     )
-    axes.plot(frames, mean, linewidth=1.2, label=f"mean of {window} frames")
+    axes.plot(frames, mean, linewidth=1.2, label=f"mean of {_shown(frames, window)}")
 
 
 def _rolling_replicas(axes: "Axes", frames: NDArray[np.float64], each: NDArray[np.float64], window: int) -> None:
@@ -341,6 +343,12 @@ def _rolling_replicas(axes: "Axes", frames: NDArray[np.float64], each: NDArray[n
     axes.plot(frames, rolled.mean(1), linewidth=1.2, label=mean)
 
 
+def _shown(frames: NDArray[np.float64], window: int) -> str:
+    """What a window of rows holds."""
+    step = int(frames[1] - frames[0]) if len(frames) > 1 else 1
+    return f"{window} frames" + ("" if step == 1 else f", one in {step}")
+
+
 def _moving(
     values: NDArray[np.float64], window: int, reduce: Callable[..., NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -348,9 +356,11 @@ def _moving(
     if not len(values):
         return values
     padded = np.concatenate([np.full(window - 1, np.nan), np.where(np.isinf(values), np.nan, values)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, window)
+    parts = range(0, len(windows), _AT_A_TIME)  # each a copy that is as many times larger as the window is long
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is nan
-        return reduce(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)
+        return np.concatenate([reduce(windows[part : part + _AT_A_TIME], axis=-1) for part in parts])
 
 
 def plot_panels(

@@ -111,6 +111,9 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
     )
     parser.add_argument("--resume", type=str | None, default=None, help="folder of a run to go on with")
     parser.add_argument("--checkpoint_every", type=int, default=1000, help="frames between checkpoints")
+    parser.add_argument(
+        "--metrics_every", type=int, default=1, help="n: metrics.csv has a row of every n-th frame only"
+    )
     parser.add_argument("--check", type=bool, default=True, help="try a world of yours before the first frame")
     parser.add_argument("--optimum", type=bool, default=True, help="find each frame's optimum where possible")
     parser.add_argument(
@@ -135,7 +138,7 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
 
 def check(settings: Namespace) -> None:
     """Raise InputError for a setting of the run that is out of range, naming it."""
-    for name in ("frames", "checkpoint_every", "threads", "replicas"):
+    for name in ("frames", "checkpoint_every", "metrics_every", "threads", "replicas"):
         if settings[name] is not None and settings[name] < 1:
             raise InputError(f"{name} must be 1 or more, got {settings[name]}")
     if settings.seed < 0:
@@ -166,7 +169,7 @@ def run(settings: Namespace, parser: ArgumentParser) -> None:
     if settings.resume is None:
         folder = new_folder(settings, metrics)
     else:
-        folder = RunFolder(settings.resume, settings.replicas)
+        folder = RunFolder(settings.resume, settings.replicas, settings.metrics_every)
         folder.record(metrics)
     with (
         locked(folder.path, "output" if settings.resume is None else "resume"),
@@ -216,6 +219,7 @@ def go_on(
     done, digests = 0, None
     if state is not None:
         done, digests = state["frame"], state.get("tables")
+        folder.totals |= state.get("totals", {})
         if settings.frames < done:
             raise InputError(
                 f"frames must be at least the {done} that {folder.path} has done, got {settings.frames}"
@@ -247,7 +251,9 @@ def advance(
             if columns:
                 done += len(columns["frame"])
                 hooks.run.done = done
-                hooks.rows(folder.append(columns))
+                kept = folder.append(columns)
+                if len(kept["frame"]):
+                    hooks.rows(kept)
             if error is not None:
                 folder.flush()
                 note = f"an error after {done} frames; --resume {folder.path} goes on from its checkpoint"
@@ -274,11 +280,14 @@ def finish(
 ) -> None:
     """Summary and plots of the frames that are done."""
     replicas = {} if settings.replicas is None else {"replicas": settings.replicas}
+    every = {} if settings.metrics_every == 1 else {"metrics_every": settings.metrics_every}
     labels = {name: name for name in (*made.world.frame_metrics(), *hooks.metrics)}
     labels |= {**made.world.metric_labels, **hooks.metric_labels}
     label = value_label(labels, normalized=False).replace("\n", " ")
     summary = folder.write_summary(
         made.world.run_figures(done) if settings.optimum else {},
+        frames=done,
+        **every,
         seed=settings.seed,
         num_users=made.world.num_users,
         **replicas,

@@ -58,6 +58,8 @@ class Run:
         """The run of a folder; raises InputError where it holds none."""
         settings = load_yaml(RunFolder(path).read_config())
         replicas, seed = settings.get("replicas"), settings.pop("seed")
+        if settings.pop("metrics_every", 1) != 1:
+            raise InputError(f"runs must have a row of each frame, {path} was made with --metrics_every")
         folder = RunFolder(path, replicas)
         metrics = folder.read_metrics()
         if not len(metrics["frame"]):

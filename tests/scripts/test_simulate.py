@@ -408,3 +408,23 @@ def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more, numbe
     simulate("--resume", output, "--frames", done + 20)
     simulate(*quick(tmp_path / "whole", *more, frames=done + 20))
     assert rows(output) == rows(tmp_path / "whole")
+
+
+def test_a_run_that_keeps_every_seventh_row_goes_on(tmp_path):
+    simulate(*quick(tmp_path / "all", frames=120))
+    simulate(*quick(tmp_path / "whole", "--metrics_every", 7, frames=120))
+    simulate(*quick(tmp_path / "part", "--metrics_every", 7, "--checkpoint_every", 25, frames=60))
+    refused = simulate("--resume", tmp_path / "part", "--frames", 120, "--metrics_every", 5, status=2)
+    assert "metrics_every was 7, is 5" in refused.stderr
+    simulate("--resume", tmp_path / "part", "--frames", 120)
+    assert rows(tmp_path / "part") == rows(tmp_path / "whole") == rows(tmp_path / "all")[6::7]
+    summary = json.loads((tmp_path / "part" / "summary.json").read_text())
+    assert (summary["frames"], summary["metrics_every"], summary["averaged_frames"]) == (120, 7, "104 to 118")
+
+
+def test_no_folder_locale_or_mask_changes_a_row(tmp_path):
+    simulate(*quick(tmp_path / "here", frames=60))
+    other = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "5"}
+    (tmp_path / "else").mkdir()
+    simulate(*quick(tmp_path / "there", frames=60), cwd=tmp_path / "else", env=other, umask=0o077)
+    assert rows(tmp_path / "here") == rows(tmp_path / "there")

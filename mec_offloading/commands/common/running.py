@@ -176,13 +176,13 @@ def progress_of(columns: Columns) -> dict[str, str]:
 def new_folder(settings: Namespace, metrics: Sequence[str]) -> RunFolder:
     """The folder of a new run; where none was named, runs/NAME-seedSEED-TIME, or the next free name."""
     if settings.output is not None:
-        folder = RunFolder(settings.output, settings.replicas)
+        folder = RunFolder(settings.output, settings.replicas, settings.metrics_every)
         folder.record(metrics)
         return folder
     name = Path(settings.config).stem if settings.config else "run"
     name = f"{name}-seed{settings.seed}-{datetime.now():%Y%m%d-%H%M%S}"
     RunFolder(name, settings.replicas).record(metrics)  # may refuse them, before there is a folder
-    folder = RunFolder.new("runs", name, settings.replicas)
+    folder = RunFolder.new("runs", name, settings.replicas, settings.metrics_every)
     folder.record(metrics)
     return folder
 

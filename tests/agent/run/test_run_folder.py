@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from agent.checks import InputError
 from agent.run.folder import RunFolder, locked
 from agent.run.plots import plot_run, value_label
 from agent.run.record import Frame, columns_of, columns_of_replicas
@@ -261,3 +262,77 @@ def test_a_table_of_version_0_1_is_read_on_though_its_last_row_was_cut_short(tmp
     RunFolder(folder.path).cut_metrics(2)
     assert lines(folder)[0].endswith(",accuracy,probe_gain,saturated")
     assert lines(folder)[1:] == ["0,1.5,,,3,1,,0.25,,,", "1,2.5,,,3,1,,0.25,,,"]
+
+
+def test_a_row_of_every_third_frame_and_totals_of_all(tmp_path):
+    folder = RunFolder(tmp_path / "run", every=3)
+    folder.create("seed: 0\n")
+    told = [len(folder.append(columns_of([frame(number)]))["frame"]) for number in range(6)]
+    folder.append(columns_of([frame(6, value=-np.inf), frame(7)]))
+    assert told == [0, 0, 1, 0, 0, 1]
+    folder.save(8, {}, {}, "seed: 0")
+    again = RunFolder(folder.path, every=3)
+    state = again.read_checkpoint("seed: 0")
+    again.totals |= state["totals"]
+    again.append(columns_of([frame(8)]))
+    again.flush()
+    again.cut_metrics(8, state["tables"])
+    np.testing.assert_array_equal(again.read_metrics()["frame"], [2, 5])
+    again.append(columns_of([frame(number) for number in range(8, 12)]))
+    again.flush()
+    np.testing.assert_array_equal(again.read_metrics()["frame"], [2, 5, 8, 11])
+    summary = again.write_summary(frames=12)
+    assert summary["averaged_frames"] == "11 to 11"
+    assert (summary["frames"], summary["infeasible_frames"]) == (12, 1)
+    assert summary["decisions_per_second"] == pytest.approx(12 / (13 * 0.25))  # frame 8 was done twice
+    plot_run(again.read_metrics(), folder.path)
+
+
+def test_a_long_table_is_read_in_parts_as_it_was_written(tmp_path, monkeypatch):
+    folder = started(tmp_path / "run", 40)
+    folder.append(columns_of([frame(40, value=-np.inf, optimum=1 / 3, loss=1e-300)]))
+    folder.flush()
+    whole = folder.read_metrics()
+    monkeypatch.setattr("agent.run.folder._CHUNK", 100)
+    for name, column in folder.read_metrics().items():
+        np.testing.assert_array_equal(column, whole[name])
+    assert whole["value"][-1] == -np.inf
+    assert whole["optimum"][-1] == 1 / 3
+    with (folder.path / "metrics.csv").open("a") as file:
+        file.write("41,word\n")
+    with pytest.raises(InputError, match="metrics.csv must be a table of numbers in 11 columns"):
+        folder.read_metrics()
+
+
+@pytest.mark.parametrize("change", ["changed", "swapped", "doubled", "removed"])
+def test_any_other_row_is_noticed(tmp_path, change):
+    folder = started(tmp_path / "run", 6)
+    header, *written = (folder.path / "metrics.csv").read_text().splitlines(keepends=True)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        rows, one = list(written), int(rng.integers(5))
+        if change == "changed":
+            place = int(rng.integers(len(rows[one]) - 1))
+            rows[one] = rows[one][:place] + "7" * (rows[one][place] != "7") + rows[one][place + 1 :]
+        elif change == "swapped":
+            rows[one], rows[one + 1] = rows[one + 1], rows[one]
+        elif change == "doubled":
+            rows.insert(one, rows[one])
+        else:
+            del rows[one]
+        (folder.path / "metrics.csv").write_text(header + "".join(rows))
+        with pytest.raises(InputError, match="metrics.csv must"):
+            resume(folder.path)
+
+
+def test_each_of_a_hundred_flipped_bits_is_found(tmp_path):
+    folder = started(tmp_path / "run")
+    path = folder.path / "checkpoint.pt"
+    written = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for bit in rng.choice(8 * len(written), 100, replace=False):
+        flipped = bytearray(written)
+        flipped[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(flipped)
+        with pytest.raises(InputError, match="checkpoint.pt"):
+            folder.read_checkpoint("seed: 0")
