@@ -15,11 +15,11 @@ import numpy as np
 from env import InputError
 
 from .common.errors import explained
-from .common.fuzz_bad_inputs import bad_inputs
-from .common.fuzz_quantizers import QUANTIZERS
-from .common.fuzz_solvers import SOLVERS
-from .common.fuzz_tally import Tally
 from .common.shipped import called
+from .fuzzing.bad_inputs import bad_inputs
+from .fuzzing.quantizers import QUANTIZERS
+from .fuzzing.solvers import SOLVERS
+from .fuzzing.tally import Tally
 
 CHECKS = {**SOLVERS, **QUANTIZERS, "bad_inputs": bad_inputs}
 

@@ -17,13 +17,13 @@ from agent.run.folder import locked
 from env import InputError
 
 from .common import shipped
-from .common.archive import BEGUN, CHANGED, DONE, Archive, Running
 from .common.errors import explained
-from .common.papers import Experiment, Paper, Result
 from .common.parallel import CORES
-from .common.results import is_made, made
 from .common.running import told_to_stop
 from .common.settings import read_yaml
+from .papers.archive import BEGUN, CHANGED, DONE, Archive, Running
+from .papers.contents import Experiment, Paper, Result
+from .papers.results import is_made, made
 
 BETWEEN = 0.05
 """Seconds between two looks at what runs."""

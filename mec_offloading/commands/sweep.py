@@ -21,16 +21,16 @@ from agent.run.folder import locked
 from env import InputError
 
 from .common import cluster, trust
-from .common.driving import Driver, Listed, Source
-from .common.engines import ENGINES, engine_of
 from .common.errors import explained
 from .common.parallel import CORES
 from .common.running import told_to_stop
-from .common.searching import Search
 from .common.settings import dump_yaml, read_yaml
 from .common.shipped import called
-from .common.sweeping import Plan, prepare
-from .common.trials import Trial
+from .sweeps.driving import Driver, Listed, Source
+from .sweeps.engines import ENGINES, engine_of
+from .sweeps.plan import Plan, prepare
+from .sweeps.search import Search
+from .sweeps.trials import Trial
 
 CONFIG, TABLE = "sweep.yaml", "trials.csv"
 REPLICAS = 10

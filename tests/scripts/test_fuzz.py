@@ -7,8 +7,8 @@ import pytest
 
 from env import MultiTaskMEC
 from mec_offloading.commands import fuzz
-from mec_offloading.commands.common.fuzz_bad_inputs import targets
-from mec_offloading.commands.common.fuzz_tally import Tally
+from mec_offloading.commands.fuzzing.bad_inputs import targets
+from mec_offloading.commands.fuzzing.tally import Tally
 
 
 def search(monkeypatch, *arguments):

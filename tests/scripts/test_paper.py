@@ -23,10 +23,10 @@ from agent.run.folder import RunFolder, locked
 from env import InputError
 from mec_offloading.__main__ import COMMANDS
 from mec_offloading.commands import paper as command
-from mec_offloading.commands.common.apart import without_times
-from mec_offloading.commands.common.archive import CHANGED, DONE, MISSING, RECORD, Archive, Running
-from mec_offloading.commands.common.papers import Experiment, Paper
-from mec_offloading.commands.common.results import made
+from mec_offloading.commands.papers.apart import without_times
+from mec_offloading.commands.papers.archive import CHANGED, DONE, MISSING, RECORD, Archive, Running
+from mec_offloading.commands.papers.contents import Experiment, Paper
+from mec_offloading.commands.papers.results import made
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = 6000

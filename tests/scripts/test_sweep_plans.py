@@ -10,12 +10,12 @@ import pytest
 from env import InputError
 from mec_offloading.commands import simulate, sweep
 from mec_offloading.commands.common import cluster
-from mec_offloading.commands.common.attempt import STOPPED
-from mec_offloading.commands.common.driving import IN_VAIN, Driver, Listed
 from mec_offloading.commands.common.running import config_text
-from mec_offloading.commands.common.searching import Search
-from mec_offloading.commands.common.sweeping import Plan, prepare
-from mec_offloading.commands.common.trials import Trial
+from mec_offloading.commands.sweeps.attempt import STOPPED
+from mec_offloading.commands.sweeps.driving import IN_VAIN, Driver, Listed
+from mec_offloading.commands.sweeps.plan import Plan, prepare
+from mec_offloading.commands.sweeps.search import Search
+from mec_offloading.commands.sweeps.trials import Trial
 
 BASE = {"config": "wpmec", "settings": {"frames": 200, "env.num_users": 3}}
 
@@ -167,8 +167,8 @@ class Played:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr("mec_offloading.commands.common.driving._TICK", 0.0)
-    monkeypatch.setattr("mec_offloading.commands.common.driving._LOOK", 0.0)
+    monkeypatch.setattr("mec_offloading.commands.sweeps.driving._TICK", 0.0)
+    monkeypatch.setattr("mec_offloading.commands.sweeps.driving._LOOK", 0.0)
 
 
 def drive(engine, source, stopped=lambda: 0):

@@ -9,8 +9,8 @@ import numpy as np
 from env import AgeMEC, InputError, LyapunovMEC, MultiServerMEC, MultiTaskMEC, PartialMEC, WirelessPoweredMEC
 from env.compat import Algo1_NUM, bisection
 
-from . import fuzz_references as reference
-from .fuzz_tally import Tally
+from . import references as reference
+from .tally import Tally
 
 Rng = np.random.Generator
 PUBLISHED = {

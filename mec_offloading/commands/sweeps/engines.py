@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from env import InputError
 
-from . import cluster
+from ..common import cluster
+from ..common.parallel import CORES
 from .attempt import attempt, attempt_on_node, sees
-from .parallel import CORES
 from .trials import CONFIGS, Trial
 
 ENGINES = ("ray", "local")

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from ..common.progress import tqdm
 from .engines import Engine
-from .progress import tqdm
 from .trials import Trial
 
 IN_VAIN = 3

@@ -22,8 +22,8 @@ from agent import checkpoint
 from env import InputError
 from mec_offloading import fate
 
-from .machine import machine, versions
-from .papers import HERE, Experiment, Paper, differing
+from ..common.machine import machine, versions
+from .contents import HERE, Experiment, Paper, differing
 from .seeds import seeds_of
 
 RECORD = "record.json"

@@ -14,9 +14,9 @@ from agent.run.folder import CONFIG, RunFolder
 from env import InputError
 
 from .. import simulate
-from . import hooking
-from .running import Single, check_same_run, config_text, of_this_version
-from .settings import dump_yaml, load_environment, load_yaml, read_yaml
+from ..common import hooking
+from ..common.running import Single, check_same_run, config_text, of_this_version
+from ..common.settings import dump_yaml, load_environment, load_yaml, read_yaml
 from .trials import CONFIGS, TRIALS, Trial
 
 ENTRIES = ("config", "settings", "over", "seeds", "samples", "search", "replicas", "draw")

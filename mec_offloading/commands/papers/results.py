@@ -8,7 +8,7 @@ from env import InputError
 
 from .apart import without_times
 from .archive import Archive, put
-from .papers import Result
+from .contents import Result
 
 SUFFIXES = {"tables": (".md", ".tex", ".csv", ".txt"), "figures": (".pdf", ".png", ".svg", ".csv")}
 """What a table or a figure may be, each as far as the experiment wrote it."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .papers import Experiment
-from .settings import load_yaml
+from ..common.settings import load_yaml
+from .contents import Experiment
 
 WRITTEN = ("config.yaml", "comparison/config.yaml", "sweep.yaml")
 """Files in which commands write all their settings."""

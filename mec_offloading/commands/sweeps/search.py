@@ -12,8 +12,8 @@ import numpy as np
 from agent.run.folder import METRICS
 from env import InputError
 
-from .settings import dump_yaml
-from .sweeping import Plan, Values, rounded
+from ..common.settings import dump_yaml
+from .plan import Plan, Values, rounded
 from .trials import Trial
 
 STARTUP = 4

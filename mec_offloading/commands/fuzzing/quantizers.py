@@ -8,7 +8,7 @@ import numpy as np
 from agent import KNearest, MostProbable, MostProbableBits, OrderPreserving, OrderPreservingAndNearest
 from agent.machine_code import without_machine_code
 
-from .fuzz_tally import Tally
+from .tally import Tally
 
 
 def relaxed_of(rng: np.random.Generator, users: int) -> Any:

@@ -12,8 +12,8 @@ from typing import Any
 
 from env import InputError
 
-from . import shipped, trust
-from .settings import read_yaml
+from ..common import shipped, trust
+from ..common.settings import read_yaml
 
 HERE = "here"
 """What stands in braces for an experiment's own folder."""

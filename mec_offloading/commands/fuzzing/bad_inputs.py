@@ -14,7 +14,7 @@ from agent import OffloadingAgent
 from agent.checks import InputError as AgentInputError
 from env.compat import Algo1_NUM, bisection
 
-from .fuzz_tally import Tally
+from .tally import Tally
 
 BAD: list[Any] = [
     None, True, "", "x", "1", b"1", 0, -1, 0.5, 3, 10**18, 2**63, -(2**70), float("nan"), float("inf"), -0.0,

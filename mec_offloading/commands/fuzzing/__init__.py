@@ -1,0 +1,1 @@
+"""Random and bad inputs against slow references."""

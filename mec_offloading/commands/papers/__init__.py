@@ -1,0 +1,1 @@
+"""A paper: what its file names, and the folder in which all of it is made."""

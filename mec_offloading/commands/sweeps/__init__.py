@@ -1,0 +1,1 @@
+"""Sweeps: what a file asks for, its trials, and what runs them."""
