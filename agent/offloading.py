@@ -430,6 +430,10 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         logits = self.learner.predict(self._seen(observation[None]))
         one = logits[0] if self._settings.num_networks == 1 else logits[:, 0]
         relaxed: NDArray[np.float64] = self._settings.kind.relax(one)
+        if np.isnan(np.add.reduce(relaxed, None)):
+            raise FloatingPointError(
+                f"learning diverged, the network's output is nan: learning_rate is {self._settings.learning_rate}"
+            )
         return relaxed
 
     def _checked(self, observation: ArrayLike) -> NDArray[Any]:

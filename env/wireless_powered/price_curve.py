@@ -69,15 +69,16 @@ class PriceCurve:
         }
         tables = {name: on_device(table, device) for name, table in tables.items()}
         self._on_host = device is None
+        self._range = float(price[0]), float(price[-1])
         self._no_rate = min(NO_RATE[0], NO_RATE[1] * float(slope.min()))
         self.slope = tables["slope"]
         """(G,), bit/s."""
         self._price, self._sums = tables["price"], tables["sums"]
         self._step_price, self._step = tables["step_price"], tables["step"]
 
-    def holds(self, least: Array, most: Array) -> bool:
-        """Whether the prices between these are in the table."""
-        return bool(((least >= self._price[0]) & (most <= self._price[-1])).all())
+    def holds(self, least: Any, most: Any) -> bool:
+        """Whether the prices between these, numbers or arrays on the host, are in the table."""
+        return bool(self._range[0] <= np.min(least) and np.max(most) <= self._range[1])
 
     def rate(self, local_rate: Array, snr: Array) -> Array:
         """The best rate (...), bit/s, for S (...), bit/s, and H (..., G)."""

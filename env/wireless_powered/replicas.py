@@ -84,7 +84,8 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
     def _prepare(self) -> None:
         super()._prepare()
         if self._device is not None:
-            self._groups.look_at(self._local, self._snr)
+            local, snr = self.physics.fold(self._gains, self.weights)
+            self._groups.look_at(local * self._active, snr * self._active)
 
     def _check_bits(self, decision: Any) -> None:
         if self._device is None:

@@ -44,7 +44,7 @@ class WeightGroups:
             if 2 * len(found) <= len(weights):  # else the sums cost more than they save
                 distinct = found
                 self._group = group
-                self._membership = on_device((group[:, None] == np.arange(len(found))).astype(np.float64), device)
+                self._membership = on_device(_membership(group), device)
         self.slope = rate_scale * distinct
         """W, (G,), or (..., N), bit/s, on the host."""
 
@@ -68,21 +68,27 @@ class WeightGroups:
     def _table(self) -> Any:
         return self.curve
 
-    def look_at(self, local: Array, snr: Array) -> None:
+    def look_at(self, local: FloatArray, snr: FloatArray) -> None:
         """On a device: take the table for frames of local rates and ratios (..., N) if it holds all their prices.
 
-        A price of a decision is between a third of the best rate and all of it. That rate is no less than what any
-        user earns at the worse of its two choices, alone on air for half of the frame, and no more than all users
-        earn if each computes and sends with the whole frame for it.
+        They are given on the host, where they come from: the device is not waited for. A price of a decision is
+        between a third of the best rate and all of it. That rate is no less than what any user earns at the worse
+        of its two choices, alone on air for half of the frame, and no more than all earn if each computes and sends
+        with the whole frame for it.
         """
         table = self._table
         if not isinstance(table, PriceCurve):
             return
-        xp, of_user = namespace(snr), table.slope[on_device(self.group, self._device)]
-        least = xp.minimum(local, of_user * xp.log1p(snr) / 2).max(-1).values / 3
-        together = snr if self._membership is None else snr @ self._membership
-        most = local.sum(-1) + (table.slope * xp.log1p(together)).sum(-1)
-        self.curve = table if table.holds(xp.where(most > 0, least, table.slope.min()), most) else self._search
+        # Of all frames at once, which is mostly enough: each frame's strongest user alone, or N of the best.
+        worst = min(local.min(), self.slope.min() * np.log1p(snr.max(-1).min()) / 2) / 3
+        best = local.shape[-1] * local.max() + (self.slope * np.log1p(local.shape[-1] * snr.max())).sum()
+        if worst > 0 and table.holds(worst, best):
+            self.curve = table
+            return
+        least = np.minimum(local, self.slope[self.group] * np.log1p(snr) / 2).max(-1) / 3
+        together = snr if self._group is None else snr @ _membership(self._group)
+        most = local.sum(-1) + (self.slope * np.log1p(together)).sum(-1)
+        self.curve = table if table.holds(np.where(most > 0, least, self.slope.min()), most) else self._search
 
     @cached_property
     def capped_curve(self) -> Any:
@@ -124,3 +130,8 @@ class WeightGroups:
     def of_users(self, values: FloatArray) -> FloatArray:
         """Give each user its group's value, (..., G) to (..., N)."""
         return values if self._group is None else values[..., self._group]
+
+
+def _membership(group: np.ndarray) -> FloatArray:
+    """1 for the group of each user, (N, G)."""
+    return (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)

@@ -428,7 +428,7 @@ GAINS, QUEUE = [1e-11] * 3, [1.0, 2.0, 3.0]
         (lambda env: env.step([0, 1]), r"decision must have shape \(3,\), got \(2,\)"),
         (
             lambda env: env.load_state_dict(LyapunovMEC(4).state_dict()),
-            r"gains must have shape \(3,\), got \(4,\)",
+            r"state must be of a world with weights",
         ),
     ],
 )

@@ -188,7 +188,7 @@ def test_any_channel_of_so_many_links_will_do():
         ({"bandwidth": [1e6, 1e6]}, r"bandwidth must be one number or have shape \(3,\)"),
         ({"local_frequency": 0.0}, "local_frequency must be positive"),
         ({"delay_weight": 1.5}, "delay_weight must be at most 1"),
-        ({"outage": 2.0}, "outage must be at most 1"),
+        ({"outage": 2.0}, "outage must be from 0 to 1, got 2.0"),
         ({"capacities": [1, 2]}, "capacities must be one number, or one for each of 3 choices"),
         ({"channel": 3}, "channel must be a Channel or the path of a trace"),
         ({"channel": Cells(4), "num_servers": 3}, "num_servers must be 4, to which Cells has links, got 3"),

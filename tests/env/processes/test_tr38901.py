@@ -207,7 +207,7 @@ def test_walls_take_what_the_standard_says():
         (lambda: InH().path_loss(150.0, True), r"distance must be 0 to 149"),
         (lambda: InF().path_loss(601.0, True), r"distance must be 1 to 600 m in InF, got 601"),
         (lambda: InH(office="closed"), r"office must be 'mixed' or 'open', got 'closed'"),
-        (lambda: InF(kind="XL"), r"kind must be one of"),
+        (lambda: InF(kind="XL"), "kind must be 'DH', 'DL', 'SH' or 'SL', got 'XL'"),
         (lambda: InF(kind="SL", clutter_density=0.5), r"clutter_density must be 0.01 to 0.4"),
         (lambda: InF(kind="SL", base_height=5.0), r"base_height of SL must be at most clutter_height, 2"),
         (lambda: InF(kind="DH", base_height=5.0), r"base_height of DH must be above clutter_height, 6"),

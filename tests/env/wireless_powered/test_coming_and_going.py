@@ -110,7 +110,7 @@ def test_replicas_have_users_of_their_own():
         (lambda: PresenceSchedule({-1: [0]}), "a frame of off must be a whole number, 0 or more, got -1"),
         (lambda: WirelessPoweredMEC(4, presence=PresenceSchedule({3: [4]})), "off must name users 0 to 3"),
         (lambda: WirelessPoweredMEC(2, presence=PresenceSchedule({3: [0, 1]})), "off must name users 0 to 1"),
-        (lambda: RandomPresence(0.5), "mean_on must be 1 frame or more, got 0.5"),
+        (lambda: RandomPresence(0.5), "mean_on must be 1 frame or more, and finite, got 0.5"),
         (lambda: WirelessPoweredMEC(4, presence="always"), "presence must be a Presence, got 'always'"),
         (lambda: WeightSchedule({1: [1.0, -1.0]}), "weights must be positive and finite, got -1.0"),
         (lambda: AlternatingWeights(0), "interval must be a whole number, 1 or more, got 0"),
