@@ -73,8 +73,8 @@ class WeightGroups:
 
         They are given on the host, where they come from: the device is not waited for. A price of a decision is
         between a third of the best rate and all of it. That rate is no less than what any user earns at the worse
-        of its two choices, alone on air for half of the frame, and no more than all earn if each computes and sends
-        with the whole frame for it.
+        of its two choices, alone on air for half of the frame, and no more than all earn if each computes and
+        sends with the whole frame for it.
         """
         table = self._table
         if not isinstance(table, PriceCurve):
