@@ -39,7 +39,7 @@ def real_array(name: str, value: Any, dtype: Any = None) -> np.ndarray:
         if array.dtype.kind not in "buif":
             raise TypeError(f"dtype {array.dtype}")
         return array if dtype is None else array.astype(dtype, copy=False)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor that needs its gradient
         raise InputError(f"{name} must be an array of real numbers, got {value!r}") from error
 
 

@@ -168,7 +168,7 @@ def real_numbers(name: str, value: ArrayLike) -> FloatArray:
         if array.dtype.kind not in "biuf":  # no complex numbers, no text
             raise TypeError(f"dtype {array.dtype}")
         return np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor that needs its gradient
         raise InputError(f"{name} must be an array of real numbers, got {value!r}") from error
 
 

@@ -65,9 +65,8 @@ def commands_of(frames: int) -> dict[str, Command]:
     commands: dict[str, Command] = {}
     for name in shipped.names():
         path = shipped.find(name)
-        if path is not None and not {"methods", "rivals", "agents", "problems"} & read_yaml(path).keys():
+        if path is not None and "environment" in read_yaml(path) and "methods" not in read_yaml(path):
             commands[name] = simulation(path, frames)
-    comparison = shipped.find("compare")
     for name in ("compare", "compare_lydroo"):
         comparison = shipped.find(name)
         if comparison is not None:
@@ -93,7 +92,7 @@ def simulation(config: Path, frames: int) -> Command:
 
 def compared(config: Path) -> Command:
     """A short comparison, which is gone on with by itself."""
-    few = ["--users", "6", "--seeds", "0", "--warmup", "20", "--frames", "10", "--processes", "1"]
+    few = ["--users", "10", "--seeds", "0", "--warmup", "20", "--frames", "10", "--processes", "1"]
     return lambda folder: ("compare", ["--config", str(config), "--output", str(folder), *few])
 
 
@@ -128,6 +127,8 @@ def child(command: Command, folder: Path) -> int:
     """A process of a run, which need not load anything; its number."""
     module, arguments = command(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    if module == "make_dataset":
+        folder.mkdir(exist_ok=True)
     loaded = import_module(f".{module}", __package__)
     sys.stdout.flush()
     if process := os.fork():
