@@ -7,6 +7,9 @@ from threading import Thread
 PARENT = "MEC_OFFLOADING_PARENT"
 """In the environment of a command: the process with which it ends."""
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Processors that this process may use."""
+
 ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """In the environment of a process beside others: what it multiplies takes one processor."""
 

@@ -12,8 +12,6 @@ from typing import Any
 from env import InputError
 from mec_offloading import fate
 
-from .parallel import CORES
-
 _ROOT = str(Path(__file__).resolve().parents[3])
 """Where this package is imported from, which a worker must know too."""
 _QUIET = {
@@ -67,7 +65,7 @@ def connected(address: str | None = None, processes: int | None = None) -> Itera
     options: dict[str, Any] = {"logging_level": "CRITICAL", "log_to_driver": False}
     if address is None:
         # Named, for RAY_ADDRESS in the environment would lead elsewhere.
-        options |= {"address": "local", "num_cpus": processes or CORES, "include_dashboard": False}
+        options |= {"address": "local", "num_cpus": processes or fate.CORES, "include_dashboard": False}
     else:
         options |= {"address": _answering(address), "runtime_env": {"env_vars": environ}}
     try:

@@ -12,7 +12,7 @@ from mec_offloading import fate
 from .errors import in_users_code
 from .progress import tqdm
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = fate.CORES
 """Processors that this process may use."""
 _IDLE = 300
 """Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
