@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 Metrics = Mapping[str, NDArray[np.float64]] | History
 """Of one run: its `History`, or columns (frames,) by name, such as ``RunFolder(path).read_metrics()``."""
 Columns = Mapping[str, NDArray[np.float64]]
+UNDATED: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+"""What leaves the date out of a file."""
+_AT_A_TIME = 10_000
+"""Windows of a moving mean."""
+WIDEST_LABEL = 55
+"""Letters in a line beside an axis; more would be cut off."""
+LEGEND_LETTERS = 60
+"""Of a legend's line in print; a line's sample takes seven."""
+ONE_COLUMN = 8
+"""Inches on a screen; in print, figures that are not wider have the width of one column."""
 
 
 def plot_run(
@@ -85,14 +95,6 @@ def save(figure: "Figure", path: str | Path) -> list[Path]:
             undated = UNDATED.get(file.suffix.lower())
             figure.savefig(file, dpi=chosen.dpi, metadata=undated)
     return paths
-
-
-UNDATED: dict[str, dict[str, Any]] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-"""What leaves the date out of a file."""
-_AT_A_TIME = 10_000
-"""Windows of a moving mean."""
-WIDEST_LABEL = 55
-"""Letters in a line beside an axis; more would be cut off."""
 
 
 def value_label(labels: Mapping[str, str], normalized: bool) -> str:
@@ -282,10 +284,6 @@ def _legend(axes: "Axes", lines: "Sequence[Line2D] | None" = None, **place: Any)
     axes.legend(handles, labels, **place)
 
 
-LEGEND_LETTERS = 60
-"""Of a legend's line in print; a line's sample takes seven."""
-
-
 def _columns(metrics: Metrics) -> Columns:
     return metrics.arrays() if isinstance(metrics, History) else metrics
 
@@ -315,10 +313,6 @@ def _figure(width: float, height: float) -> "Figure":
         wide = widths[0] if width <= ONE_COLUMN else widths[1]
         width, height = wide, 1.2 * height * wide / width  # legends stand above the axes
     return Figure(figsize=(width, height), layout="constrained")
-
-
-ONE_COLUMN = 8
-"""Inches on a screen; in print, figures that are not wider have the width of one column."""
 
 
 def _rolling(axes: "Axes", frames: NDArray[np.float64], values: NDArray[np.float64], window: int) -> None:

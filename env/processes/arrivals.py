@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, not_negative, positive_number
+from ..arrays import FloatArray, InputError, frozen, not_negative, positive_number
 from .process import Process
 from .recording import Recording, described, numbers
-from .trace import Layout, Replay, arranged, frozen
+from .trace import Layout, Replay, arranged
 
 
 class Arrivals(Process):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray, InputError, binary, one_of, positive, require_positive, whole_number
+from ..arrays import FloatArray, InputError, binary, frozen, one_of, positive, require_positive, whole_number
 from ..checking import EnvironmentWarning
 from .channel import Channel
 from .process import Process
@@ -284,9 +284,3 @@ def helped(text: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{error}{text}") from None
-
-
-def frozen(array: FloatArray) -> FloatArray:
-    """The array, which cannot be written to any more."""
-    array.setflags(write=False)
-    return array

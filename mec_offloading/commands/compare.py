@@ -13,12 +13,10 @@ from pathlib import Path
 
 from agent.run.comparison import OptimumViolatedError
 from agent.run.folder import locked
-from agent.run.style import STYLES
 
 from .common import trust
-from .common.comparing import ENGINES, Comparison
+from .common.comparing import Comparison, add_running
 from .common.errors import explained
-from .common.parallel import CORES
 from .common.reporting import report
 from .common.settings import read_yaml
 
@@ -27,9 +25,6 @@ def main() -> None:
     """Measure what is not yet in the output folder; a row appears, there and here, as soon as it is known."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--config", required=True, help="YAML file such as configs/compare.yaml")
-    parser.add_argument(
-        "--allow", action="append", default=[], help="module of yours whose classes the configuration may name"
-    )
     parser.add_argument("--users", type=int, nargs="+", help="numbers of users")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--warmup", type=int, help="frames in which agents learn before the measured ones")
@@ -37,20 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, help="folder; one with a part of the same comparison is gone on with"
     )
-    parser.add_argument(
-        "--processes",
-        type=int,
-        default=CORES,
-        help="at once on this machine; all processors by default",
-    )
-    parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
-    parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
-    parser.add_argument(
-        "--style",
-        choices=STYLES,
-        default="screen",
-        help="of figures; print writes PDF and PNG for a paper's column",
-    )
+    add_running(parser)
     arguments = parser.parse_args()
     with explained():
         trust.allow(arguments.allow)

@@ -127,8 +127,6 @@ def child(command: Command, folder: Path) -> int:
     """A process of a run, which need not load anything; its number."""
     module, arguments = command(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if module == "make_dataset":
-        folder.mkdir(exist_ok=True)
     loaded = import_module(f".{module}", __package__)
     sys.stdout.flush()
     if process := os.fork():

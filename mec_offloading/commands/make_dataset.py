@@ -98,6 +98,7 @@ def make(environment: WirelessPoweredMEC, rows: int, seed: int) -> dict[str, np.
 
 def write(output: Path, variables: dict[str, np.ndarray]) -> None:
     """Write the file beside its place and move it there whole."""
+    output.parent.mkdir(parents=True, exist_ok=True)
     temporary = output.with_name(output.name + ".part")
     try:
         with temporary.open("wb") as file:

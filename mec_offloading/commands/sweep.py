@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agent.run.folder import locked
+from agent.run.tables import Cell, Column, Table
 from env import InputError
 
 from .common import cluster, trust
 from .common.errors import explained
 from .common.parallel import CORES
+from .common.reporting import interval
 from .common.running import told_to_stop
 from .common.settings import dump_yaml, read_yaml
 from .common.shipped import called
@@ -159,29 +159,27 @@ def row_of(trial: Trial, source: Source, failed: dict[str, str]) -> dict[str, An
 
 
 def report(source: Source) -> None:
-    """Print a Markdown table, a row a point: the mean rate, or value, over its seeds, ± the standard deviation."""
+    """Print a Markdown table, a row a point: the mean rate, or value, over its seeds, with its 95% interval."""
     points: dict[str, list[Trial]] = {}
     for trial in source.trials:
         points.setdefault(trial.label, []).append(trial)
-    if not points:
-        return
-    varied = list(source.trials[0].values)
-    print(f"| {' | '.join([*varied, 'finished', 'figure', 'mean'])} |")
-    print("| --- " * (len(varied) + 3) + "|")
+    rows: list[dict[Column, Cell]] = []
     for trials in points.values():
         done = [trial for trial in trials if trial.finished()]
-        name, mean = mean_of([trial.summary() for trial in done])
-        cells = [str(value) for value in trials[0].values.values()]
-        print(f"| {' | '.join([*cells, f'{len(done)} of {len(trials)}', name, mean])} |")
+        row: dict[Column, Cell] = {Column(path): str(value) for path, value in trials[0].values.items()}
+        row[Column("finished")] = f"{len(done)} of {len(trials)}"
+        name, of_seeds = figures_of([trial.summary() for trial in done])
+        rows.append(row | ({Column(name.replace("_", " "), form=".6f"): interval(of_seeds)} if of_seeds else {}))
+    if rows:
+        print(Table.of(rows).markdown(), end="")
     if isinstance(source, Search) and (best := source.best()) is not None:
         print(f"best: {best[0]}, {best[1]:.6g}")
 
 
-def mean_of(summaries: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """The figure's name, and its mean over the seeds with their standard deviation."""
+def figures_of(summaries: Sequence[dict[str, Any]]) -> tuple[str, list[float]]:
+    """The name of the figure that all know, and what it is of each seed; none where they know none."""
     for name in ("normalized_rate", "value"):
         each = [figure for summary in summaries for figure in summary.get("rate_of_each") or [summary.get(name)]]
         if each and None not in each:
-            spread = f" ± {np.std(each, ddof=1):.6f}" if len(each) > 1 else ""
-            return name, f"{np.mean(each):.6f}{spread}"
-    return "", ""
+            return name, each
+    return "", []

@@ -1,5 +1,6 @@
 """Whatever is passed to agents and quantizers: right, or one InputError that names it; nothing from inside."""
 
+import bad_values
 import numpy as np
 import pytest
 
@@ -8,26 +9,7 @@ from agent import InputError, OffloadingAgent
 from agent.simulation import simulate
 from env import WirelessPoweredMEC
 
-BAD = {
-    "text": "x",
-    "bytes": b"x",
-    "nothing": None,
-    "mixed": [1, "a"],
-    "ragged": [[1], [1, 2]],
-    "object": object(),
-    "four dimensions": np.ones((2, 3, 4, 5)),
-    "nan": float("nan"),
-    "infinity": float("inf"),
-    "negative": -1,
-    "fraction": 2.5,
-    "complex": 1j,
-    "mapping": {"a": 1},
-    "empty": [],
-    "nans": np.full(3, np.nan),
-    "objects": np.array([None, 1], dtype=object),
-    "set": {1},
-    "class": int,
-}
+BAD = bad_values.BAD | {"four dimensions": np.ones((2, 3, 4, 5))}
 QUANTIZERS = [
     agent.OrderPreserving(),
     agent.KNearest(),

@@ -1,5 +1,6 @@
 """A comparison: methods x numbers of users x seeds, each measured once, gone on with where it was stopped."""
 
+import argparse
 import csv
 import sys
 import time
@@ -15,6 +16,7 @@ from agent.run.contract import Agent, World
 from agent.run.folder import RunFolder
 from agent.run.loop import play
 from agent.run.record import Columns, columns_of, normalized
+from agent.run.style import STYLES
 from env import InputError
 
 from . import trust
@@ -56,6 +58,24 @@ METRIC = "metric:"
 """Before the names of an environment's own metrics, in those files."""
 TIMED = "timed"
 """Which of the measured frames their `seconds` are of."""
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """The options that say how and where a comparison runs, and how its figures look."""
+    parser.add_argument(
+        "--allow", action="append", default=[], help="module of yours whose classes the configuration may name"
+    )
+    parser.add_argument(
+        "--processes", type=int, default=CORES, help="at once on this machine; all processors by default"
+    )
+    parser.add_argument("--engine", choices=ENGINES, default="local", help="processes of this machine, or Ray's")
+    parser.add_argument("--address", help="of a Ray cluster, such as 10.0.0.1:6379, with --engine ray")
+    parser.add_argument(
+        "--style",
+        choices=STYLES,
+        default="screen",
+        help="of figures; print writes PDF and PNG for a paper's column",
+    )
 
 
 class Comparison:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from mpmath import e, exp, expm1, log, mp, mpf, sqrt, workdps
+from mpmath import mpf
 
 from agent import OrderPreserving
 from env import RecordedTrace, WirelessPoweredMEC
@@ -11,6 +11,7 @@ from env.compat import bisection
 from env.wireless_powered.allocation import split_time
 from env.wireless_powered.physics import Physics
 from env.wireless_powered.price_curve import PriceCurve
+from mec_offloading.commands.fuzzing import references
 
 KINDS = ["usual", "gains", "tiny gains", "weights", "tiny weights", "gains and weights", "constants"]
 PUBLISHED = {
@@ -22,43 +23,10 @@ PUBLISHED = {
 }
 
 
-def log_snr(price):
-    """s of s - 1 + exp(-s) = price, by Newton's method with as many digits as the difference costs."""
-    with workdps(60 + int(max(0, -2 * log(price, 10)))):
-        s = price + 1 if price > 1 else sqrt(2 * price)
-        for _ in range(300):
-            step = (s + expm1(-s) - price) / expm1(-s)
-            s = s + step if s + step > 0 else s / 2
-            if abs(step) <= abs(s) * mpf(10) ** -45:
-                break
-        return +s
-
-
 def best_rate(local_rate, snr, slope):
-    """The best rate of a decision (eq. 4, 7): its price of time by bisection, to 1e-30 of it."""
-    groups = [(mpf(float(h)), mpf(float(w))) for h, w in zip(snr, slope, strict=True) if h > 0]
-    local_rate = mpf(float(local_rate))
-    if not groups:
-        return local_rate
-
-    def at(price):
-        inverse_a, earned, sent = mpf(1), mpf(0), mpf(0)
-        for h, w in groups:
-            s = log_snr(price / w)
-            y = expm1(s)
-            inverse_a += h / y
-            earned += w * h / (1 + y)
-            sent += w * h / y * s
-        excess = local_rate * inverse_a ** (mpf(2) / 3) / 3 + earned - price
-        return excess, (local_rate * inverse_a ** (mpf(2) / 3) + sent) / inverse_a
-
-    low = max(local_rate, *(w * log(1 + h) / 2 for h, w in groups)) / 3
-    high = local_rate + sum(w * log(1 + h) for h, w in groups)
-    low, high = log(low), log(high)
-    for _ in range(60):  # the rate is stationary at the right price
-        middle = (low + high) / 2
-        low, high = (middle, high) if at(exp(middle))[0] > 0 else (low, middle)
-    return at(e ** ((low + high) / 2))[1]
+    """The best rate of a decision (eq. 4, 7) to 50 digits, of users that offload where snr is above 0."""
+    on = [(mpf(float(h)), mpf(float(w))) for h, w in zip(snr, slope, strict=True) if h > 0]
+    return references.best_rate(mpf(float(local_rate)), [h for h, _ in on], [w for _, w in on])
 
 
 def instance(kind, rng):
@@ -86,8 +54,7 @@ def test_rates_at_the_edges(kind):
         env = WirelessPoweredMEC(len(gains), weights=weights, **constants)
         local, snr = env.physics.fold(gains, weights)
         slope = env.physics.rate_scale * weights
-        with mp.workdps(50):
-            right = float(best_rate(((1 - decision) * local).sum(), decision * snr, slope))
+        right = float(best_rate(((1 - decision) * local).sum(), decision * snr, slope))
         if right == 0:
             continue
         assert env.allocate(gains, decision).rate == pytest.approx(right, rel=1e-14)
@@ -130,8 +97,7 @@ def test_rates_on_a_device(kind):
         decisions = nested.expand()
         for one, *rates in zip(decisions[0], world.evaluate(nested)[0], world.evaluate(decisions)[0], strict=True):
             decision = one.numpy()
-            with mp.workdps(50):
-                right = float(best_rate(((1 - decision) * local).sum(), decision * snr, slope))
+            right = float(best_rate(((1 - decision) * local).sum(), decision * snr, slope))
             assert [float(rate) for rate in rates] == pytest.approx([right] * 2, rel=1e-9, abs=1e-280)
 
 

@@ -1,0 +1,23 @@
+"""What nobody should pass where numbers are asked for, by names for the tests."""
+
+import numpy as np
+
+BAD = {
+    "text": "x",
+    "bytes": b"x",
+    "nothing": None,
+    "mixed": [1, "a"],
+    "ragged": [[1], [1, 2]],
+    "object": object(),
+    "nan": float("nan"),
+    "infinity": float("inf"),
+    "negative": -1,
+    "fraction": 2.5,
+    "complex": 1j,
+    "mapping": {"a": 1},
+    "empty": [],
+    "nans": np.full(3, np.nan),
+    "objects": np.array([None, 1], dtype=object),
+    "set": {1},
+    "class": int,
+}
