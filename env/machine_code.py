@@ -9,18 +9,33 @@ from pathlib import Path
 from typing import Any
 
 LOCK = Path(tempfile.gettempdir()) / f"mec-offloading-{getattr(os, 'getuid', int)()}.lock"
-"""One process at a time compiles: two would mix their files in Numba's cache, and all later ones crash."""
+"""One process at a time compiles, while none loads: two would mix their files in Numba's cache, and all later ones
+crash. Any number load at once."""
+
+
+class _MustCompile(Exception):  # noqa: N818
+    """A module is not in Numba's cache as it stands."""
 
 
 @cache
 def machine_code(module: str) -> Any:
     """A module of this package; None without Numba, or without a folder where it may keep what it compiles."""
     try:
-        from filelock import FileLock
+        from filelock import ReadWriteLock
         from numba import config
         from numba.core import event
 
-        class Says(event.Listener):
+        class Refuses(event.Listener):
+            """Lets nothing be compiled."""
+
+            def on_start(self, event: Any) -> None:
+                """Of a compilation: it does not come to it."""
+                raise _MustCompile
+
+            def on_end(self, event: Any) -> None:
+                """Nothing to say."""
+
+        class Says(Refuses):
             """Says so where something is compiled, which takes seconds, once."""
 
             said = False
@@ -31,13 +46,15 @@ def machine_code(module: str) -> Any:
                     logging.getLogger("env").warning("compiling env.%s to machine code, once", module)
                 self.said = True
 
-            def on_end(self, event: Any) -> None:
-                """Nothing to say."""
-
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None
-        with FileLock(LOCK), event.install_listener("numba:compile", Says()):
-            return import_module(f".{module}", __package__)
+        lock = ReadWriteLock(LOCK)
+        try:
+            with lock.read_lock(), event.install_listener("numba:compile", Refuses()):
+                return import_module(f".{module}", __package__)
+        except _MustCompile:
+            with lock.write_lock(), event.install_listener("numba:compile", Says()):
+                return import_module(f".{module}", __package__)
     except ImportError:
         return None
     except RuntimeError as error:
