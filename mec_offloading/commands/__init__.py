@@ -4,6 +4,8 @@ On arrays of this size threads cost more than they save, many times more on a bu
 changes the last bits of a product, so that a run would not repeat to the byte.
 """
 
+import atexit
+import gc
 import os
 import sys
 
@@ -20,3 +22,5 @@ except ImportError as missing:
 for name in PACKAGES:
     if (file := shadow(name)) is not None:
         sys.exit(f"error: {file} stands in the place of this project's package {name}: rename it")
+
+atexit.register(gc.freeze)  # what a process leaves is not searched for garbage first, which takes a second

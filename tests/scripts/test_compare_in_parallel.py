@@ -29,7 +29,7 @@ from env import baselines
 
 def dies_once(environment, rng):
     flag = pathlib.Path(os.environ["FLAG"])
-    if environment.frame == 15 and not flag.exists():  # which is timed
+    if environment.frame == 12 and not flag.exists():  # which is timed
         flag.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return baselines.greedy(environment, rng)
@@ -85,13 +85,13 @@ def step_until(name, many, events):
 
 def keep_alone(name, events):
     alone, _ = events
-    with Gate(name) as passed, passed.alone(60):
+    with Gate(name) as passed, passed.alone():
         alone.set()
         signal.pause()
 
 
 @needs_locks
-def test_who_times_is_alone_and_the_others_go_on_after_it():
+def test_who_times_is_alone_and_the_others_go_on_after_it(monkeypatch):
     fork = multiprocessing.get_context("fork")
     inside, going, many = fork.Event(), fork.Event(), fork.Value("q", 0)
     going.set()
@@ -100,16 +100,16 @@ def test_who_times_is_alone_and_the_others_go_on_after_it():
         assert inside.wait(20)
         with Gate(name) as passed:
             for _ in range(3):
-                with passed.alone(60):
+                with passed.alone():
                     before = many.value
                     inside.clear()
                     assert not inside.wait(0.05)
                     assert many.value == before
                 assert inside.wait(20)
-            with passed.alone(0):  # of which one frame is left
-                before = many.value
+            monkeypatch.setattr(gates, "AT_MOST", 0)
+            with passed.alone():  # for one frame then
                 passed.frame()
-                assert passed.frames_alone == 1
+                assert passed.timed == range(1)
                 inside.clear()
                 assert inside.wait(20)
             assert passed.waited > 0
@@ -130,15 +130,16 @@ def test_two_that_want_to_be_alone_take_turns_and_a_killed_one_leaves():
         first.kill()
         assert others[0].wait(20)
         second.kill()
-        with Gate(name) as passed, passed.alone(60):
+        with Gate(name) as passed, passed.alone():
             pass
         for process in (first, second):
             process.join(20)
 
 
 @needs_locks
-@pytest.mark.parametrize("frames", [3, 100, 250])
-def test_frames_timed_apart_are_a_part_of_the_measured_ones(frames):
+@pytest.mark.parametrize("frames", [1, 3, 250])
+def test_frames_timed_apart_are_a_part_of_the_measured_ones(frames, monkeypatch):
+    monkeypatch.setattr(gates, "COLD", 0)
     world = world_of(WirelessPoweredMEC(4))
     best = optima(world, 0, 0, frames)
     world.reset(seed=0)
@@ -151,10 +152,18 @@ def test_frames_timed_apart_are_a_part_of_the_measured_ones(frames):
     for key in ("value", "optimum", "normalized_rate", "candidates"):
         np.testing.assert_array_equal(apart[key], whole[key])
     timed = np.flatnonzero(~np.isnan(apart["decide_seconds"]))
-    assert len(timed) == {3: 3, 100: 100, 250: 100}[frames]
-    assert timed[-1] == frames - 1
-    if frames == 250:
-        assert timed[:20].tolist() == list(range(30, 50))
+    assert timed.tolist() == [*range(min(frames, 60)), *range(125, 125 + 60 * (frames == 250))]
+
+
+@needs_locks
+def test_frames_after_a_wait_are_cold_and_of_cold_ones_the_last_is_timed(monkeypatch):
+    monkeypatch.setattr(gates, "FRAMES", 3)
+    now = iter(np.arange(100) * 0.001)
+    monkeypatch.setattr(gates.time, "perf_counter", lambda: next(now))
+    with opened() as name, Gate(name) as passed, passed.alone():
+        for timed in (range(1), range(1, 2), range(2, 3), range(2, 4), range(2, 5), range(2, 5)):
+            passed.frame()
+            assert passed.timed == timed
 
 
 def test_without_such_locks_times_are_taken_as_they_are_and_it_is_said(tmp_path, capsys, monkeypatch):

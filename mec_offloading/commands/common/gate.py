@@ -4,7 +4,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,10 +24,11 @@ except ImportError:  # Windows
 
 OFTEN = 0.002
 """Seconds of work after which a process lets those that wait pass."""
-BLOCKS, COLD, IN_A_BLOCK, AT_MOST = 5, 5, 20, 0.2
-"""Decisions are timed at the ends of so many equal parts of a row's frames, in so many frames each, or in as many
-as there are in so many seconds. `COLD` frames before them, where there are, are alone too, for after a wait the
-first ones take longer."""
+BLOCKS, FRAMES, AT_MOST = 2, 60, 0.2
+"""Decisions are timed at the beginning of so many equal parts of a row's frames, in so many frames each, or in as
+many as end within so many seconds."""
+COLD = 0.004
+"""Seconds before them in which the process is alone too, for after a wait frames take longer."""
 
 
 class Gate:
@@ -45,8 +46,8 @@ class Gate:
         self.name = name
         self.waited = 0.0
         """Seconds in which others had the room alone."""
-        self._alone_until: float | None = None
-        self._frames = 0
+        self._alone_since: float | None = None
+        self._timed = range(0)
 
     def __enter__(self) -> "Gate":
         if self.name is not None:
@@ -76,36 +77,36 @@ class Gate:
         if self.name is None:
             return
         now = time.perf_counter()
-        if self._alone_until is not None:
-            self._frames += 1
-            if now > self._alone_until:
+        if self._alone_since is not None:
+            alone, frame = now - self._alone_since, self._timed.stop
+            self._timed = range(frame if alone < COLD else self._timed.start, frame + 1)
+            if len(self._timed) == FRAMES or alone > AT_MOST:
                 self._leave()
         elif now > self._since + OFTEN:
             self._let_go()
             self._come_in()
 
     @contextmanager
-    def alone(self, seconds: float) -> Iterator["Gate"]:
-        """Keep the others out, but no longer than the frame in which so many seconds are over."""
-        self._frames = 0
+    def alone(self) -> Iterator["Gate"]:
+        """Keep the others out until so many frames are timed that it is enough."""
+        self._timed = range(0)
         if self.name is not None:
             start = time.perf_counter()
             self._let_go()
             self._lock(self._turn)
             self._lock(self._room)
-            now = time.perf_counter()
-            self.waited += now - start
-            self._alone_until = now + seconds
+            self._alone_since = time.perf_counter()
+            self.waited += self._alone_since - start
         try:
             yield self
         finally:
-            if self._alone_until is not None:
+            if self._alone_since is not None:
                 self._leave()
 
     @property
-    def frames_alone(self) -> int:
-        """How many frames, the first ones since the last `alone`, nobody worked beside."""
-        return self._frames
+    def timed(self) -> range:
+        """The frames since the last `alone` that had it, but the cold ones; the last one where all are cold."""
+        return self._timed
 
     def _come_in(self) -> None:
         start = time.perf_counter()
@@ -117,7 +118,7 @@ class Gate:
 
     def _leave(self) -> None:
         """Work beside the others again."""
-        self._alone_until = None
+        self._alone_since = None
         self._let_go()
         self._let_go(self._turn)
         self._come_in()
@@ -135,27 +136,17 @@ def timed_apart(world: World, agent: Agent, frames: int, best: NDArray[Any] | No
     """As `measure`; beside others at the gate, `decide_seconds` are nan but in the frames that have it alone."""
     if gate.name is None:
         return measure(world, agent, frames, best)
-    parts = []
-    for first, last, timed in _parts(frames):
-        with gate.alone(AT_MOST) if timed else nullcontext():
+    parts, first = [], 0
+    for block in range(1, min(BLOCKS, frames) + 1):
+        last = block * frames // min(BLOCKS, frames)
+        with gate.alone():
             part = measure(world, agent, last - first, None if best is None else best[first:last])
-        alone = gate.frames_alone if timed else 0
-        cold = max(0, min(last - first - IN_A_BLOCK, alone - 1))
-        part["decide_seconds"][:cold] = part["decide_seconds"][alone:] = np.nan
+        beside = np.ones(last - first, dtype=bool)
+        beside[gate.timed] = False
+        part["decide_seconds"][beside] = np.nan
         parts.append(part)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _parts(frames: int) -> Iterator[tuple[int, int, bool]]:
-    """The first frame of each part, the one after its last, and whether it is timed."""
-    blocks, first = min(BLOCKS, frames), 0
-    for block in range(1, blocks + 1):
-        last = block * frames // blocks
-        begin = max(first, last - COLD - IN_A_BLOCK)
-        if first < begin:
-            yield first, begin, False
-        yield begin, last, True
         first = last
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @contextmanager

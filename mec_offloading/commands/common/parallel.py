@@ -1,10 +1,12 @@
 """Independent runs spread over processes."""
 
+import multiprocessing
 import os
 import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from threading import Thread
 from typing import Any
 
 from mec_offloading import fate
@@ -14,8 +16,9 @@ from .progress import tqdm
 
 CORES = fate.CORES
 """Processors that this process may use."""
-_IDLE = 300
-"""Seconds after which a process that has nothing to do ends; until then the next runs find it started."""
+_START = "forkserver"
+"""How processes start, where the system has it: forked from one that has imported what they need."""
+_PRELOADED = f"{__package__}.preloaded"
 
 
 def spread(
@@ -52,30 +55,48 @@ def each(
             yield waiting()
 
 
+def ahead() -> None:
+    """Start what the processes of a `Pool` are forked from: it imports what they need while this process goes on.
+
+    They start in no time then. Where the system cannot fork (Windows), each imports that for itself.
+    """
+    if _START not in multiprocessing.get_all_start_methods():
+        return
+    from multiprocessing import forkserver
+
+    before = {name: os.environ.get(name) for name in fate.ALONE}
+    os.environ.update(fate.ALONE)
+    try:
+        forkserver.set_forkserver_preload([_PRELOADED])
+        forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
 class Pool:
     """So many processes that take jobs in the order in which they are submitted; one is this one.
 
-    Used with `with`: whatever ends that early, an error or Ctrl-C, ends the processes; otherwise they stay for the
-    next pool.
+    Used with `with`: whatever ends that early, an error or Ctrl-C, ends the processes.
     """
 
     def __init__(self, processes: int, start: Callable[..., Any] | None = None, *with_: Any) -> None:
         self.processes = max(processes, 1)
         self._executor: Any = None
         if processes > 1:
-            from loky import get_reusable_executor  # which takes functions that are made in functions
+            from loky import ProcessPoolExecutor  # which takes functions that are made in functions
 
-            begin = os.getpid(), start, with_
-            self._executor = get_reusable_executor(
-                processes, timeout=_IDLE, initializer=_begin, initargs=begin, env=fate.ALONE
-            )
+            forks = _START in multiprocessing.get_all_start_methods()
+            how = {"context": multiprocessing.get_context(_START)} if forks else {"env": fate.ALONE}
+            ahead()
+            self._executor = ProcessPoolExecutor(processes, initializer=_begin, initargs=(start, with_), **how)
 
     def __enter__(self) -> "Pool":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._executor is not None:
-            self._executor.shutdown(kill_workers=True)
+        if self._executor is not None:
+            self._executor.shutdown(kill_workers=kind is not None)
 
     @property
     def alone(self) -> bool:
@@ -164,9 +185,16 @@ def _run(function: Callable[..., Any], job: tuple[Any, ...]) -> Any:
         raise
 
 
-def _begin(parent: int, start: Callable[..., Any] | None, with_: tuple[Any, ...]) -> None:
+def _begin(start: Callable[..., Any] | None, with_: tuple[Any, ...]) -> None:
     """What a process does first: Ctrl-C is its parent's to answer, and nobody waits for it once that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    fate.share(parent)
+    Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start(*with_)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

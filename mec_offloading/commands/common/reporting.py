@@ -1,7 +1,9 @@
 """What a comparison gives: tables, box plots and learning curves, of the frames that it has saved."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +30,12 @@ TRAINING = {
     "training_seconds": Column("training time", "s", ".1f"),
 }
 """What learning before the measured frames took, and its columns, which stand where there are rivals."""
+
+
+def ahead() -> None:
+    """Import what a report computes and draws with, while something else is waited for."""
+    for name in ("scipy.stats", "matplotlib.pyplot"):
+        Thread(target=import_module, args=(name,), daemon=True).start()
 
 
 def report(comparison: Comparison, output: Path, look: str = "screen") -> None:

@@ -1,0 +1,17 @@
+"""What processes that are forked need: imported once, by what they are forked from (`parallel.ahead`)."""
+
+import gc
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for them to answer
+gc.disable()
+
+import env  # noqa: E402, F401
+from agent.machine_code import compile_ahead  # noqa: E402
+from env.machine_code import machine_code  # noqa: E402
+
+compile_ahead()
+machine_code("wireless_powered.compiled_curve")
+machine_code("wireless_powered.compiled_optimum")
+gc.freeze()  # what all share is not searched for garbage by each
+gc.enable()
