@@ -1,5 +1,6 @@
 """Independent runs spread over processes."""
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -64,6 +65,9 @@ def ahead() -> None:
         return
     from multiprocessing import forkserver
 
+    end = forkserver._forkserver._stop  # type: ignore[attr-defined]  # and wait for it: its seconds are this process's
+    atexit.unregister(end)
+    atexit.register(end)
     before = {name: os.environ.get(name) for name in fate.ALONE}
     os.environ.update(fate.ALONE)
     try:

@@ -7,7 +7,6 @@ counts as done.
 
 import json
 import os
-import resource
 import shlex
 import shutil
 import subprocess
@@ -48,11 +47,12 @@ class Running:
 
     def has_ended(self) -> bool:
         """Whether the command has ended; what it took of processors is known from the first time that it has."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = os.times()
         if self.process.poll() is None:
             return False
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)  # which grows when a process that has ended is asked
-        self.processor_seconds += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        after = os.times()  # which grows when a process that has ended is asked
+        self.processor_seconds += after.children_user - before.children_user
+        self.processor_seconds += after.children_system - before.children_system
         return True
 
 
