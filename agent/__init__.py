@@ -76,16 +76,16 @@ _PLACES = {
 }
 """The module of each name."""
 
+if not TYPE_CHECKING:  # for a type checker any name would be there
 
-def __getattr__(name: str) -> Any:
-    """A public name, or a module of this package, when it is first asked for (PEP 562)."""
-    if name in _PLACES:
-        globals()[name] = found = getattr(import_module(_PLACES[name], __name__), name)
-        return found
-    if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f".{name}", __name__)
+    def __getattr__(name: str) -> Any:
+        """A public name, or a module of this package, when it is first asked for (PEP 562)."""
+        if name in _PLACES:
+            globals()[name] = found = getattr(import_module(_PLACES[name], __name__), name)
+            return found
+        if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return import_module(f".{name}", __name__)
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
