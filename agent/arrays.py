@@ -1,9 +1,9 @@
 """What NumPy arrays and torch tensors have in common, so that one line serves both."""
 
+import sys
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 Array = Any
@@ -12,7 +12,16 @@ Array = Any
 
 def namespace(array: Array) -> Any:
     """The module, `numpy` or `torch`, whose functions take `array`."""
-    return np if isinstance(array, np.ndarray) else torch
+    if isinstance(array, np.ndarray):
+        return np
+    import torch
+
+    return torch
+
+
+def tensors() -> Any:
+    """The class of tensors for `isinstance`, without loading torch: () where there are none yet."""
+    return getattr(sys.modules.get("torch"), "Tensor", ())
 
 
 def take(array: Array, places: Array) -> Array:
@@ -31,6 +40,8 @@ def on_device(array: Any, device: str | None) -> Array:
     """A NumPy array on a torch device, to which the copy is not waited for; for None the array itself."""
     if device is None:
         return array
+    import torch
+
     tensor = torch.from_numpy(array)
     if torch.device(device).type == "cuda":
         tensor = tensor.pin_memory()

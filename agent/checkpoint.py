@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
+from .arrays import tensors
 from .checks import InputError
 from .version import VERSION
 
@@ -25,6 +25,8 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
 
     An interruption leaves the old file intact.
     """
+    import torch
+
     saved = io.BytesIO()
     torch.save(_to_tensors({"version": VERSION, "digest": True, **content}), saved)
     archive = bytearray(saved.getvalue())
@@ -63,6 +65,8 @@ def read(path: str | Path) -> dict[str, Any]:
     has_digest = comment.startswith(_DIGEST)
     if has_digest and comment[len(_DIGEST) :] != hashlib.sha256(archive).hexdigest().encode():
         raise InputError(f"{path} is damaged: it is not what was written, by its SHA-256")
+    import torch
+
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged zip, a truncated pickle and forbidden content each raise their own
@@ -82,7 +86,7 @@ def version_of(content: Mapping[str, Any]) -> str:
 
 def to_arrays(value: Any) -> Any:
     """What `read` returned, or a part of it, with tensors as the arrays that were written."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, tensors()):
         return value.numpy()
     if isinstance(value, Mapping):
         return {key: to_arrays(entry) for key, entry in value.items()}
@@ -91,6 +95,8 @@ def to_arrays(value: Any) -> Any:
 
 def _to_tensors(value: Any) -> Any:
     if isinstance(value, np.ndarray):
+        import torch
+
         try:
             return torch.from_numpy(value)
         except TypeError as error:

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..arrays import Array
+from ..arrays import Array, tensors
 from ..checks import InputError, real_array, whole_number
 
 
@@ -16,7 +15,7 @@ def relaxed_of(value: Any, num_choices: int = 2) -> Array:
     is not waited for, are not looked at.
     """
     array: Any = value
-    if not isinstance(value, torch.Tensor) and not (isinstance(value, np.ndarray) and value.dtype.kind == "f"):
+    if not (isinstance(value, np.ndarray) and value.dtype.kind == "f") and not isinstance(value, tensors()):
         array = real_array("relaxed", value, np.float64)
     if array.ndim == 0 or not array.shape[-1]:
         raise InputError(f"relaxed must have shape (..., N), one entry a user, got {tuple(array.shape)}")

@@ -1,16 +1,17 @@
 """Bits: each user computes locally (0) or offloads (1). One logit a user, binary cross entropy."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ..arrays import Array, sigmoid
 from ..checks import InputError
 from ..machine_code import machine_code
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SMALLEST_OUTPUT = np.exp(-100)
 """PyTorch's cross entropy of outputs takes no logarithm below -100."""
@@ -47,7 +48,7 @@ class Binary:
                     relaxed = code.sigmoid(logits.ravel())
                     return relaxed if logits.ndim == 1 else relaxed.reshape(logits.shape)
             return 1 / (1 + np.exp(-np.maximum(logits.astype(np.float64), -700)))
-        return torch.sigmoid(logits.double())
+        return logits.double().sigmoid()
 
     def round(self, logits: Array) -> Array:
         """The likeliest decisions of logits (..., N)."""
@@ -57,13 +58,15 @@ class Binary:
         """Where the rounded output of logits (..., N) is the decision (..., N)."""
         return self.round(logits) == (decisions > 0.5)
 
-    def loss(self, logits: Tensor, decisions: Tensor, kind: str) -> Tensor:
+    def loss(self, logits: "Tensor", decisions: "Tensor", kind: str) -> "Tensor":
         """The mean of a loss of logits (..., N) against decisions (..., N): DROO, eq. 10, or squared error."""
+        from torch import nn
+
         if kind == "cross_entropy" and self.published:
-            return nn.functional.binary_cross_entropy(torch.sigmoid(logits), decisions)
+            return nn.functional.binary_cross_entropy(logits.sigmoid(), decisions)
         if kind == "cross_entropy":
             return nn.functional.binary_cross_entropy_with_logits(logits, decisions)
-        return nn.functional.mse_loss(torch.sigmoid(logits), decisions)
+        return nn.functional.mse_loss(logits.sigmoid(), decisions)
 
     def loss_and_error(
         self, logits: NDArray[np.floating], decisions: NDArray[np.floating], kind: str
@@ -96,4 +99,4 @@ def _single_sigmoid(logits: Array) -> Array:
     if isinstance(logits, np.ndarray):
         with np.errstate(over="ignore"):
             return 1 / (1 + np.exp(-logits))
-    return torch.sigmoid(logits)
+    return logits.sigmoid()

@@ -1,15 +1,16 @@
 """Choices: each user takes one of C, such as a server; 0 is local. C logits a user, cross entropy."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ..arrays import Array
 from ..checks import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Categorical:
             logits = logits.astype(np.float64)
             powers = np.exp(logits - logits.max(-1, keepdims=True))
             return powers / powers.sum(-1, keepdims=True)
-        return torch.softmax(logits.double(), -1)
+        return logits.double().softmax(-1)
 
     def round(self, logits: Array) -> Array:
         """The likeliest decisions (..., N) of logits (..., N, C)."""
@@ -44,16 +45,18 @@ class Categorical:
         """Where the likeliest choice of logits (..., N, C) is the decision (..., N)."""
         return self.round(logits) == decisions
 
-    def loss(self, logits: Tensor, decisions: Tensor, kind: str) -> Tensor:
+    def loss(self, logits: "Tensor", decisions: "Tensor", kind: str) -> "Tensor":
         """The mean of a loss of logits (..., N, C) against decisions (..., N).
 
         The cross entropy, or the squared error of the probabilities, summed over the choices.
         """
+        import torch
+
         chosen = decisions.long()
         if kind == "cross_entropy":
-            return nn.functional.cross_entropy(logits.movedim(-1, 1), chosen)
+            return torch.nn.functional.cross_entropy(logits.movedim(-1, 1), chosen)
         one = chosen[..., None] == torch.arange(self.num_choices, device=logits.device)
-        return ((torch.softmax(logits, -1) - one.to(logits.dtype)) ** 2).sum(-1).mean()
+        return ((logits.softmax(-1) - one.to(logits.dtype)) ** 2).sum(-1).mean()
 
     def loss_and_error(
         self, logits: NDArray[np.floating], decisions: NDArray[np.floating], kind: str

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import tensors
 
 ABOVE = 1e-9
 """Relative excess over the optimum that rounding explains; anything beyond is an error somewhere."""
@@ -180,10 +181,13 @@ def _tables(frames: Sequence[Frame], replicas: int) -> Columns:
 def _table(column: Sequence[Any], replicas: int) -> NDArray[np.float64]:
     """Numbers, arrays (R,) and None, frame by frame, as (frames, R)."""
     table = np.full((len(column), replicas), np.nan)
-    tensors = [place for place, figure in enumerate(column) if isinstance(figure, torch.Tensor)]
-    if tensors:
-        table[tensors] = torch.stack([column[place] for place in tensors]).cpu().numpy()
+    tensor = tensors()
+    places = [place for place, figure in enumerate(column) if isinstance(figure, tensor)]
+    if places:
+        import torch
+
+        table[places] = torch.stack([column[place] for place in places]).cpu().numpy()
     for place, figure in enumerate(column):
-        if figure is not None and not isinstance(figure, torch.Tensor):
+        if figure is not None and not isinstance(figure, tensor):
             table[place] = figure
     return table

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..checks import InputError, whole_number
-from ..configured import Configured
 from .callbacks import Callback, Run
 from .record import Columns, Frame
 
@@ -100,6 +99,8 @@ class TensorBoard(Callback):
     def _add_histograms(self, run: Run, step: int) -> None:
         """Those of the weights after a frame, of all replicas together."""
         from torch.utils.tensorboard import summary
+
+        from ..configured import Configured
 
         histogram_of: Any = summary.histogram
 

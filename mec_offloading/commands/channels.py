@@ -10,11 +10,10 @@ import argparse
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from jsonargparse import ArgumentParser
-from matplotlib import pyplot as plt
 
 from env import (
     TR38901,
@@ -34,6 +33,9 @@ from env import (
 from .common import trust
 from .common.errors import explained
 from .common.settings import read_yaml
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 USERS = 10
 SCENARIOS = {
@@ -56,6 +58,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20, help="of the distributions, from `seed` on")
     parser.add_argument("--output", type=Path, default=Path(), help="folder of the pictures")
     arguments = parser.parse_args()
+    import matplotlib as mpl
+
     mpl.use("agg")
     with explained():
         channel = channel_of(arguments.config)
@@ -72,7 +76,7 @@ def main() -> None:
 
 def channel_of(config: str) -> TR38901:
     """The channel that a configuration names; raises InputError where it is none of TR 38.901."""
-    trust.allow([])
+    trust.allow_kinds_of("env")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--channel", type=Channel)
     settings = (read_yaml(config).get("env") or {}).get("channel")
@@ -90,8 +94,10 @@ def drawn(channel: Channel, frames: int, seed: int) -> np.ndarray:
     return np.asarray(10 * np.log10(channel.sample_frames(frames, rng)))
 
 
-def over_time(channel: TR38901, frames: int, seed: int) -> plt.Figure:
+def over_time(channel: TR38901, frames: int, seed: int) -> "Figure":
     """Three users' gains to the first access point, with fading and without, grey without line of sight."""
+    from matplotlib import pyplot as plt
+
     steady = deepcopy(channel)
     steady.has_fading = False
     gains, averages = drawn(channel, frames, seed), drawn(steady, frames, seed)
@@ -117,8 +123,10 @@ def over_time(channel: TR38901, frames: int, seed: int) -> plt.Figure:
     return figure
 
 
-def on_a_map(channel: TR38901, frames: int, seed: int) -> plt.Figure:
+def on_a_map(channel: TR38901, frames: int, seed: int) -> "Figure":
     """Average gain to the first access point wherever users come to, and the way of user 0."""
+    from matplotlib import pyplot as plt
+
     drawn(channel, frames, seed)
     (left, low), (right, high) = channel.mobility.extent
     x, y = np.meshgrid(np.linspace(left, right, 401), np.linspace(low, high, 401))
@@ -134,8 +142,10 @@ def on_a_map(channel: TR38901, frames: int, seed: int) -> plt.Figure:
     return figure
 
 
-def distributions(seeds: Sequence[int]) -> plt.Figure:
+def distributions(seeds: Sequence[int]) -> "Figure":
     """Distribution functions of the gains of `SCENARIOS`, over seeds of 2,000 frames each."""
+    from matplotlib import pyplot as plt
+
     figure, axis = plt.subplots(figsize=(8, 4.5))
     for name, channel in SCENARIOS.items():
         gains = np.sort(np.concatenate([drawn(channel, 2000, seed).ravel() for seed in seeds]))[::50]

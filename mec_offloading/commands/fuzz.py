@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,17 @@ from env import InputError
 
 from .common.errors import explained
 from .common.shipped import called
-from .fuzzing.bad_inputs import bad_inputs
 from .fuzzing.quantizers import QUANTIZERS
 from .fuzzing.solvers import SOLVERS
 from .fuzzing.tally import Tally
+
+
+def bad_inputs(*given: Any) -> None:
+    """As `fuzzing.bad_inputs` says, which loads all that it asks."""
+    from .fuzzing.bad_inputs import bad_inputs
+
+    bad_inputs(*given)
+
 
 CHECKS = {**SOLVERS, **QUANTIZERS, "bad_inputs": bad_inputs}
 

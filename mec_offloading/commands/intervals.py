@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from agent.run.folder import RunFolder
 from agent.run.intervals import flipped, flips, paired, student, studentized, trimmed
@@ -90,6 +89,8 @@ def drawn_from(figures: Values) -> Draw:
 
 def tables(shapes: dict[str, Draw], means: dict[str, float], seeds: list[int], comparisons: int, seed: int) -> str:
     """All tables as Markdown."""
+    from scipy import stats
+
     covers, widths, differs = [], [], []
     for number in seeds:
         for name, draw in shapes.items():
@@ -132,6 +133,8 @@ def bootstraps(values: Values) -> tuple[Ends, Ends, Ends]:
 
     The expanded one's level is that at which it is as wide as Student's for normal values.
     """
+    from scipy import stats
+
     number = values.shape[1]
     rng = np.random.default_rng(0)
     counts = rng.multinomial(number, np.full(number, 1.0 / number), RESAMPLES).T / number

@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from env import InputError
 
@@ -47,6 +46,10 @@ def main() -> None:
         unknown = set(arguments.only or ()) - set(commands)
         if unknown:
             raise InputError(f"only must name some of {', '.join(commands)}, got {', '.join(unknown)}")
+    import torch
+
+    import agent.offloading  # noqa: F401, what the processes of runs find loaded
+
     torch.set_num_threads(1)
     names = arguments.only or list(commands)
     rng = np.random.default_rng(arguments.seed)

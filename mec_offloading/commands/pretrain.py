@@ -6,18 +6,21 @@ python scripts/pretrain.py
 import argparse
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
 
-from agent import SetNetwork
 from agent.decisions.quantizer import OrderPreserving
 from env import InputError, PathLoss, WirelessPoweredMEC
 
 from .common.errors import explained
 from .common.progress import tqdm
 from .common.shipped import CHECKOUT
+
+if TYPE_CHECKING:
+    import torch
+
+    from agent import SetNetwork
 
 USERS = range(10, 31)
 DISTANCES = 2.5, 11.0
@@ -41,13 +44,20 @@ def draw(rng: np.random.Generator, num_users: int, frames: int) -> tuple[np.ndar
     return np.maximum(gains, 1e-12), weights
 
 
-def observe(gains: np.ndarray, weights: np.ndarray) -> torch.Tensor:
+def observe(gains: np.ndarray, weights: np.ndarray) -> "torch.Tensor":
     """Observations (..., N, 3) as `WirelessPoweredMEC(observation='user')` shows them."""
+    import torch
+
     return torch.from_numpy(np.stack([np.log(1e6 * gains), np.log(weights), np.ones_like(gains)], -1)).float()
 
 
-def train(steps: int, seed: int, rate: float = 0.03, averaging: float = 0.99) -> SetNetwork:
+def train(steps: int, seed: int, rate: float = 0.03, averaging: float = 0.99) -> "SetNetwork":
     """The running mean of the network's weights over `steps` batches, each labelled by its own best candidate."""
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
+
+    from agent import SetNetwork
+
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = SetNetwork()
@@ -78,8 +88,10 @@ def train(steps: int, seed: int, rate: float = 0.03, averaging: float = 0.99) ->
     return average
 
 
-def assess(network: SetNetwork, num_users: int, frames: int, seed: int, published: bool = True) -> float:
+def assess(network: "SetNetwork", num_users: int, frames: int, seed: int, published: bool = True) -> float:
     """Mean normalised rate, without training, of at most 5 candidates on new frames."""
+    import torch
+
     rng = np.random.default_rng([seed, num_users])
     gains, _ = draw(rng, num_users, frames)
     weights = rng.choice([1.0, 1.5], gains.shape) if published else rng.uniform(0.5, 2, gains.shape)

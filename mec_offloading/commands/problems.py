@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from agent.run.comparison import BaselineAgent, optima, skip
 from agent.run.loop import play
@@ -43,6 +42,8 @@ class Result(NamedTuple):
 
 def measure(problem: str, seed: int, methods: dict[str, Any], frames: int) -> Result:
     """Every method on the same frames."""
+    import torch
+
     torch.set_num_threads(1)
     last = max(frames // 5, 1)
     best = optima(Maker(problem, {}).world(), seed, frames - last, last).sum()

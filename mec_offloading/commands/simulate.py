@@ -66,10 +66,13 @@ def main(arguments: list[str] | None = None) -> None:
 def parse(arguments: list[str]) -> tuple[Namespace, ArgumentParser]:
     """Settings from the configuration file and the command line, the latter last."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("-h", "--help", action="store_true")
     early.add_argument("--config")
     early.add_argument("--environment")
     early.add_argument("--resume")
     known, rest = early.parse_known_args(arguments)
+    if known.help:
+        make_parser(None, []).parse_args(["--help"])
     trust.allow(trust.early(arguments))
     if known.resume is not None:
         # The folder's own configuration comes first, what the command line adds after it must agree.
@@ -96,8 +99,11 @@ def settings_of(
     return parser.parse_args(list(arguments), namespace=parser.parse_object(configured)), parser
 
 
-def make_parser(environment: type, given: list[str]) -> ArgumentParser:
-    """The command line for a class of environments: its constructor's arguments are the options `--env.*`."""
+def make_parser(environment: type | None, given: list[str]) -> ArgumentParser:
+    """The command line for a class of environments: its constructor's arguments are the options `--env.*`.
+
+    For None what `--help` tells, which has neither these nor an agent's and so loads little.
+    """
     parser = ArgumentParser(description=str(__doc__).splitlines()[0], exit_on_error=False, allow_abbrev=False)
     parser.add_argument("--config", type=str | None, default=None, help="YAML file of settings")
     parser.add_argument("--environment", type=str, default=WORLD, help="importable class of the environment")
@@ -129,9 +135,11 @@ def make_parser(environment: type, given: list[str]) -> ArgumentParser:
         default=None,
         help="of replicas with the torch backend: cpu, cuda; default NumPy",
     )
-    add_environment(parser, environment, given, {"seed", "replicas", "device"})
+    if environment is not None:
+        add_environment(parser, environment, given, {"seed", "replicas", "device"})
     hooking.add_callbacks(parser)
-    add_agent(parser)
+    if environment is not None:
+        add_agent(parser)
     in_parts(parser, "env", "agent")
     return parser
 

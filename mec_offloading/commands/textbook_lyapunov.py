@@ -11,8 +11,6 @@ import time
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linprog
-from scipy.special import lambertw
 
 from env import LyapunovMEC
 
@@ -27,6 +25,9 @@ def textbook_allocate(
     gains: Any, decision: Any, data_queue: Any, energy_queue: Any, weights: Any, rate_weight: float = 20.0
 ) -> float:
     """The objective of one decision (N,) in a frame of gains, data queues (Mbit) and energy queues (N,)."""
+    from scipy.optimize import linprog
+    from scipy.special import lambertw
+
     value, energy_price = data_queue + rate_weight * weights, 10 * energy_queue
     objective = 0.0
     for user in np.flatnonzero(decision == 0):

@@ -5,6 +5,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from agent import Callback, TensorBoard
+from agent.run import early_stopping, schedules  # noqa: F401, whose callbacks a setting may name
 from agent.run.callbacks import Hooks, Run
 from agent.run.folder import RunFolder
 

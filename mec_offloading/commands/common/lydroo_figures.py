@@ -33,10 +33,10 @@ Method = Callable[[int, dict[str, Any]], tuple[Any, Agent]]
 
 def learned(name: str) -> Method:
     """The agent and the observation of configs/NAME.yaml."""
-    config = read_yaml(CONFIGS / f"{name}.yaml")
-    maker = Maker(config["environment"], config["env"], config["agent"])
 
     def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
+        config = read_yaml(CONFIGS / f"{name}.yaml")
+        maker = Maker(config["environment"], config["env"], config["agent"])
         world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **settings)
         return world, maker.agent(world, seed)
 

@@ -7,8 +7,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from agent.version import VERSION
 
 from .parallel import CORES
@@ -49,6 +47,8 @@ def commit() -> str | None:
 
 def machine() -> dict[str, Any]:
     """The processor's name, how many of them may be used, and the CUDA device where there is one."""
+    import torch
+
     here: dict[str, Any] = {"cpu": _processor(), "cores": CORES, "system": platform.system()}
     if torch.cuda.is_available():
         here["gpu"] = torch.cuda.get_device_name()

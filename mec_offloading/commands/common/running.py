@@ -12,7 +12,6 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from agent import checkpoint
-from agent.configured import WITHOUT_NAMING
 from agent.run.callbacks import Hooks
 from agent.run.contract import World, world_of
 from agent.run.folder import RunFolder
@@ -199,6 +198,8 @@ def config_text(settings: Namespace, parser: ArgumentParser) -> str:
 
 def of_this_version(config: dict[str, Any]) -> dict[str, Any]:
     """A run's configuration; of one that an earlier version began, with what it did without naming it."""
+    from agent.configured import WITHOUT_NAMING
+
     agent = config.get("agent") or {}
     return {**config, "agent": {**WITHOUT_NAMING, **agent}}
 

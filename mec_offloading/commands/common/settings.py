@@ -5,18 +5,18 @@ import re
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_loader
-from torch import nn
 
-from agent import OffloadingAgent
 from agent.run.contract import World, world_of
-from agent.settings import ReplicaSettings
 from env import InputError, WirelessPoweredMEC
 
 from . import shipped, trust
+
+if TYPE_CHECKING:
+    from agent import OffloadingAgent
 
 WORLD = "env.WirelessPoweredMEC"
 
@@ -107,6 +107,7 @@ def knows_replicas(environment: type) -> bool:
 
 def add_environment(parser: ArgumentParser, environment: type, given: Sequence[str], left_out: set[str]) -> None:
     """An environment's arguments as `--env.*`, but those left out; of a `**kwargs`, those that are given."""
+    trust.allow_kinds_of("env")
     known = {name for name in left_out if takes(environment, name)}
     parser.add_class_arguments(environment, "env", skip=known, fail_untyped=False, instantiate=False)
     kinds = {parameter.kind for parameter in inspect.signature(environment).parameters.values()}
@@ -141,6 +142,9 @@ class AnyQuantizer(ABC):  # noqa: B024
 
 def add_agent(parser: ArgumentParser) -> None:
     """The agent's settings as `--agent.*`; those that its world or the run fixes are not among them."""
+    from agent.settings import ReplicaSettings
+
+    trust.allow_kinds_of("agent")
     skip = {"num_users", "num_features", "num_choices", "seed", "replicas", "device", "quantizer"}
     parser.add_class_arguments(ReplicaSettings, "agent", skip=skip, instantiate=False)
     parser.add_argument(
@@ -153,11 +157,15 @@ def add_agent(parser: ArgumentParser) -> None:
 
 def make_agent_for(
     world: World, parser: ArgumentParser, settings: Namespace, seed: Any, **more: Any
-) -> OffloadingAgent:
+) -> "OffloadingAgent":
     """An agent for the world's users, features and choices from the settings `agent`, and `more` of them.
 
     A configured network is made anew for every agent, so that its first weights come from that agent's seed.
     """
+    from torch import nn
+
+    from agent import OffloadingAgent
+
     arguments = vars(parser.instantiate(settings).agent)
     if isinstance(arguments["network"], nn.Module):
         alone = ArgumentParser(exit_on_error=False)
@@ -199,6 +207,6 @@ class Maker:
         """A world of its own."""
         return world_of(make_environment(self._parser, self._settings, self.environment, **more))
 
-    def agent(self, environment: Any, seed: int) -> OffloadingAgent:
+    def agent(self, environment: Any, seed: int) -> "OffloadingAgent":
         """An agent for an environment."""
         return make_agent_for(world_of(environment), self._parser, self._settings, seed)

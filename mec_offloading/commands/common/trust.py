@@ -5,6 +5,7 @@ to have one of `my_module` imported; anything else is refused by name before it 
 """
 
 import importlib
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,39 +13,47 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import set_parsing_settings
-from torch import nn
 
-import agent
-import env
-from agent.decisions.quantizer import CLASSES
 from env import InputError
 
 OURS = ("agent", "env")
-KINDS = (
-    nn.Module,
-    env.Mobility,
-    env.PathLoss,
-    env.Process,
-    env.Scenario,
-    env.Weights,
-    *CLASSES,
-    agent.MostProbable,
-    agent.Callback,
-)
-"""What of this project's a setting can be: networks, quantizers, callbacks, random processes and their parts."""
+_kinds: dict[str, list[str]] = {}
+"""The import paths of this project's classes that settings may name, by package."""
 _users: set[str] = set()
 
 
-def _paths_of_kinds() -> list[str]:
-    """The import paths of this project's classes that settings take, public and where they are defined."""
-    paths = []
-    for package in (agent, env):
-        for name in package.__all__:
-            found = getattr(package, name)
-            if isinstance(found, type) and issubclass(found, KINDS):
-                both = f"{package.__name__}.{name}", f"{found.__module__}.{found.__qualname__}"
-                paths += [*both, *(f"mec_offloading.{path}" for path in both)]
-    return paths
+def _of_env() -> tuple[type, ...]:
+    """What of `env` a setting can be: random processes and their parts."""
+    import env
+
+    return env.Mobility, env.PathLoss, env.Process, env.Scenario, env.Weights
+
+
+def _of_agent() -> tuple[type, ...]:
+    """What of `agent`: networks, quantizers and callbacks."""
+    from torch import nn
+
+    import agent
+    from agent.decisions.quantizer import CLASSES
+
+    return nn.Module, *CLASSES, agent.MostProbable, agent.Callback
+
+
+_KINDS = {"env": _of_env, "agent": _of_agent}
+
+
+def allow_kinds_of(name: str) -> None:
+    """Let configurations name the classes of this project's package that settings take, public and as defined."""
+    if name in _kinds:
+        return
+    package, kinds, paths = importlib.import_module(name), _KINDS[name](), list[str]()
+    for public in package.__all__:
+        found = getattr(package, public)
+        if isinstance(found, type) and issubclass(found, kinds):
+            both = f"{name}.{public}", f"{found.__module__}.{found.__qualname__}"
+            paths += [*both, *(f"mec_offloading.{path}" for path in both)]
+    _kinds[name] = paths
+    allow(())
 
 
 def allow(paths: Iterable[str]) -> None:
@@ -58,7 +67,7 @@ def allow(paths: Iterable[str]) -> None:
         sys.path.append(str(Path.cwd()))
     set_parsing_settings(
         import_path_denylist=["*"],
-        import_path_allowlist=[*_paths_of_kinds(), *_users],
+        import_path_allowlist=[*itertools.chain(*_kinds.values()), *_users],
         instantiate_subclass_spec_in_any=False,
     )
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from agent import KNearest, MostProbable, MostProbableBits, OrderPreserving, OrderPreservingAndNearest
+from agent.decisions.most_probable import MostProbable
+from agent.decisions.quantizer import KNearest, MostProbableBits, OrderPreserving, OrderPreservingAndNearest
 from agent.machine_code import without_machine_code
 
 from .tally import Tally
