@@ -14,10 +14,9 @@ from pathlib import Path
 from agent.run.comparison import OptimumViolatedError
 from agent.run.folder import locked
 
-from .common import trust
+from .common import parallel, reporting, trust
 from .common.comparing import Comparison, add_running
 from .common.errors import explained
-from .common.reporting import report
 from .common.settings import read_yaml
 
 
@@ -40,11 +39,15 @@ def main() -> None:
         for name in ("users", "seeds", "warmup", "frames"):
             if getattr(arguments, name) is not None:
                 settings[name] = getattr(arguments, name)
+        if several := arguments.processes > 1:
+            parallel.ahead()  # while this process loads what it needs itself
         comparison = Comparison(settings)
         output = comparison.prepare(arguments.output)
         with locked(output, "output"):
+            if several:
+                reporting.ahead()  # while rows run
             try:
                 comparison.run(output, arguments.processes, arguments.allow, arguments.engine, arguments.address)
             except OptimumViolatedError as error:
                 sys.exit(f"error: {error}; the instance is saved in {output / 'violation.npz'}")
-            report(comparison, output, arguments.style)
+            reporting.report(comparison, output, arguments.style)
