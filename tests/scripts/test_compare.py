@@ -1,11 +1,11 @@
 """The comparison and the data set command, run as a user runs them."""
 
 import csv
-import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import yaml
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def script(name, *arguments, status=0, cwd=None):
     command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    result = commands.run(command, cwd=cwd)
     assert result.returncode == status, result.stderr
     return result
 

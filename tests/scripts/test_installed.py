@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
 
 from mec_offloading.__main__ import COMMANDS
@@ -29,13 +31,13 @@ def installed(tmp_path_factory):
 def call(installed, tmp_path):
     """`call('simulate', ...)`: the command, from a folder of one's own; `call.python(text)`: a script in it."""
 
-    def run(program, searched=()):
+    def run(program, searched=(), runs=partial(commands.run, imported="libraries")):
         path = os.pathsep.join([*searched, str(installed)])
         environ = {**os.environ, "PYTHONPATH": path, "COLUMNS": "100"}
-        return subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+        return runs(program, cwd=tmp_path, env=environ)
 
-    def command(*arguments, searched=()):
-        return run([sys.executable, installed / "bin" / "mec-offloading", *arguments], searched)
+    def command(*arguments, **options):
+        return run([sys.executable, installed / "bin" / "mec-offloading", *arguments], **options)
 
     def python(text):
         (tmp_path / "script.py").write_text(text)
@@ -52,7 +54,8 @@ def shadowing(folder, *names):
 
 def test_a_shipped_config_is_found_by_name_and_a_run_goes_on(call, tmp_path):
     shadowing(tmp_path, "env", "agent")  # which must not matter
-    done = call("simulate", "--config", "wpmec", "--frames", "20", "--output", "run")
+    started = partial(subprocess.run, capture_output=True, text=True, check=False)  # nothing is imported before
+    done = call("simulate", "--config", "wpmec", "--frames", "20", "--output", "run", runs=started)
     assert done.returncode == 0, done.stderr
     assert {"summary.json", "metrics.csv", "config.yaml"} < {path.name for path in (tmp_path / "run").iterdir()}
     assert list((tmp_path / "run").glob("*.png"))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 import yaml
 
@@ -137,10 +138,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(name, *arguments, status=0, cwd=None, **environment):
+def run(name, *arguments, status=0, cwd=None, pictures=False, **environment):
     command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
     more = {**os.environ, **environment}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=more)
+    result = commands.run(command, cwd=cwd, env=more, pictures=pictures)
     assert result.returncode == status, result.stderr
     return result
 
@@ -375,7 +376,10 @@ def test_a_quantizer_without_type_hints_is_taken(folder):
 
 def test_reports_speak_the_worlds_language(folder):
     options = ("--environment", "world.Ageing", "--check", "false", "--checkpoint_every", 10)
-    result = run("simulate.py", *options, "--frames", 30, "--seed", 1, "--output", "run", cwd=folder)
+    result = run(
+        "simulate.py", *options, "--frames", 30, "--seed", 1, "--output", "run", cwd=folder, pictures=True
+    )
+    assert (folder / "run" / "rate.png").is_file()
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["unit"] == "value: Mean age (frames)"
     assert summary["averaged_frames"] == "24 to 29"
