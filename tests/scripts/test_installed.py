@@ -27,11 +27,15 @@ def installed(tmp_path_factory):
     return folder / "site"
 
 
+forked = partial(commands.run, imported="libraries")
+started = partial(subprocess.run, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture
 def call(installed, tmp_path):
     """`call('simulate', ...)`: the command, from a folder of one's own; `call.python(text)`: a script in it."""
 
-    def run(program, searched=(), runs=partial(commands.run, imported="libraries")):
+    def run(program, searched=(), runs=forked):
         path = os.pathsep.join([*searched, str(installed)])
         environ = {**os.environ, "PYTHONPATH": path, "COLUMNS": "100"}
         return runs(program, cwd=tmp_path, env=environ)
@@ -54,7 +58,6 @@ def shadowing(folder, *names):
 
 def test_a_shipped_config_is_found_by_name_and_a_run_goes_on(call, tmp_path):
     shadowing(tmp_path, "env", "agent")  # which must not matter
-    started = partial(subprocess.run, capture_output=True, text=True, check=False)  # nothing is imported before
     done = call("simulate", "--config", "wpmec", "--frames", "20", "--output", "run", runs=started)
     assert done.returncode == 0, done.stderr
     assert {"summary.json", "metrics.csv", "config.yaml"} < {path.name for path in (tmp_path / "run").iterdir()}

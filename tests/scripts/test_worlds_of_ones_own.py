@@ -376,16 +376,15 @@ def test_a_quantizer_without_type_hints_is_taken(folder):
 
 def test_reports_speak_the_worlds_language(folder):
     options = ("--environment", "world.Ageing", "--check", "false", "--checkpoint_every", 10)
-    result = run(
-        "simulate.py", *options, "--frames", 30, "--seed", 1, "--output", "run", cwd=folder, pictures=True
-    )
+    options = (*options, "--frames", 30)
+    result = run("simulate.py", *options, "--seed", 1, "--output", "run", cwd=folder, pictures=True)
     assert (folder / "run" / "rate.png").is_file()
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["unit"] == "value: Mean age (frames)"
     assert summary["averaged_frames"] == "24 to 29"
     assert 0 < summary["frames_per_second"] <= summary["decisions_per_second"]
     assert "unit: value: Mean age (frames)" in result.stdout
-    ended = run("simulate.py", *options, "--frames", 3000, "--output", "ended", status=2, cwd=folder)
+    ended = run("simulate.py", *options[:-1], 3000, "--output", "ended", status=2, cwd=folder)
     assert "Ageing carries out no other (feasible_only)" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert (folder / "ended" / "checkpoint.pt").is_file()
