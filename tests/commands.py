@@ -29,6 +29,7 @@ FREE = {"PYTHONPATH", "COLUMNS", "PYTEST_CURRENT_TEST"}
 def run(command, *, cwd=None, env=None, pictures=True, imported="all"):
     """`subprocess.run` of [sys.executable, script, ...] or [sys.executable, "-m", module, ...], with its texts.
 
+    Before these may stand "-W", "error", which a fork heeds from the first line of the script.
     A run without `pictures` draws none at its end. `imported="libraries"` leaves this project for the command
     itself to import.
     """
@@ -121,6 +122,9 @@ def _forked():
 
 def _run(words):
     """The script or module of a command line, as Python runs it."""
+    if words[0] == "-W":
+        warnings.simplefilter(words[1])
+        words = words[2:]
     if words[0] == "-m":
         sys.argv = words[1:]
         sys.path.insert(0, os.getcwd())

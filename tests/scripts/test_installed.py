@@ -24,6 +24,12 @@ def installed(tmp_path_factory):
     options = ["--no-deps", "--no-build-isolation", "--target", folder / "site", folder / "source"]
     subprocess.run([sys.executable, "-m", "pip", "install", *options], check=True, capture_output=True)
     shutil.rmtree(folder / "source")
+    for module in [*ROOT.glob("agent/**/compiled_*.py"), *ROOT.glob("env/**/compiled_*.py")]:
+        copied = folder / "site" / module.relative_to(ROOT)
+        shutil.copystat(module, copied)  # then Numba takes what it has compiled of the one for the other
+        for kept in (module.parent / "__pycache__").glob(f"{module.stem}.*.nb?"):
+            copied.with_name("__pycache__").mkdir(exist_ok=True)
+            shutil.copy2(kept, copied.with_name("__pycache__"))
     return folder / "site"
 
 

@@ -7,12 +7,12 @@ import builtins
 import copy
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import warnings
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 
@@ -501,8 +501,7 @@ def test_recordings_through_yaml_resumed_at_any_frame(name, tmp_path):
 
     def run(*more):
         words = [word.replace("PATH", str(tmp_path)) for word in more]
-        command = [sys.executable, ROOT / "scripts" / "simulate.py", *words]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = commands.run([sys.executable, ROOT / "scripts" / "simulate.py", *words], pictures=False)
         assert result.returncode == 0, result.stderr
 
     run("--config", "config.yaml", *arguments, "--frames", "83", "--output", "whole")
@@ -523,7 +522,7 @@ def timeless(folder):
 def test_a_refusal_in_a_run_is_one_line():
     np.save("gains.npy", DECIBEL)
     command = [sys.executable, ROOT / "scripts" / "simulate.py", "--env.channel", "gains.npy"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = commands.run(command)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "gains.npy, of shape (60, 3), must be positive and finite, got -" in line

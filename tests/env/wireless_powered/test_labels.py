@@ -2,10 +2,10 @@
 
 import csv
 import json
-import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import yaml
@@ -119,7 +119,7 @@ def test_the_commands_run_through_whatever_the_labels(labelled, tmp_path):
 
     def run(script, *arguments):
         command = [sys.executable, ROOT / "scripts" / script, *map(str, arguments)]
-        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        result = commands.run(command, cwd=tmp_path)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
