@@ -116,9 +116,9 @@ def test_overrides_reach_the_run_and_its_configuration_reproduces_it(tmp_path):
 @pytest.mark.parametrize("backend", ["torch", "numpy"])
 def test_a_killed_and_resumed_run_is_the_uninterrupted_one(tmp_path, backend):
     more = ("--checkpoint_every", 150, "--agent.backend", backend, "--env.channel", "env.GaussMarkov")
-    simulate(*quick(tmp_path / "whole", *more, frames=1500))
+    simulate(*quick(tmp_path / "whole", *more, frames=1000))
     with subprocess.Popen(
-        command(*quick(tmp_path / "cut", *more, frames=1500)),
+        command(*quick(tmp_path / "cut", *more, frames=1000)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
@@ -128,7 +128,7 @@ def test_a_killed_and_resumed_run_is_the_uninterrupted_one(tmp_path, backend):
         assert process.poll() is None, "the run ended before it could be killed"
         os.kill(process.pid, signal.SIGKILL)
     done = len(rows(tmp_path / "cut"))
-    assert 150 <= done < 1500
+    assert 150 <= done < 1000
     simulate("--resume", tmp_path / "cut", pictures=True)
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole")
     assert {path.name for path in (tmp_path / "cut").iterdir()} >= PLOTS
@@ -395,8 +395,7 @@ def test_an_interrupted_run_is_saved_and_says_how_to_go_on(tmp_path, more, numbe
     while not (output / "metrics.csv").exists() or len((output / "metrics.csv").read_text().splitlines()) < 2:
         assert process.poll() is None
         time.sleep(0.05)
-    refused = subprocess.run(command("--resume", output), capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
+    refused = simulate("--resume", output, status=2)
     assert refused.stderr.startswith("error: resume must be a folder that no other process writes to, a run in")
     process.send_signal(getattr(signal, number))
     said, _ = process.communicate()

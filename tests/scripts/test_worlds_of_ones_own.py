@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -299,13 +298,25 @@ def test_words_that_look_like_booleans_are_words():
     assert content["d"] == "2026-01-02"
 
 
-def test_runs_that_were_not_named_never_collide(folder):
-    command = [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--frames", "5", "--agent.backend", "numpy"]
-    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    started = [subprocess.Popen([*command, "--seed", str(seed)], **options) for seed in (0, 0, 0, 1)]
+SEVERAL = """
+import multiprocessing
+from mec_offloading.commands.simulate import main
+
+if __name__ == "__main__":
+    options = ["--frames", "5", "--agent.backend", "numpy", "--seed"]
+    started = [multiprocessing.Process(target=main, args=([*options, seed],)) for seed in "0001"]
     for process in started:
-        assert process.wait() == 0, process.stderr.read()
-        process.stderr.close()
+        process.start()
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0, 0, 0, 0]
+"""
+
+
+def test_runs_that_were_not_named_never_collide(folder):
+    (folder / "several.py").write_text(SEVERAL)
+    result = commands.run([sys.executable, folder / "several.py"], cwd=folder)
+    assert result.returncode == 0, result.stderr
     made = sorted(path.name for path in (folder / "runs").iterdir())
     assert len(made) == 4
     assert sum(name.startswith("run-seed0-") for name in made) == 3
