@@ -70,7 +70,7 @@ def test_a_comparison_stopped_half_way_continues_where_it_was(tmp_path):
 
     table = tmp_path / "run" / "rows.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:8]))
-    compare(tmp_path / "run")
+    compare(tmp_path / "run", "--processes", 1)
     timeless = [{**row, "milliseconds": ""} for row in whole]
     assert [{**row, "milliseconds": ""} for row in rows(table)] == timeless
     assert compare(tmp_path / "run").stdout.startswith("| users")  # nothing left to do but the report
