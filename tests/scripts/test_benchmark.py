@@ -1,10 +1,10 @@
 """The benchmark at its smallest scale, run as a user runs it."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
-import commands
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def benchmark(*arguments, status=0):
     command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "--quick", *map(str, arguments)]
-    result = commands.run(command)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == status, result.stderr
     return result
 
