@@ -1,10 +1,10 @@
 import csv
 import re
-import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import commands
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,9 +58,7 @@ def test_your_own_problem_step_by_step(tmp_path, monkeypatch, capsys):
         else:
             for line in block.splitlines():
                 words = line.replace("scripts/", f"{ROOT}/scripts/").split()
-                result = subprocess.run(
-                    [sys.executable, "-W", "error", *words[1:]], capture_output=True, text=True, check=False
-                )
+                result = commands.run([sys.executable, "-W", "error", *words[1:]])
                 assert result.returncode == 0, result.stderr
     assert capsys.readouterr().out == "-12.0\n[]\nnumpy\n"
     assert (tmp_path / "runs" / "first" / "metrics.png").is_file()

@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from env import GaussMarkov, LyapunovMEC, MultiTaskMEC, Rayleigh, WirelessPowere
 USERS, FRAMES = 6, 400
 
 
+@cache
 def single(seed, channel=None, **settings):
     agent = OffloadingAgent(USERS, seed=seed, **settings)
     history = simulate(WirelessPoweredMEC(USERS, seed=seed, channel=channel), agent, FRAMES)

@@ -1,9 +1,10 @@
 """Channels of TR 38.901 through the scripts: pictures, and runs that go on at any frame."""
 
 import csv
-import subprocess
 import sys
 from pathlib import Path
+
+import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "configs" / "umi_walking.yaml"
@@ -11,7 +12,7 @@ CONFIG = ROOT / "configs" / "umi_walking.yaml"
 
 def script(name, *arguments, status=0):
     command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = commands.run(command, pictures=False)
     assert result.returncode == status, result.stderr
     return result
 

@@ -1,11 +1,11 @@
 """The comparison and the data set command, run as a user runs them."""
 
 import csv
-import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import yaml
@@ -22,9 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def script(name, *arguments, status=0, cwd=None):
     command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    result = commands.run(command, cwd=cwd)
     assert result.returncode == status, result.stderr
     return result
+
+
+def alone(*arguments, **options):
+    """A comparison in one process, where that more of them give the same rows is shown elsewhere."""
+    return script("compare.py", *arguments, "--processes", 1, **options)
 
 
 def rows(path):
@@ -65,7 +70,7 @@ def test_a_comparison_stopped_half_way_continues_where_it_was(tmp_path):
 
     table = tmp_path / "run" / "rows.csv"
     table.write_text("".join(table.read_text().splitlines(keepends=True)[:8]))
-    compare(tmp_path / "run")
+    compare(tmp_path / "run", "--processes", 1)
     timeless = [{**row, "milliseconds": ""} for row in whole]
     assert [{**row, "milliseconds": ""} for row in rows(table)] == timeless
     assert compare(tmp_path / "run").stdout.startswith("| users")  # nothing left to do but the report
@@ -131,7 +136,7 @@ def test_without_an_optimum_values_stand_beside_the_best_methods(tmp_path):
         },
     }
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
-    script("compare.py", "--config", tmp_path / "config.yaml", "--output", tmp_path / "run")
+    alone("--config", tmp_path / "config.yaml", "--output", tmp_path / "run")
     table = rows(tmp_path / "run" / "table.csv")
     head = list(table[0])
     assert head[:3] == ["users", "method", "data queue (Mbit)"]  # decisions matter later
@@ -155,7 +160,7 @@ def test_without_an_optimum_values_stand_beside_the_best_methods(tmp_path):
             assert float(row["probability of improvement"]) == np.mean(difference > 0)
     assert (tmp_path / "run" / "boxes.png").read_bytes().startswith(b"\x89PNG")
     before = (tmp_path / "run" / "table.tex").read_bytes()
-    script("compare.py", "--config", tmp_path / "config.yaml", "--output", tmp_path / "run", "--style", "print")
+    alone("--config", tmp_path / "config.yaml", "--output", tmp_path / "run", "--style", "print")
     assert (tmp_path / "run" / "boxes.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "run" / "table.tex").read_bytes() == before
 
@@ -182,7 +187,7 @@ def test_the_sister_systems_are_compared(tmp_path, name):
             if "agent" in method:
                 method["agent"] |= {"num_candidates": 8}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(config))
-    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    alone("--config", "small.yaml", "--output", "run", cwd=tmp_path)
     table = rows(tmp_path / "run" / "table.csv")
     assert {row["users"] for row in table} == ({"4", "6"} if name == "lydroo" else {"9"})
     rate = {row["method"]: float(row["normalized rate"]) for row in table}
@@ -269,7 +274,7 @@ def test_another_comparison_is_left_alone(tmp_path):
 
 
 def test_one_comparison_at_a_time_in_a_folder(tmp_path):
-    compare(tmp_path / "run")
+    compare(tmp_path / "run", "--processes", 1)
     before = (tmp_path / "run" / "rows.csv").read_bytes()
     with locked(tmp_path / "run", "output"):
         refused = compare(tmp_path / "run", status=2).stderr
@@ -347,14 +352,14 @@ def test_settings_are_those_of_simulate(tmp_path, env):
 def test_a_problem_has_rules_of_its_own(tmp_path):
     small(tmp_path, "compare_age", users=[6], frames=30)
     config = yaml.safe_load((tmp_path / "small.yaml").read_text())
-    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    alone("--config", "small.yaml", "--output", "run", cwd=tmp_path)
     table = {row["method"]: row for row in rows(tmp_path / "run" / "table.csv")}
     assert set(table) == set(config["methods"])
     assert float(table["max-weight (optimum)"]["normalized rate"]) == 1
     assert all(0 < float(row["normalized rate"]) <= 1 for row in table.values())
     assert all(float(row["critic calls"]) <= 1 for name, row in table.items() if name.endswith("first"))
     small(tmp_path, "compare_age", methods={"x": {"baseline": "env.age.world.AgeMEC"}})
-    refused = script("compare.py", "--config", "small.yaml", "--output", "other", status=2, cwd=tmp_path)
+    refused = alone("--config", "small.yaml", "--output", "other", status=2, cwd=tmp_path)
     assert "methods: x: baseline must be allowed: env.age.world.AgeMEC" in refused.stderr
 
 
@@ -362,7 +367,7 @@ def test_arrivals_may_be_a_class_path(tmp_path):
     arrivals = {"class_path": "env.ConstantArrivals", "init_args": {"amount": 1.5}}
     world = {"environment": "env.MyopicMEC", **RATE["CD"]}
     small(tmp_path, "compare_lydroo", env={"arrivals": arrivals}, methods={**RATE, "myopic": world})
-    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    alone("--config", "small.yaml", "--output", "run", cwd=tmp_path)
     assert {row["method"] for row in rows(tmp_path / "run" / "rows.csv")} == {"CD", "myopic"}
 
 
@@ -373,9 +378,9 @@ def test_methods_may_be_called_anything(tmp_path):
     lines += [f"  {name}: {{baseline: env.baselines.all_local}}" for name in names[:4]]
     text = (tmp_path / "small.yaml").read_text().replace("methods: {}", "methods:\n" + "\n".join(lines))
     (tmp_path / "small.yaml").write_text(text, encoding="utf-8")
-    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    alone("--config", "small.yaml", "--output", "run", cwd=tmp_path)
     assert {row["method"] for row in rows(tmp_path / "run" / "table.csv")} == set(names)
-    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)  # it is the same comparison
+    alone("--config", "small.yaml", "--output", "run", cwd=tmp_path)  # it is the same comparison
 
 
 def test_what_was_measured_is_kept_when_a_later_method_fails(tmp_path):
@@ -406,7 +411,7 @@ def test_choices_are_compared(tmp_path):
         **RATE,
     }
     small(tmp_path, environment="servers.Servers", env={"num_servers": 2}, methods=methods)
-    script("compare.py", "--config", "small.yaml", "--allow", "servers", "--output", "run", cwd=tmp_path)
+    alone("--config", "small.yaml", "--allow", "servers", "--output", "run", cwd=tmp_path)
     rate = {row["method"]: float(row["normalized rate"]) for row in rows(tmp_path / "run" / "table.csv")}
     assert rate["idle"] < rate["agent"] <= rate["exhaustive"] == 1
 
@@ -419,12 +424,12 @@ def test_a_method_may_have_a_world_of_its_own(tmp_path):
         "agent": {"env": {"observation": "gain"}, "agent": {"published": True}},
     }
     small(tmp_path, methods=methods)
-    script("compare.py", "--config", "small.yaml", "--output", "run", cwd=tmp_path)
+    alone("--config", "small.yaml", "--output", "run", cwd=tmp_path)
     rate = {row["method"]: float(row["normalized rate"]) for row in rows(tmp_path / "run" / "table.csv")}
     assert [rate["exhaustive"], rate["heavier"]] == pytest.approx([1.0, 1.0], abs=1e-9)
     assert 0 < rate["agent"] <= 1
     small(tmp_path, methods={"exhaustive": {**best, "env": "gain"}})
-    stderr = script("compare.py", "--config", "small.yaml", "--output", "other", status=2, cwd=tmp_path).stderr
+    stderr = alone("--config", "small.yaml", "--output", "other", status=2, cwd=tmp_path).stderr
     assert "methods: exhaustive: env must be a dict, got 'gain'" in stderr
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 import torch
 
@@ -17,10 +18,12 @@ RUN = (
 )
 
 
-def simulate(*arguments, **options):
-    command = [sys.executable, "-m", "mec_offloading", "simulate", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, **options)
+def command(*arguments):
+    return [sys.executable, "-m", "mec_offloading", "simulate", *map(str, arguments)]
+
+
+def simulate(*arguments):
+    return commands.run(command(*arguments), env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def rows(folder):
@@ -53,7 +56,9 @@ def test_a_file_that_may_not_grow_is_one_error_and_the_run_goes_on(tmp_path, who
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
-    stopped = simulate(*RUN, "--output", tmp_path / "run", preexec_fn=limited)
+    options = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True}
+    limits = command(*RUN, "--output", tmp_path / "run")
+    stopped = subprocess.run(limits, preexec_fn=limited, check=False, **options)
     is_one_error(stopped, tmp_path / "run", "File too large")
     assert simulate("--resume", tmp_path / "run").returncode == 0
     assert rows(tmp_path / "run") == whole

@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import commands
 import pytest
 
 from mec_offloading.__main__ import COMMANDS
@@ -22,20 +24,30 @@ def installed(tmp_path_factory):
     options = ["--no-deps", "--no-build-isolation", "--target", folder / "site", folder / "source"]
     subprocess.run([sys.executable, "-m", "pip", "install", *options], check=True, capture_output=True)
     shutil.rmtree(folder / "source")
+    for module in [*ROOT.glob("agent/**/compiled_*.py"), *ROOT.glob("env/**/compiled_*.py")]:
+        copied = folder / "site" / module.relative_to(ROOT)
+        shutil.copystat(module, copied)  # then Numba takes what it has compiled of the one for the other
+        for kept in (module.parent / "__pycache__").glob(f"{module.stem}.*.nb?"):
+            copied.with_name("__pycache__").mkdir(exist_ok=True)
+            shutil.copy2(kept, copied.with_name("__pycache__"))
     return folder / "site"
+
+
+forked = partial(commands.run, imported="libraries")
+started = partial(subprocess.run, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def call(installed, tmp_path):
     """`call('simulate', ...)`: the command, from a folder of one's own; `call.python(text)`: a script in it."""
 
-    def run(program, searched=()):
+    def run(program, searched=(), runs=forked):
         path = os.pathsep.join([*searched, str(installed)])
         environ = {**os.environ, "PYTHONPATH": path, "COLUMNS": "100"}
-        return subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+        return runs(program, cwd=tmp_path, env=environ)
 
-    def command(*arguments, searched=()):
-        return run([sys.executable, installed / "bin" / "mec-offloading", *arguments], searched)
+    def command(*arguments, **options):
+        return run([sys.executable, installed / "bin" / "mec-offloading", *arguments], **options)
 
     def python(text):
         (tmp_path / "script.py").write_text(text)
@@ -52,7 +64,7 @@ def shadowing(folder, *names):
 
 def test_a_shipped_config_is_found_by_name_and_a_run_goes_on(call, tmp_path):
     shadowing(tmp_path, "env", "agent")  # which must not matter
-    done = call("simulate", "--config", "wpmec", "--frames", "20", "--output", "run")
+    done = call("simulate", "--config", "wpmec", "--frames", "20", "--output", "run", runs=started)
     assert done.returncode == 0, done.stderr
     assert {"summary.json", "metrics.csv", "config.yaml"} < {path.name for path in (tmp_path / "run").iterdir()}
     assert list((tmp_path / "run").glob("*.png"))

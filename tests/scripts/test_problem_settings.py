@@ -1,9 +1,9 @@
 """Agents in small problems, as a user runs them; and what the defaults reach there."""
 
-import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 import yaml
 
@@ -29,8 +29,7 @@ def problems(tmp_path, *arguments, status=0, **settings):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     (tmp_path / "mine.py").write_text(WORLDS)
     command = [sys.executable, ROOT / "scripts" / "problems.py", "--config", "config.yaml", *arguments]
-    command = list(map(str, command))
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    result = commands.run(command, cwd=tmp_path)
     assert result.returncode == status, result.stderr
     return result
 

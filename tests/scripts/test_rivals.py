@@ -1,10 +1,10 @@
 """Agents of reinforcement learning as methods of a comparison, and settings found by trial."""
 
 import csv
-import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import yaml
@@ -169,9 +169,7 @@ def test_the_command_tunes_and_compares(tmp_path):
         "--trials",
         "1",
     ]
-    result = subprocess.run(
-        [*command, "--output", tmp_path / "out", "--processes", "1"], capture_output=True, text=True, check=False
-    )
+    result = commands.run([*command, "--output", tmp_path / "out", "--processes", "1"])
     assert result.returncode == 0, result.stderr
     assert "| 4 | PPO |" in result.stdout
     assert (tmp_path / "out" / "tuning" / "tuned.yaml").is_file()

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import commands
 import pytest
 import yaml
 
@@ -142,8 +143,9 @@ def test_killed_half_way_all_is_done_once_and_as_it_is_alone(tmp_path, engine):
         f"'my_world', '--seed', '{row['seed']}', '--output', 'alone/{row['trial']}'])"
         for row in table
     )
-    script = f"from mec_offloading.commands.simulate import main\n{alone}"
+    (tmp_path / "alone.py").write_text(f"from mec_offloading.commands.simulate import main\n{alone}")
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    result = commands.run([sys.executable, tmp_path / "alone.py"], cwd=tmp_path, env=environ)
+    assert result.returncode == 0, result.stderr
     for row in table:
         assert rows(output / "trials" / row["trial"]) == rows(tmp_path / "alone" / row["trial"])

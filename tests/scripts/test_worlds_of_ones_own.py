@@ -3,10 +3,10 @@
 import csv
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 import yaml
 
@@ -137,10 +137,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def run(name, *arguments, status=0, cwd=None, **environment):
+def run(name, *arguments, status=0, cwd=None, pictures=False, **environment):
     command = [sys.executable, str(ROOT / "scripts" / name), *map(str, arguments)]
     more = {**os.environ, **environment}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=more)
+    result = commands.run(command, cwd=cwd, env=more, pictures=pictures)
     assert result.returncode == status, result.stderr
     return result
 
@@ -298,13 +298,25 @@ def test_words_that_look_like_booleans_are_words():
     assert content["d"] == "2026-01-02"
 
 
-def test_runs_that_were_not_named_never_collide(folder):
-    command = [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--frames", "5", "--agent.backend", "numpy"]
-    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    started = [subprocess.Popen([*command, "--seed", str(seed)], **options) for seed in (0, 0, 0, 1)]
+SEVERAL = """
+import multiprocessing
+from mec_offloading.commands.simulate import main
+
+if __name__ == "__main__":
+    options = ["--frames", "5", "--agent.backend", "numpy", "--seed"]
+    started = [multiprocessing.Process(target=main, args=([*options, seed],)) for seed in "0001"]
     for process in started:
-        assert process.wait() == 0, process.stderr.read()
-        process.stderr.close()
+        process.start()
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0, 0, 0, 0]
+"""
+
+
+def test_runs_that_were_not_named_never_collide(folder):
+    (folder / "several.py").write_text(SEVERAL)
+    result = commands.run([sys.executable, folder / "several.py"], cwd=folder)
+    assert result.returncode == 0, result.stderr
     made = sorted(path.name for path in (folder / "runs").iterdir())
     assert len(made) == 4
     assert sum(name.startswith("run-seed0-") for name in made) == 3
@@ -375,13 +387,15 @@ def test_a_quantizer_without_type_hints_is_taken(folder):
 
 def test_reports_speak_the_worlds_language(folder):
     options = ("--environment", "world.Ageing", "--check", "false", "--checkpoint_every", 10)
-    result = run("simulate.py", *options, "--frames", 30, "--seed", 1, "--output", "run", cwd=folder)
+    options = (*options, "--frames", 30)
+    result = run("simulate.py", *options, "--seed", 1, "--output", "run", cwd=folder, pictures=True)
+    assert (folder / "run" / "rate.png").is_file()
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["unit"] == "value: Mean age (frames)"
     assert summary["averaged_frames"] == "24 to 29"
     assert 0 < summary["frames_per_second"] <= summary["decisions_per_second"]
     assert "unit: value: Mean age (frames)" in result.stdout
-    ended = run("simulate.py", *options, "--frames", 3000, "--output", "ended", status=2, cwd=folder)
+    ended = run("simulate.py", *options[:-1], 3000, "--output", "ended", status=2, cwd=folder)
     assert "Ageing carries out no other (feasible_only)" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert (folder / "ended" / "checkpoint.pt").is_file()

@@ -7,7 +7,6 @@ import builtins
 import copy
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -499,10 +498,11 @@ def test_recordings_through_yaml_resumed_at_any_frame(name, tmp_path):
     kind, env, arguments = SETTINGS[name]
     text("config.yaml", [f"environment: {kind}", "env:", *(f"  {env}".replace("PATH", str(tmp_path)),)])
 
+    from commands import run as run_command
+
     def run(*more):
         words = [word.replace("PATH", str(tmp_path)) for word in more]
-        command = [sys.executable, ROOT / "scripts" / "simulate.py", *words]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = run_command([sys.executable, ROOT / "scripts" / "simulate.py", *words], pictures=False)
         assert result.returncode == 0, result.stderr
 
     run("--config", "config.yaml", *arguments, "--frames", "83", "--output", "whole")
@@ -521,9 +521,11 @@ def timeless(folder):
 
 
 def test_a_refusal_in_a_run_is_one_line():
+    from commands import run
+
     np.save("gains.npy", DECIBEL)
     command = [sys.executable, ROOT / "scripts" / "simulate.py", "--env.channel", "gains.npy"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run(command)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert "gains.npy, of shape (60, 3), must be positive and finite, got -" in line

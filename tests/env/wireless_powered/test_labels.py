@@ -2,10 +2,10 @@
 
 import csv
 import json
-import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import yaml
@@ -119,11 +119,11 @@ def test_the_commands_run_through_whatever_the_labels(labelled, tmp_path):
 
     def run(script, *arguments):
         command = [sys.executable, ROOT / "scripts" / script, *map(str, arguments)]
-        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        result = commands.run(command, cwd=tmp_path, pictures=False)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    table = run("compare.py", "--config", "compare.yaml", "--output", "compared")
+    table = run("compare.py", "--config", "compare.yaml", "--output", "compared", "--processes", 1)
     assert "labels" in table
     with (tmp_path / "compared" / "table.csv").open(newline="", encoding="utf-8") as file:
         rate = {row["method"]: float(row["normalized rate"]) for row in csv.DictReader(file)}
