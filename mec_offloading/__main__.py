@@ -20,6 +20,7 @@ COMMANDS = {
     "intervals": ("intervals", "how often intervals cover, with a few seeds"),
     "fuzz": ("fuzz", "random and bad inputs against slow references"),
     "kills": ("kills", "runs killed at random moments, against uninterrupted ones"),
+    "bits": ("bits", "the same decisions in several ways: without Numba, with threads, among replicas"),
     "channels": ("channels", "pictures of a channel model"),
     "pretrain": ("pretrain", "train the network that ships"),
 }

@@ -20,7 +20,7 @@ from env import InputError
 
 from .common import shipped
 from .common.errors import explained
-from .common.settings import read_yaml
+from .common.settings import shipped_runs
 
 TIMES = {"decide_seconds", "milliseconds"}
 """Columns that say how long something took, which no two runs have in common."""
@@ -65,11 +65,7 @@ def main() -> None:
 
 def commands_of(frames: int) -> dict[str, Command]:
     """Every shipped configuration of a run, a comparison, and a data set."""
-    commands: dict[str, Command] = {}
-    for name in shipped.names():
-        path = shipped.find(name)
-        if path is not None and "environment" in read_yaml(path) and "methods" not in read_yaml(path):
-            commands[name] = simulation(path, frames)
+    commands = {name: simulation(name, frames) for name in shipped_runs()}
     for name in ("compare", "compare_lydroo"):
         comparison = shipped.find(name)
         if comparison is not None:
@@ -81,14 +77,14 @@ def commands_of(frames: int) -> dict[str, Command]:
     return commands
 
 
-def simulation(config: Path, frames: int) -> Command:
+def simulation(config: str, frames: int) -> Command:
     """A run of a configuration, checkpoints every tenth of it."""
 
     def command(folder: Path) -> tuple[str, list[str]]:
         every = ["--frames", str(frames), "--checkpoint_every", str(max(1, frames // 10))]
         if (folder / "config.yaml").exists():
             return "simulate", ["--resume", str(folder), *every]
-        return "simulate", ["--config", str(config), "--output", str(folder), "--threads", "1", *every]
+        return "simulate", ["--config", config, "--output", str(folder), "--threads", "1", *every]
 
     return command
 

@@ -81,6 +81,12 @@ def read_yaml(config: str | Path) -> dict[str, Any]:
     return content
 
 
+def shipped_runs() -> list[str]:
+    """The names of the configurations that ship and that `simulate` takes: of one world and one agent."""
+    given = {name: read_yaml(name) for name in shipped.names()}
+    return [name for name, settings in given.items() if "environment" in settings and "methods" not in settings]
+
+
 def load_environment(path: str | None) -> type:
     """The class at an import path; raises InputError when it lacks what simulations ask of an environment."""
     found = trust.load(str(path or WORLD), "environment")
