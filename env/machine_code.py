@@ -4,11 +4,13 @@ import logging
 import os
 import tempfile
 from functools import cache
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-LOCK = Path(tempfile.gettempdir()) / f"mec-offloading-{getattr(os, 'getuid', int)()}.lock"
+_HERE = sha256(os.fsencode(Path(__file__).parent)).hexdigest()[:12]
+LOCK = Path(tempfile.gettempdir()) / f"mec-offloading-{getattr(os, 'getuid', int)()}-{_HERE}.lock"
 """One process at a time compiles, while none loads: two would mix their files in Numba's cache, and all later ones
 crash. Any number load at once."""
 
