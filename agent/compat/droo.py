@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from ..checks import InputError, whole_number
+from ..checks import InputError, size, whole_number
 from ..decisions.quantizer import KNearest, OrderPreserving
 from ..networks.interface import dtype_of, first_weights
 
@@ -62,10 +62,10 @@ class MemoryDNN:
         if not isinstance(net, Sequence | np.ndarray) or len(net) < 2:
             raise InputError(f"net must hold two or more widths, got {net!r}")
         for layer, width in enumerate(net):
-            whole_number(f"net[{layer}]", width)
+            size(f"net[{layer}]", width)
         if not training_interval > 0:
             raise InputError(f"training_interval must be positive, got {training_interval!r}")
-        whole_number("batch_size", batch_size)
+        size("batch_size", batch_size)
         whole_number("memory_size", memory_size)
         self.net = net
         self.training_interval = training_interval

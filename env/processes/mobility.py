@@ -284,7 +284,7 @@ class RecordedTrack(Mobility):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
+        self.path = str(file_path("path", path))
         if not Path(path).is_file():
             raise FileNotFoundError(f"no such track file: {path}")
         try:

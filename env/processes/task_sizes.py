@@ -75,14 +75,14 @@ class RecordedTaskSizes(Replay, TaskSizes):
         index_column: bool | None = None,
         labels: bool = True,
     ) -> None:
-        recording = Recording(path, {variable or "task_size", "gain_mode", "gain_min"}, index_column)
+        recording = Recording(path, [variable or "task_size", "gain_mode", "gain_min"], index_column)
         self.name = recording.name
         label, array = recording.main(variable, "task_size", "task sizes")
         sizes = arranged(label, array, layout, "(rows, N M) or (rows, N, M), a row a frame", several=True)
         sizes = numbers(label, sizes.reshape(len(sizes), -1))
         self.sizes = frozen(positive(described(label, array), sizes))
         self.costs: FloatArray | None = None
-        if labels:
+        if flag("labels", labels):
             self.decisions = stored_decisions(recording, ("gain_mode",), self.sizes, layout)
             self.costs = stored_values(recording, "gain_min", len(sizes))
         self._start_at(start)

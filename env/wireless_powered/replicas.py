@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Array, FloatArray, InputError, frozen, last_dimension, on_device, positive, whole_number
+from ..arrays import Array, FloatArray, InputError, frozen, last_dimension, on_device, positive, size
 from ..processes.channel import Channel
 from ..processes.stream import Stream
 from ..processes.trace import as_channel
@@ -46,7 +46,7 @@ class WirelessPoweredReplicas(WirelessPoweredMEC, for_many=True):
         device: str | None = None,
         **settings: Any,
     ) -> None:
-        self.replicas = whole_number("replicas", replicas)
+        self.replicas = size("replicas", replicas)
         self._lead = (self.replicas,)
         self._device = device
         if device is not None and settings.get("cpu_frequency") is not None:

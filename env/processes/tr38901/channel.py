@@ -90,7 +90,7 @@ class TR38901(Channel):
             raise InputError(f"access_points must be within reach of wherever users come to: {error}") from None
         self.frame_length = positive_number("frame_length", frame_length)
         self.antenna_gain = finite_number("antenna_gain", antenna_gain)
-        self.shadowing, self.has_fading = bool(shadowing), bool(fading)
+        self.shadowing, self.has_fading = flag("shadowing", shadowing), flag("fading", fading)
         self.site_correlation = _share("site_correlation", site_correlation)
         self.indoor = _share("indoor", indoor)
         if self.indoor and self.scenario.most_inside is None:
