@@ -159,7 +159,7 @@ def whole_number(name: str, value: Any, least: int = 1, most: int | None = 2**63
 
 
 def size(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int; raises InputError unless it is a whole number of which arrays can have so many entries."""
+    """`value` as an int; raises InputError unless arrays can have so many entries."""
     return whole_number(name, value, least, LARGEST_SIZE)
 
 

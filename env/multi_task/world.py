@@ -23,6 +23,7 @@ from ..arrays import (
     one_of,
     positive,
     positive_number,
+    real_numbers,
     size,
 )
 from ..decisions import Binary

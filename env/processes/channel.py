@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, last_dimension, number_between, positive, positive_number
+from ..arrays import EXTREME, FloatArray, InputError, last_dimension, number_between, positive, positive_number
 from .process import Process
 
 SPEED_OF_LIGHT = 3e8

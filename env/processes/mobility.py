@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, finite_number, not_negative, positive, positive_number, real_numbers
+from ..arrays import (
+    FloatArray,
+    InputError,
+    file_path,
+    finite_number,
+    not_negative,
+    positive,
+    positive_number,
+    real_numbers,
+)
 from ..state import Stateful
 
 

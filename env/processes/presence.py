@@ -1,6 +1,6 @@
 """Users that come and go: who is on in each frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np

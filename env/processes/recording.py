@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, real_numbers
+from ..arrays import FloatArray, InputError, file_path, real_numbers
 from .csv_table import read_csv
 
 ENDINGS = (".mat", ".npz", ".npy", ".csv", ".h5", ".hdf5")

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, frozen, positive, positive_number
+from ..arrays import FloatArray, InputError, flag, frozen, positive, positive_number
 from .process import Process
 from .recording import Recording, described, numbers
 from .trace import Layout, Replay, arranged, stored_decisions, stored_values

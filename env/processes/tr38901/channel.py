@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import FloatArray, InputError, finite_number, positive_number, real_numbers
+from ...arrays import FloatArray, InputError, finite_number, flag, positive_number, real_numbers
 from ...machine_code import machine_code
 from ..channel import Channel, Geometry, complex_normal
 from ..mobility import Mobility, RandomWaypoint

@@ -23,23 +23,26 @@ from env.compat import MUMT, Algo1_NUM, bisection, cd_method
 from .tally import Tally
 
 BAD: list[Any] = [
-    None, True, "", "x", "1", b"1", 0, -1, 0.5, 3, 10**18, 2**63, 2**70, -(2**70), float("nan"), float("inf"), -0.0,
-    1e-320, 1e-300, 1e300, 1e308, 1j, [], [[]], [1], [1, 2, 3], [0.0] * 3, [1.0, float("nan"), 2.0], ["a", "b", "c"],
-    [[1, 2], [3]], [2**70], {}, {1: 2}, {1, 2}, (), (1, 2), object(), int, len, range(3), np.array(3.0), np.ones(3),
-    np.ones((3, 1)), np.ones((2, 3)), np.zeros((0, 3)), np.array([None] * 3), np.array(["a"] * 3), np.ones(3,
-    complex), np.ones(3, "datetime64[s]"), np.ones(3, dtype=bool), np.full(3, np.inf), np.array([2, 0, 1]),
-    np.ones(3, dtype=np.float16), np.ma.ones(3), torch.ones(3), torch.ones(3, requires_grad=True),
-    np.ones(3)[::-1], np.ones((3, 3), order="F"), "nowhere.csv", "a" * 300, [10**400], 10**400, np.float64(2),
-    np.int8(3), np.bool_(True), slice(3), Ellipsis, b"\x00" * 8, "a\x00b", "potato", "cpu", "a/" * 3000, "/", "\ud800",
-    Path("nowhere.npz"), lambda *given: "x", [{1: 2}], [[[1.0]]], np.ones((2, 2, 2, 2)),
+    None, True, "", "x", "1", b"1", 0, -1, 0.5, 3, 10**18, 2**63, 2**70, -(2**70), 10**400, float("nan"),
+    float("inf"), -0.0, 1e-320, 1e-300, 1e300, 1e308, 1j, [], [[]], [1], [1, 2, 3], [0.0] * 3,
+    [1.0, float("nan"), 2.0], ["a", "b", "c"], [[1, 2], [3]], [2**70], [10**400], [{1: 2}], [[[1.0]]], {}, {1: 2},
+    {1, 2}, (), (1, 2), object(), int, len, lambda *given: "x", range(3), slice(3), Ellipsis, np.array(3.0),
+    np.ones(3), np.ones((3, 1)), np.ones((2, 3)), np.ones((2, 2, 2, 2)), np.zeros((0, 3)), np.array([None] * 3),
+    np.array(["a"] * 3), np.ones(3, complex), np.ones(3, "datetime64[s]"), np.ones(3, dtype=bool),
+    np.full(3, np.inf), np.array([2, 0, 1]), np.ones(3, dtype=np.float16), np.ma.ones(3),
+    np.ones(3)[::-1], np.ones((3, 3), order="F"),
+    np.float64(2), np.int8(3), np.bool_(True), torch.ones(3), torch.ones(3, requires_grad=True), "nowhere.csv",
+    Path("nowhere.npz"), "a" * 300, "a/" * 3000, "/", "a\x00b", "\ud800", "\u03b1\u4e2d", b"\x00" * 8, "potato",
+    "cpu",
 ]  # fmt: skip
+Target = Callable[[Any], Any]
 REFUSALS = env.InputError, AgentInputError, FileNotFoundError, ImportError
 
 
 @cache
-def targets() -> dict[str, Callable[[Any], Any]]:
+def targets() -> dict[str, Target]:
     """Public constructors and functions, one argument each."""
-    found: dict[str, Callable[[Any], Any]] = {}
+    found: dict[str, Target] = {}
 
     def add(name: str, function: Callable[..., Any], argument: str, **others: Any) -> None:
         found[f"{name}({argument}=...)"] = lambda value: function(**{**others, argument: value})
@@ -65,7 +68,7 @@ def targets() -> dict[str, Callable[[Any], Any]]:
     add("OffloadingAgent on a device", OffloadingAgent, "device", num_users=3, replicas=2)
     add_all("OffloadingAgent.load", OffloadingAgent.load, path=saved)
     add_all("OffloadingAgent.pretrained", OffloadingAgent.pretrained, num_users=3)
-    _add_worlds(found, add, add_all)
+    _add_worlds(found, add_all)
     observation, decision = np.zeros((3, 1)), np.array([0, 1, 1])
     powered = env.WirelessPoweredMEC(3)
     found["OffloadingAgent.relax"] = learner.relax
@@ -137,12 +140,12 @@ def _parts() -> dict[Any, dict[str, Any]]:
     """Constructors and functions of what worlds and agents are made of, and what they need besides."""
     rows = np.ones((4, 3))
     return {
-        **dict.fromkeys((
+        **{kind: {} for kind in (
             env.PathLoss, env.Rayleigh, env.Rician, env.ConstantArrivals, env.ExponentialArrivals,
             env.RandomPresence, env.UniformTaskSizes, env.RandomWaypoint, env.GaussMarkov, env.Cells,
-            env.GaussMarkovMobility, env.AlternatingWeights, env.InF, env.InH, env.Line, env.RMa, env.UMa, env.UMi,
-            env.TR38901, agent.OrderPreserving, agent.NoisyOrderPreserving, agent.EarlyStopping,
-        ), {}),
+            env.GaussMarkovMobility, env.AlternatingWeights, env.InF, env.InH, env.Line, env.RMa, env.UMa,
+            env.UMi, env.TR38901, agent.OrderPreserving, agent.NoisyOrderPreserving, agent.EarlyStopping,
+        )},
         env.Binary: {"num_users": 3},
         env.Categorical: {"num_users": 3, "num_choices": 3},
         env.Limited: {"kind": env.Binary(3)},
@@ -176,9 +179,7 @@ def _networks() -> dict[Any, dict[str, Any]]:
     }
 
 
-def _add_worlds(
-    found: dict[str, Callable[[Any], Any]], add: Callable[..., None], add_all: Callable[..., None]
-) -> None:
+def _add_worlds(found: dict[str, Target], add_all: Callable[..., None]) -> None:
     """Methods of worlds, baselines in them, and the published functions."""
     gains, decision, queues = np.full(3, 1e-6), np.array([0, 1, 1]), np.ones(3)
     frame = {"gains": np.full((3, 3), 1e-9), "task_bits": np.full(3, 1e6), "task_cycles": np.full(3, 1e9)}
