@@ -27,7 +27,8 @@ def whole_number(name: str, value: Any, least: int = 1, most: int | None = 2**63
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be a whole number, {least} or more, got {value!r}")
     if most is not None and value > most:
-        raise InputError(f"{name} must be a whole number, {least} to {most}, got {value:.6g}")
+        given = value if value < 2**200 else f"one of {int(value).bit_length()} bits"
+        raise InputError(f"{name} must be a whole number, {least} to {most}, got {given}")
     return int(value)
 
 
@@ -66,7 +67,7 @@ def positive_number(name: str, value: Any) -> float:
 def number_between(name: str, value: Any, least: float, most: float, condition: str) -> float:
     """Return `value` as a float, or raise InputError unless it is one number from `least` to `most`."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (number and least <= value <= min(most, LARGEST)):
+    if not (number and float(least) <= value <= min(float(most), LARGEST)):
         raise InputError(f"{name} must {condition}, got {value!r}")
     return float(value)
 

@@ -58,6 +58,19 @@ def on_device(array: np.ndarray, device: Any) -> Array:
     return tensor.to(device, non_blocking=True)
 
 
+def torch_device(name: str, value: Any) -> None:
+    """Raise InputError for a device that torch does not have here."""
+    import torch
+
+    try:
+        torch.empty(1, device=value)
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{name} must be one that torch has here, such as 'cpu', got {value!r}: {reason}"
+        ) from error
+
+
 def positive(name: str, value: ArrayLike) -> FloatArray:
     """A copy of `value` as a float array; raises InputError unless every entry is positive and finite."""
     array = np.array(real_numbers(name, value))
@@ -154,7 +167,8 @@ def whole_number(name: str, value: Any, least: int = 1, most: int | None = 2**63
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be a whole number, {least} or more, got {value!r}")
     if most is not None and value > most:
-        raise InputError(f"{name} must be a whole number, {least} to {most}, got {value:.6g}")
+        given = value if value < 2**200 else f"one of {int(value).bit_length()} bits"
+        raise InputError(f"{name} must be a whole number, {least} to {most}, got {given}")
     return int(value)
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from ..checks import InputError, size, whole_number
+from ..checks import InputError, real_array, size, whole_number
 from ..decisions.quantizer import KNearest, OrderPreserving
 from ..networks.interface import dtype_of, first_weights
 
@@ -59,7 +59,7 @@ class MemoryDNN:
         memory_size: int = 1000,
         output_graph: bool = False,
     ) -> None:
-        if not isinstance(net, Sequence | np.ndarray) or len(net) < 2:
+        if not isinstance(net, Sequence | np.ndarray) or getattr(net, "ndim", 1) != 1 or len(net) < 2:
             raise InputError(f"net must hold two or more widths, got {net!r}")
         for layer, width in enumerate(net):
             size(f"net[{layer}]", width)
@@ -76,7 +76,12 @@ class MemoryDNN:
             self.enumerate_actions = []
         self.memory_counter = 1
         self.cost_his: list[Any] = []
-        self.memory = np.zeros((memory_size, net[0] + net[-1]))
+        try:
+            self.memory = np.zeros((memory_size, net[0] + net[-1]))
+        except (MemoryError, ValueError) as error:
+            raise InputError(
+                f"memory_size must be such that its pairs fit the memory, got {memory_size}"
+            ) from error
         with first_weights():
             self._build_net()
 
@@ -182,8 +187,8 @@ class MemoryDNN:
 def vector_of(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """`value` as a vector (size,); raises InputError for another size or for what is not finite."""
     try:
-        vector = np.ravel(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+        vector = np.ravel(real_array(name, value, np.float64))
+    except InputError as error:
         raise InputError(f"{name} must hold {size} finite numbers, got {value!r}") from error
     if vector.size != size:
         raise InputError(f"{name} must hold {size} finite numbers, got {vector.size}")

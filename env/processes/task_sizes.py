@@ -75,7 +75,9 @@ class RecordedTaskSizes(Replay, TaskSizes):
         index_column: bool | None = None,
         labels: bool = True,
     ) -> None:
-        recording = Recording(path, [variable or "task_size", "gain_mode", "gain_min"], index_column)
+        recording = Recording(
+            path, ["task_size" if variable is None else variable, "gain_mode", "gain_min"], index_column
+        )
         self.name = recording.name
         label, array = recording.main(variable, "task_size", "task sizes")
         sizes = arranged(label, array, layout, "(rows, N M) or (rows, N, M), a row a frame", several=True)

@@ -16,12 +16,13 @@ from env import InputError
 
 from .common.errors import explained
 from .common.shipped import called
+from .fuzzing.bad_files import bad_files
 from .fuzzing.bad_inputs import bad_inputs
 from .fuzzing.quantizers import QUANTIZERS
 from .fuzzing.solvers import SOLVERS
 from .fuzzing.tally import Tally
 
-CHECKS = {**SOLVERS, **QUANTIZERS, "bad_inputs": bad_inputs}
+CHECKS = {**SOLVERS, **QUANTIZERS, "bad_inputs": bad_inputs, "bad_files": bad_files}
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ class TR38901(Channel):
         self.indoor = _share("indoor", indoor)
         if self.indoor and self.scenario.most_inside is None:
             raise InputError(f"indoor must be 0 in {type(self.scenario).__name__}, got {indoor}")
-        if building not in penetration.SPREAD:
+        if not isinstance(building, str) or building not in penetration.SPREAD:
             raise InputError(f"building must be 'low' or 'high', got {building!r}")
         if self.indoor and building not in self.scenario.walls:
             raise InputError(f"building must be 'low' in {type(self.scenario).__name__}, got {building!r}")
