@@ -79,9 +79,7 @@ class MemoryDNN:
         try:
             self.memory = np.zeros((memory_size, net[0] + net[-1]))
         except (MemoryError, ValueError) as error:
-            raise InputError(
-                f"memory_size must be such that its pairs fit the memory, got {memory_size}"
-            ) from error
+            raise InputError(f"memory_size must be such that all pairs fit, got {memory_size}") from error
         with first_weights():
             self._build_net()
 

@@ -84,7 +84,8 @@ class _Nodes(NamedTuple):
     def pieces(self, rows: int) -> "Iterator[_Nodes]":
         """The same in parts of so many."""
         for first in range(0, len(self.frame), rows):
-            yield _Nodes(*(part[first : first + rows] for part in self))
+            part = slice(first, first + rows)
+            yield _Nodes(self.frame[part], self.local[part], self.snr[part], self.parent_bound[part])
 
 
 class _Groups(NamedTuple):

@@ -17,6 +17,7 @@ from .. import compare, simulate, summarize
 from .tally import Tally
 
 SMALL = ("--env.num_users", "3", "--optimum", "false", "--agent.memory_size", "8")
+SUFFIXES = ".yaml", ".csv", ".json", ".pt", ".npz"
 OTHERS = b"- 1\n", b"{}\n", b"potato\n", b"a,b\n1,2\n", b"[" * 5000, b"\x00\xff" * 9, "\u03b1: \u4e2d\n".encode()
 """What a file may hold that is none of ours."""
 
