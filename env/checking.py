@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import FloatArray, InputError, whole_number
+from .arrays import FloatArray, InputError, number_between, whole_number
 from .decisions import Decisions, decisions_of
 from .environment import Environment
 from .limits import Limited
@@ -67,6 +67,7 @@ def check_environment(env: Any, frames: int = 20, seconds: float = float("inf"))
             or that no decision reaches, features far from 1, observations that never change.
     """
     whole_number("frames", frames, 2, MOST_FRAMES)
+    number_between("seconds", seconds, 0, np.inf, "be 0 or more")
     name = type(env).__name__
     _check_members(env, name)
     _check_names(env, name)

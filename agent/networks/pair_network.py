@@ -81,7 +81,9 @@ class PairNetwork(nn.Module):
         if num_users is not None:
             size("num_users", num_users)
         self.rounds = whole_number("rounds", rounds, most=MOST_ROUNDS)
-        crowding = number_between("crowding", crowding, -LARGEST_WEIGHT, LARGEST_WEIGHT, f"be up to {LARGEST_WEIGHT:g}")
+        crowding = number_between(
+            "crowding", crowding, -LARGEST_WEIGHT, LARGEST_WEIGHT, f"be up to {LARGEST_WEIGHT:g}"
+        )
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,

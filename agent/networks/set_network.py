@@ -125,7 +125,7 @@ class SetNetwork(nn.Module):
         slopes = SLOPES[:own] if slopes is None else finite_numbers("slopes", slopes, LARGEST_WEIGHT)
         if len(slopes) > own + sums:
             raise InputError(f"slopes must be at most {own + sums}, one for all that is seen, got {list(slopes)}")
-        bias = number_between("bias", bias, -LARGEST_WEIGHT, LARGEST_WEIGHT, f"be up to {LARGEST_WEIGHT:g}")
+        bias = number_between("bias", bias, -LARGEST_WEIGHT, LARGEST_WEIGHT, "be up to 1e30")
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,

@@ -43,7 +43,7 @@ def deepmimo_gains(
     several = isinstance(data, list | tuple)
     gains = []
     for station in data if several else [data]:
-        array = np.asarray(station)
+        array = _array(station)
         if np.iscomplexobj(array) and array.ndim == 4 and array.size:
             power = _over(np.abs(array) ** 2, antennas, (1, 2))
             gains.append(power.sum(-1) if kind == "paths" else power.mean(-1))
