@@ -237,7 +237,8 @@ def rounded_relaxation(
         decision = _bound_at(price, local, snr, slope)[2]
         computed = np.where(decision, 0.0, local).sum(-1)
         margin = 3 * np.maximum(price - np.where(decision, offload, 0.0).sum(-1), 0)
-        a = (np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5)[:, None]
+        share = np.divide(computed, margin, out=np.ones_like(margin), where=margin > computed)
+        a = (share**1.5)[:, None]
         own = local * np.cbrt(a)
     else:
         a = _time_shared(relaxed.either_side, time_per_a, local, snr, slope, kink)[:, None]
