@@ -348,7 +348,7 @@ class Comparison:
     def read(self, output: Path, users: int, seed: int, name: str) -> dict[str, np.ndarray]:
         """The saved figures of a method's frames of one seed, by the names that they were saved with."""
         path = self._file(output, users, seed, name)
-        with reading(path), np.load(path) as saved:
+        with reading(path), path.open("rb") as file, np.load(file) as saved:
             found = {key: saved[key] for key in saved}
             for key in (*KEPT, TIMED):
                 if len(found[key]) > self.settings["frames"]:
