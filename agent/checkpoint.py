@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import tensors
-from .checks import InputError
+from .checks import InputError, file_path
 from .version import VERSION
 
 _DIGEST = b"sha256:"
@@ -40,9 +40,11 @@ def write_whole(path: str | Path, *parts: bytes | bytearray) -> None:
     It is made beside `path`, flushed to disk and put in its place in one step, so that an interruption leaves the
     old one intact.
     """
-    path = Path(path)
+    path = file_path("path", path)
+    if path.is_dir():
+        raise InputError(f"path must be that of a file, {path} is a folder")
+    temporary = file_path("path", path.with_name(path.name + ".part"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
         file.writelines(parts)
         file.flush()
@@ -57,7 +59,7 @@ def read(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: when there is no such file.
         InputError: when it is damaged, truncated, or holds anything but plain values and tensors.
     """
-    path = Path(path)
+    path = file_path("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"no such checkpoint: {path}")
     data = path.read_bytes()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from .arrays import Array, copy_of, integers, namespace, on_device, rows
-from .checks import InputError, whole_number
+from .checks import InputError, flag, size, torch_device, whole_number
 
 
 class ReplayMemory:
@@ -30,7 +30,7 @@ class ReplayMemory:
         stored: pairs ever stored; of replicas that differ in it (R,).
 
     Raises:
-        InputError: when `capacity` is below 1.
+        InputError: when a size is below 1 or does not fit the memory, or the device is none.
     """
 
     def __init__(
@@ -45,10 +45,13 @@ class ReplayMemory:
         double: bool = False,
     ) -> None:
         self.capacity = whole_number("capacity", capacity)
-        whole_number("num_users", num_users)
-        whole_number("num_features", num_features)
-        lead = () if replicas is None else (whole_number("replicas", replicas),)
+        size("num_users", num_users)
+        size("num_features", num_features)
+        lead = () if replicas is None else (size("replicas", replicas),)
         shape = (*lead, capacity, num_users, num_features)
+        flag("double", double)
+        if device is not None:
+            torch_device("device", device)
         self.observations: Array
         self.decisions: Array
         try:
@@ -59,14 +62,14 @@ class ReplayMemory:
                 dtype = torch.float64 if double else torch.float32
                 self.observations = torch.zeros(shape, dtype=dtype, device=device)
                 self.decisions = torch.zeros(shape[:-1], dtype=torch.float32, device=device)
-        except (MemoryError, ValueError, RuntimeError) as error:
+        except (MemoryError, ValueError, RuntimeError, OverflowError) as error:
             raise InputError(
                 f"memory_size must be such that {' x '.join(map(str, shape))} numbers fit the machine's memory, "
                 f"got {capacity}"
             ) from error
         self._lead = lead
         self._replicas = on_device(np.arange(*lead), device) if lead else None
-        self.counter = int(blank_row)
+        self.counter = int(flag("blank_row", blank_row))
         self.stored: Array = int(blank_row)
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ from torch import nn
 from . import checkpoint, parts, seeds
 from .adaptive_k import AdaptiveK
 from .arrays import Array
-from .checks import InputError, callable_one, real_array, whole_number
+from .checks import InputError, callable_one, real_array, size, whole_number
 from .configured import Configured, as_now
 from .decisions.limits import Limits, limits_of
 from .decisions.nested import Nested, pick, takes_nested
@@ -330,7 +330,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         state, version = content["agent"], checkpoint.version_of(content)
         try:
             if num_users is not None:
-                state = _resized(state, whole_number("num_users", num_users))
+                state = _resized(state, size("num_users", num_users))
             if device is not None:
                 if state["settings"].get("device") is None:
                     raise InputError(f"device must be None for an agent that was on none, got {device!r}")
@@ -369,12 +369,12 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         Raises:
             InputError: as the constructor.
         """
+        most = OrderPreserving().max_candidates(num_users)
         with first_weights():
             network = SetNetwork(num_users)
         shipped = Path(__file__).parent / "networks" / "pretrained.npz"
         with np.load(shipped, allow_pickle=False) as weights:
             network.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights.files})
-        most = OrderPreserving().max_candidates(whole_number("num_users", num_users))
         defaults: dict[str, Any] = {
             "backend": "numpy",
             "num_candidates": min(5, most),

@@ -5,11 +5,10 @@ from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from . import parts
-from .checks import InputError, plain, whole_number
+from .checks import InputError, flag, plain, size, torch_device, whole_number
 from .decisions import Kind, kind_of
 from .decisions.quantizer import Quantizer, is_prefix
 from .learners.rule import LearningRule
@@ -128,12 +127,12 @@ class AgentSettings(LearningRule):
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
-        for name in ("num_users", "num_features", "num_networks", "batch_size", "memory_size"):
-            whole_number(name, getattr(self, name))
-        whole_number("num_choices", self.num_choices, 2)
+        for name in ("num_users", "num_features", "num_networks", "batch_size"):
+            size(name, getattr(self, name))
+        whole_number("memory_size", self.memory_size)
+        size("num_choices", self.num_choices, 2)
         for name in ("published", "learned_value"):
-            if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{name} must be true or false, got {getattr(self, name)!r}")
+            flag(name, getattr(self, name))
         self.each("learning_rate")
         super().__post_init__()
         for interval in self.each("training_interval"):
@@ -200,7 +199,7 @@ class AgentSettings(LearningRule):
     @property
     def seeds(self) -> tuple[int, ...]:
         """Of each agent, here of the one, (1,)."""
-        return tuple(whole_number("seed", seed, 0) for seed in self.each("seed"))
+        return tuple(whole_number("seed", seed, 0, None) for seed in self.each("seed"))
 
     @property
     def renewed(self) -> bool:
@@ -277,13 +276,13 @@ class ReplicaSettings(AgentSettings):
     device: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "replicas", whole_number("replicas", self.replicas))
+        object.__setattr__(self, "replicas", size("replicas", self.replicas))
         if self.device is not None:  # which is not asked, and lists no nearest decisions
             if self.probe_interval is None:
                 object.__setattr__(self, "probe_interval", 0)
             if self.quantizer is None and self.num_choices == 2:
                 object.__setattr__(self, "quantizer", "OP")
-            _check_device(self.device)
+            torch_device("device", self.device)
         super().__post_init__()
         if self.num_networks > 1:
             raise InputError(f"num_networks must be 1 for replicas, got {self.num_networks}")
@@ -318,17 +317,6 @@ class ReplicaSettings(AgentSettings):
     @property
     def seeds(self) -> tuple[int, ...]:
         """Of each replica, (R,)."""
-        seeds = tuple(whole_number("seed", seed, 0) for seed in self.each("seed"))
+        seeds = tuple(whole_number("seed", seed, 0, None) for seed in self.each("seed"))
         several = isinstance(self.seed, list | tuple)
         return seeds if several else tuple(seed + place for place, seed in enumerate(seeds))
-
-
-def _check_device(device: Any) -> None:
-    """Raise InputError for a device that torch does not have here."""
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"device must be one that torch has here, such as 'cpu', got {device!r}: {reason}"
-        ) from error

@@ -1,7 +1,8 @@
 """Checks of arrays and numbers at the public edge: one clear error that names the argument."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 LARGEST = float(np.finfo(np.float64).max)
+LARGEST_SIZE = 2**24
+"""The most users, choices and the like that there can be: of whatever arrays have one entry each."""
+LONGEST = 1000
+"""Letters of a message."""
+EXTREME = 1e60
+"""Constants are at most this, and at least one over it, so that products of a few of them are finite."""
 
 
 class InputError(ValueError):
     """A setting or an argument that this project refuses; the message names it, what it was and must be."""
+
+    def __str__(self) -> str:
+        """The message; of one as long as what was given, both ends."""
+        text = super().__str__()
+        return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 4 :]}"
 
 
 Array = Any
@@ -44,6 +56,19 @@ def on_device(array: np.ndarray, device: Any) -> Array:
     if torch.device(device).type == "cuda":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
+
+
+def torch_device(name: str, value: Any) -> None:
+    """Raise InputError for a device that torch does not have here."""
+    import torch
+
+    try:
+        torch.empty(1, device=value)
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{name} must be one that torch has here, such as 'cpu', got {value!r}: {reason}"
+        ) from error
 
 
 def positive(name: str, value: ArrayLike) -> FloatArray:
@@ -99,8 +124,9 @@ def choices(name: str, value: ArrayLike, num_choices: int) -> NDArray[np.int64]:
 
 
 def positive_number(name: str, value: Any) -> float:
-    """`value` as a float; raises InputError unless it is one positive and finite number."""
-    return number_between(name, value, 0.0, np.inf, "be positive and finite", ends=False)
+    """`value` as a float; raises InputError unless it is one positive number, from 1e-60 to 1e60."""
+    number = number_between(name, value, 0.0, np.inf, "be positive and finite", ends=False)
+    return number_between(name, number, 1 / EXTREME, EXTREME)
 
 
 def number_between(
@@ -136,11 +162,54 @@ def shape_of(name: str, value: Any) -> tuple[int, ...]:
         raise InputError(f"{name} must be an array, got {value!r}") from error
 
 
-def whole_number(name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int; raises InputError unless it is a whole number from `least` on."""
+def whole_number(name: str, value: Any, least: int = 1, most: int | None = 2**63 - 1) -> int:
+    """`value` as an int; raises InputError unless it is a whole number from `least` to `most`, None for any."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
         raise InputError(f"{name} must be a whole number, {least} or more, got {value!r}")
+    if most is not None and value > most:
+        given = value if value < 2**200 else f"one of {int(value).bit_length()} bits"
+        raise InputError(f"{name} must be a whole number, {least} to {most}, got {given}")
     return int(value)
+
+
+def size(name: str, value: Any, least: int = 1) -> int:
+    """`value` as an int; raises InputError unless arrays can have so many entries."""
+    return whole_number(name, value, least, LARGEST_SIZE)
+
+
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool; raises InputError unless it is true or false."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(f"{name} must be true or false, got {value!r}")
+    return bool(value)
+
+
+def file_path(name: str, value: Any) -> Path:
+    """`value` as a path; raises InputError unless a file can have it, whether there is one or not."""
+    try:
+        path = Path(value)
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return path
+    except (TypeError, ValueError, OSError) as error:  # no path, a null byte or half a letter in it, too long
+        raise InputError(f"{name} must be the path of a file, got {value!r}: {error}") from error
+    return path
+
+
+def mapping(name: str, value: Any) -> Mapping[Any, Any]:
+    """`value`; raises InputError unless it is a mapping from whole numbers, 0 or more, such as frames."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} must be a mapping from frames, got {value!r}")
+    for frame in value:
+        whole_number(f"a frame of {name}", frame, 0)
+    return value
+
+
+def generator(name: str, value: Any) -> Any:
+    """`value`; raises InputError unless it draws random numbers as a `numpy.random.Generator` does."""
+    if not (hasattr(value, "integers") and hasattr(value, "random")):
+        raise InputError(f"{name} must be a numpy.random.Generator, got {value!r}")
+    return value
 
 
 def last_dimension(name: str, array: NDArray[Any], size: int) -> None:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import InputError
-from .decisions import Binary, Decisions, decisions_of
+from .arrays import InputError, generator, size
+from .decisions import Binary, Decisions, decisions_of, member
 from .limits import Limited
 from .processes.trace import Replay
 
@@ -74,7 +74,9 @@ def coordinate_descent(
     Raises InputError when `start` is not a decision or of another shape.
     """
     decisions = decisions_of(environment)
-    decision = decisions.random(1, rng)[0] if start is None else decisions.check_one("start", start)
+    decision = (
+        decisions.random(1, generator("rng", rng))[0] if start is None else decisions.check_one("start", start)
+    )
     value = float(np.asarray(environment.evaluate(decision[None]))[0])
     evaluations = 1
     while True:
@@ -117,10 +119,9 @@ def all_offload(environment: Evaluating, rng: np.random.Generator | None = None)
 
 def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | None = None) -> Choice:
     """The best of `k` uniformly random decisions, N of them by default. Raises InputError for `k` below 1."""
-    k = environment.num_users if k is None else k
-    if k < 1:
-        raise InputError(f"k must be 1 or more, got {k}")
-    return best_of(environment, decisions_of(environment).random(k, rng))
+    decisions = decisions_of(environment)
+    count = decisions.num_users if k is None else size("k", k)
+    return best_of(environment, decisions.random(count, generator("rng", rng)))
 
 
 def random(environment: Evaluating, rng: np.random.Generator) -> Choice:
@@ -133,7 +134,7 @@ def recorded(environment: Replaying, rng: np.random.Generator | None = None) -> 
 
     Raises InputError where it stores none.
     """
-    recording = environment.recording
+    recording = member(environment, "recording")
     if recording is None or recording.decisions is None:
         raise InputError("the world's recording must hold decisions, it has none")
     return best_of(environment, recording.decisions[[recording.row_of(environment.frame)]])
@@ -141,7 +142,7 @@ def recorded(environment: Replaying, rng: np.random.Generator | None = None) -> 
 
 def linear_relaxation(environment: Relaxing, rng: np.random.Generator | None = None) -> Choice:
     """LR of the DROO paper: relax the binary decisions, solve, round; for environments with `relaxed_decision`."""
-    return best_of(environment, np.asarray(environment.relaxed_decision(), dtype=np.float64)[None])
+    return best_of(environment, np.asarray(member(environment, "relaxed_decision")(), dtype=np.float64)[None])
 
 
 def _bits_of(environment: Evaluating, method: str) -> Decisions:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import FloatArray, InputError, whole_number
+from .arrays import FloatArray, InputError, number_between, whole_number
 from .decisions import Decisions, decisions_of
 from .environment import Environment
 from .limits import Limited
@@ -33,6 +33,7 @@ OPTIONAL = (
     *("start", "begin_frame", "carry_out", "advance"),
 )
 """What a world may have besides; a name that is all but one of these is probably meant to be it."""
+MOST_FRAMES = 10**6
 SAMPLED = 8
 """Decisions that are tried in each frame, the one in which nobody offloads among them."""
 LISTED = 2**10
@@ -55,7 +56,7 @@ def check_environment(env: Any, frames: int = 20, seconds: float = float("inf"))
 
     Args:
         env: the world; bits, or choices where it has `decisions`.
-        frames: how many, at least 2.
+        frames: how many, 2 to a million.
         seconds: after which no further frame is tried.
 
     Raises:
@@ -65,7 +66,8 @@ def check_environment(env: Any, frames: int = 20, seconds: float = float("inf"))
         EnvironmentWarning: a misspelt member, values that are costs, an optimum that belongs to another `evaluate`
             or that no decision reaches, features far from 1, observations that never change.
     """
-    whole_number("frames", frames, 2)
+    whole_number("frames", frames, 2, MOST_FRAMES)
+    number_between("seconds", seconds, 0, np.inf, "be 0 or more")
     name = type(env).__name__
     _check_members(env, name)
     _check_names(env, name)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import FloatArray, binary, choices, last_dimension, one_a_user, whole_number
+from .arrays import FloatArray, InputError, binary, choices, last_dimension, one_a_user, size
 
 
 class Decisions(Protocol):
@@ -55,7 +55,7 @@ class Binary:
     num_choices: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        whole_number("num_users", self.num_users)
+        size("num_users", self.num_users)
 
     def check(self, name: str, decisions: ArrayLike) -> FloatArray:
         """Decisions (..., N) as 0.0 and 1.0; raises InputError for anything else or another shape."""
@@ -102,8 +102,8 @@ class Categorical:
     num_choices: int
 
     def __post_init__(self) -> None:
-        whole_number("num_users", self.num_users)
-        whole_number("num_choices", self.num_choices, 2)
+        size("num_users", self.num_users)
+        size("num_choices", self.num_choices, 2)
 
     def check(self, name: str, decisions: ArrayLike) -> NDArray[np.int64]:
         """Decisions (..., N) as integers 0 to C - 1; raises InputError for anything else or another shape."""
@@ -139,9 +139,17 @@ class Categorical:
 
 
 def decisions_of(environment: Any) -> Decisions:
-    """The kind of decision of an environment: bits, where it says nothing."""
+    """The kind of decision of an environment: bits, where it says nothing; raises InputError for what is none."""
+    member(environment, "evaluate")
     found: Decisions | None = getattr(environment, "decisions", None)
-    return Binary(environment.num_users) if found is None else found
+    return Binary(member(environment, "num_users")) if found is None else found
+
+
+def member(environment: Any, name: str) -> Any:
+    """What an environment has by that name; raises InputError for what has it not."""
+    if isinstance(environment, type) or not hasattr(environment, name):
+        raise InputError(f"environment must be a world with {name}, got {environment!r}")
+    return getattr(environment, name)
 
 
 @lru_cache(maxsize=16)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import FloatArray, InputError, shape_of, whole_number
+from .arrays import FloatArray, InputError, shape_of, size, whole_number
 from .decisions import Binary, Decisions
 from .generators import Generators
 from .seeds import of_replicas
@@ -66,7 +66,7 @@ class Environment(Stateful):
 
     def __init__(self, seed: int | Sequence[int] = 0, replicas: int | None = None) -> None:
         if replicas is not None:
-            self.replicas = whole_number("replicas", replicas)
+            self.replicas = size("replicas", replicas)
             self._lead = (self.replicas,)
         self._seed: Any = seed
         if not hasattr(self, "decisions"):
@@ -84,7 +84,7 @@ class Environment(Stateful):
         if self._lead:
             self.rng: Any = Generators(of_replicas(seed, *self._lead))
         else:
-            self.rng = np.random.default_rng(whole_number("seed", seed, 0))
+            self.rng = np.random.default_rng(whole_number("seed", seed, 0, None))
         self._seed = seed
         self._frame = 0
         self.start()
@@ -147,7 +147,7 @@ class Environment(Stateful):
 
         Of replicas (R,).
         """
-        if self.decisions.num_choices**self.num_users > most:
+        if self.decisions.num_choices**self.num_users > whole_number("most", most, 0):
             return None
         every = self.decisions.all()
         if not self._lead:

@@ -39,7 +39,11 @@ class Limited:
         self.kind = kind
         self.num_users, self.num_choices = kind.num_users, kind.num_choices
         others = kind.num_choices - 1
-        given = list(capacities) if isinstance(capacities, Sequence | np.ndarray) else [capacities] * others
+        given = (
+            list(capacities)
+            if isinstance(capacities, Sequence | np.ndarray) and len(np.shape(np.asarray(capacities, object)))
+            else [capacities] * others
+        )
         if len(given) != others:
             raise InputError(
                 f"capacities must be one number, or one for each of {others} choices, got {capacities}"

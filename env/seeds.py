@@ -28,6 +28,6 @@ def of_replicas(seed: Any, replicas: int) -> list[int]:
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str) and np.ndim(seed):
         if len(seed) != replicas:
             raise InputError(f"seed must be one number or {replicas}, one a replica, got {len(seed)}")
-        return [whole_number("seed", one, 0) for one in seed]
-    first = whole_number("seed", seed, 0)
+        return [whole_number("seed", one, 0, None) for one in seed]
+    first = whole_number("seed", seed, 0, None)
     return list(range(first, first + replicas))

@@ -20,4 +20,9 @@ BAD = {
     "objects": np.array([None, 1], dtype=object),
     "set": {1},
     "class": int,
+    "huge": 2**70,
+    "wide": 2**63,
+    "long name": "a" * 300,
+    "null byte": "a\x00b",
+    "no array": np.array(3.5),
 }

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from ..checks import whole_number
+from ..checks import size
 from ..networks.interface import dtype_of
 from . import droo
 from .droo import cost_figure, vector_of
@@ -55,7 +55,7 @@ class MemoryDNN(droo.MemoryDNN):
         memory_size: int = 1024,
         output_graph: bool = False,
     ) -> None:
-        self.net_num = whole_number("net_num", net_num)
+        self.net_num = size("net_num", net_num)
         super().__init__(net, learning_rate, training_interval, batch_size, memory_size, output_graph)
         self.cost_his = [[] for _ in range(net_num)]
         self._optimizers: list[TensorFlowAdam] = []

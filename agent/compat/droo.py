@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from ..checks import InputError, whole_number
+from ..checks import InputError, positive_number, real_array, size, whole_number
 from ..decisions.quantizer import KNearest, OrderPreserving
 from ..networks.interface import dtype_of, first_weights
 
@@ -59,13 +59,12 @@ class MemoryDNN:
         memory_size: int = 1000,
         output_graph: bool = False,
     ) -> None:
-        if not isinstance(net, Sequence | np.ndarray) or len(net) < 2:
+        if not isinstance(net, Sequence | np.ndarray) or getattr(net, "ndim", 1) != 1 or len(net) < 2:
             raise InputError(f"net must hold two or more widths, got {net!r}")
         for layer, width in enumerate(net):
-            whole_number(f"net[{layer}]", width)
-        if not training_interval > 0:
-            raise InputError(f"training_interval must be positive, got {training_interval!r}")
-        whole_number("batch_size", batch_size)
+            size(f"net[{layer}]", width)
+        positive_number("training_interval", training_interval)
+        size("batch_size", batch_size)
         whole_number("memory_size", memory_size)
         self.net = net
         self.training_interval = training_interval
@@ -76,7 +75,10 @@ class MemoryDNN:
             self.enumerate_actions = []
         self.memory_counter = 1
         self.cost_his: list[Any] = []
-        self.memory = np.zeros((memory_size, net[0] + net[-1]))
+        try:
+            self.memory = np.zeros((memory_size, net[0] + net[-1]))
+        except (MemoryError, ValueError) as error:
+            raise InputError(f"memory_size must be such that all pairs fit, got {memory_size}") from error
         with first_weights():
             self._build_net()
 
@@ -182,8 +184,8 @@ class MemoryDNN:
 def vector_of(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """`value` as a vector (size,); raises InputError for another size or for what is not finite."""
     try:
-        vector = np.ravel(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+        vector = np.ravel(real_array(name, value, np.float64))
+    except InputError as error:
         raise InputError(f"{name} must hold {size} finite numbers, got {value!r}") from error
     if vector.size != size:
         raise InputError(f"{name} must hold {size} finite numbers, got {vector.size}")

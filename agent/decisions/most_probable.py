@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import whole_number
+from ..checks import size
 from .asked import count_of, relaxed_of
 from .cheapest import cheapest
 from .limits import Limited, cheapest_within
@@ -32,11 +32,11 @@ class MostProbable:
     distinct: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        whole_number("num_choices", self.num_choices, 2)
+        size("num_choices", self.num_choices, 2)
 
     def max_candidates(self, num_users: int) -> int:
         """C^N."""
-        return int(self.num_choices) ** whole_number("num_users", num_users)
+        return int(self.num_choices) ** size("num_users", num_users)
 
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..arrays import Array, namespace, take
-from ..checks import InputError, positive_number, whole_number
+from ..checks import InputError, positive_number, size
 from ..machine_code import machine_code
 from .asked import count_of, draws, relaxed_of
 from .limits import Limited, cheapest_within
@@ -99,7 +100,7 @@ class OrderPreserving:
 
     def max_candidates(self, num_users: int) -> int:
         """N + 1: one for each gap between sorted entries."""
-        return whole_number("num_users", num_users) + 1
+        return size("num_users", num_users) + 1
 
     def __call__(self, relaxed: Array, k: int, rng: Random | None = None) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
@@ -167,7 +168,7 @@ class KNearest:
 
     def max_candidates(self, num_users: int) -> int:
         """2^N."""
-        return 2 ** whole_number("num_users", num_users)
+        return 2 ** size("num_users", num_users)
 
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
@@ -256,7 +257,7 @@ class NoisyOrderPreserving:
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""
-        return 2 * (whole_number("num_users", num_users) + 1)
+        return 2 * (size("num_users", num_users) + 1)
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
@@ -271,7 +272,7 @@ class NoisyOrderPreserving:
         return np.concatenate([clean, exact.within(self._noisy(relaxed, rng), k // 2, None, limits)])
 
     def _noisy(self, relaxed: Array, rng: Random) -> Array:
-        return shift_logits(relaxed, self.noise * rng.normal(size=relaxed.shape))
+        return shift_logits(relaxed, self.noise * _beside(relaxed, rng.normal(size=relaxed.shape)))
 
 
 @dataclass(frozen=True)
@@ -286,14 +287,14 @@ class NoisyProbabilities:
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""
-        return 2 * (whole_number("num_users", num_users) + 1)
+        return 2 * (size("num_users", num_users) + 1)
 
     def __call__(self, relaxed: Array, k: int, rng: Random) -> Array:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         return _halves(OrderPreserving(distinct=False), relaxed, k, self._noisy, rng)
 
     def _noisy(self, relaxed: Array, rng: Random) -> Array:
-        return 1 / (1 + namespace(relaxed).exp(-(relaxed + rng.normal(size=relaxed.shape))))
+        return 1 / (1 + namespace(relaxed).exp(-(relaxed + _beside(relaxed, rng.normal(size=relaxed.shape)))))
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,7 @@ class OrderPreservingAndNearest:
 
     def max_candidates(self, num_users: int) -> int:
         """2^N."""
-        return 2 ** whole_number("num_users", num_users)
+        return 2 ** size("num_users", num_users)
 
     def __call__(
         self, relaxed: NDArray[np.floating], k: int, rng: np.random.Generator | None = None
@@ -322,7 +323,7 @@ class OrderPreservingAndNearest:
             orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
             listed = code.order_preserving_and_nearest_of_each(relaxed, orders, k)
             return listed
-        if relaxed.ndim > 1:
+        if relaxed.ndim > 1 or not isinstance(relaxed, np.ndarray):
             return _row_by_row(self, relaxed, k)
         if (code := _for_one(relaxed, single=True)) is not None and k * relaxed.size <= LISTED:
             order = _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
@@ -373,6 +374,11 @@ def _halves(
     return namespace(relaxed).concatenate([clean, quantizer(noisy(relaxed, draws(rng)), k // 2)], -2)
 
 
+def _beside(relaxed: Array, noise: Array) -> Array:
+    """Random numbers where the relaxed decisions are, whatever drew them."""
+    return noise if isinstance(relaxed, np.ndarray) else torch.as_tensor(noise, device=relaxed.device)
+
+
 def shift_logits(relaxed: Array, shift: Array) -> Array:
     """Relaxed decisions (..., N) with `shift` (..., N) added to their logits; within [0, 1] as before."""
     inside = relaxed.clip(1e-300, 1 - 1e-16)
@@ -383,6 +389,8 @@ def _row_by_row(quantizer: Quantizer, relaxed: NDArray[np.floating], k: int) -> 
     if not isinstance(relaxed, np.ndarray):
         raise InputError(f"quantizer must be 'OP' or 'OPN' on a device, got {type(quantizer).__name__}")
     rows = [quantizer(row, k, None) for row in relaxed.reshape(-1, relaxed.shape[-1])]
+    if not rows:
+        return np.empty((*relaxed.shape[:-1], k, relaxed.shape[-1]), dtype=np.int64)
     return np.stack(rows).reshape(*relaxed.shape[:-1], k, -1)
 
 

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, Protocol
 
-import numpy as np
-
 from ..arrays import Array
-from ..checks import InputError
+from ..checks import InputError, real_array
 
 ADAM_EPSILON = 1e-8
 LEARNING_RATE = 0.005
@@ -48,7 +46,7 @@ class LearningRule:
             object.__setattr__(self, "learning_rate", 0.01 if self.published else LEARNING_RATE)
         if self.weight_decay is None:
             object.__setattr__(self, "weight_decay", 0.0 if self.published else WEIGHT_DECAY)
-        object.__setattr__(self, "betas", tuple(np.ravel(self.betas).tolist()))
+        object.__setattr__(self, "betas", tuple(real_array("betas", self.betas).ravel().tolist()))
         rates: Any = self.learning_rate
         rates = rates if isinstance(rates, list | tuple) else [rates]
         if not all(_number(rate) and 0 < rate <= 1000 for rate in rates):

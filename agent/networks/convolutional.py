@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..checks import InputError
-from .interface import Activation, check_widths, make_activation, output_shape, widths_of
+from ..checks import InputError, size
+from .interface import Activation, make_activation, output_shape, widths_of
 
 
 class Convolutional(nn.Module):
@@ -35,7 +35,8 @@ class Convolutional(nn.Module):
         num_choices: int = 2,
     ) -> None:
         super().__init__()
-        channels = widths_of("channels", channels)
+        num_users, num_features = size("num_users", num_users), size("num_features", num_features)
+        channels, kernel_size = widths_of("channels", channels), size("kernel_size", kernel_size)
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
@@ -45,8 +46,6 @@ class Convolutional(nn.Module):
             "num_choices": num_choices,
         }
         self.output = output_shape(num_users, num_choices)
-        check_widths(num_users=num_users, num_features=num_features, kernel_size=kernel_size)
-        check_widths(**{f"channels[{place}]": width for place, width in enumerate(channels)})
         if kernel_size % 2 == 0:
             raise InputError(f"kernel_size must be odd and positive, got {kernel_size}")
         self.activation = make_activation(activation)

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from ..checks import InputError
-from .interface import Activation, check_widths, make_activation, output_shape, widths_of
+from ..checks import InputError, size
+from .interface import Activation, make_activation, output_shape, widths_of
 
 
 class FullyConnected(nn.Module):
@@ -37,6 +37,7 @@ class FullyConnected(nn.Module):
         initialization: Literal["uniform", "normal"] = "uniform",
     ) -> None:
         super().__init__()
+        num_users, num_features = size("num_users", num_users), size("num_features", num_features)
         hidden = widths_of("hidden", hidden)
         self.settings: dict[str, Any] = {
             "num_users": num_users,
@@ -46,7 +47,6 @@ class FullyConnected(nn.Module):
             "num_choices": num_choices,
             "initialization": initialization,
         }
-        check_widths(num_users=num_users, num_features=num_features)
         self.output = output_shape(num_users, num_choices)
         self.activation = make_activation(activation)
         widths = [num_users * num_features, *hidden, math.prod(self.output)]

@@ -12,33 +12,35 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..checks import InputError, whole_number
+from ..checks import InputError, size
 
 Activation = Literal["relu", "sigmoid"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
 
+LARGEST_WEIGHT = 1e30
+"""Of numbers that become weights, in single precision."""
 _ONE_AT_A_TIME = threading.RLock()
 """Torch's generator and default precision are those of all threads."""
 
 
 def output_shape(num_users: int, num_choices: int) -> tuple[int, ...]:
     """Of the logits of one observation: (N,) for two choices, else (N, C); raises InputError for C below 2."""
-    whole_number("num_choices", num_choices, 2)
+    size("num_choices", num_choices, 2)
     return (num_users,) if num_choices == 2 else (num_users, num_choices)
 
 
 def check_widths(**sizes: int) -> None:
     """Raise InputError, naming it, for a size below 1."""
-    for name, size in sizes.items():
-        whole_number(name, size)
+    for name, width in sizes.items():
+        size(name, width)
 
 
 def widths_of(name: str, value: Any) -> list[int]:
     """The widths of layers as a list; raises InputError unless all are whole numbers from 1."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) != 1:
         raise InputError(f"{name} must be a list of widths, got {value!r}")
-    return [whole_number(f"{name}[{place}]", width) for place, width in enumerate(value)]
+    return [size(f"{name}[{place}]", width) for place, width in enumerate(value)]
 
 
 def make_activation(name: str) -> nn.Module:

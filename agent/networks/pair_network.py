@@ -15,8 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checks import InputError, whole_number
+from ..checks import InputError, number_between, size, whole_number
+from .interface import LARGEST_WEIGHT, widths_of
 
+MOST_ROUNDS = 10_000
 PRICE_STEPS = 2
 """Of places, in a round."""
 LARGEST = 3.0
@@ -53,7 +55,7 @@ class PairNetwork(nn.Module):
         any_size: whether frames may differ in their number of users.
 
     Raises:
-        InputError: when a size is out of range.
+        InputError: when a size is out of range (rounds: 1 to 10,000), naming it.
     """
 
     any_size = True
@@ -70,14 +72,18 @@ class PairNetwork(nn.Module):
         crowding: float = 2.0,
     ) -> None:
         super().__init__()
-        servers = whole_number("num_choices", num_choices, 2) - 1
-        if whole_number("num_features", num_features) % servers:
+        servers = size("num_choices", num_choices, 2) - 1
+        if size("num_features", num_features) % servers:
             raise InputError(f"num_features must be so many for each of {servers} servers, got {num_features}")
         self._per_pair = num_features // servers
-        whole_number("sums", sums)
-        for place, width in enumerate(hidden):
-            whole_number(f"hidden[{place}]", width)
-        self.rounds = whole_number("rounds", rounds)
+        size("sums", sums)
+        hidden = widths_of("hidden", hidden)
+        if num_users is not None:
+            size("num_users", num_users)
+        self.rounds = whole_number("rounds", rounds, most=MOST_ROUNDS)
+        crowding = number_between(
+            "crowding", crowding, -LARGEST_WEIGHT, LARGEST_WEIGHT, f"be up to {LARGEST_WEIGHT:g}"
+        )
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
@@ -90,9 +96,12 @@ class PairNetwork(nn.Module):
         }
         self._log_places = None
         if capacities is not None:
-            places = [capacities] if isinstance(capacities, int) else list(capacities)
-            for place, one in enumerate(places):
-                whole_number(f"capacities[{place}]", one, 0)
+            places = capacities if isinstance(capacities, list | tuple) else [capacities]
+            places = [whole_number(f"capacities[{place}]", one, 0) for place, one in enumerate(places)]
+            if len(places) not in (1, servers):
+                raise InputError(
+                    f"capacities must be one number, or one for each of {servers} servers, got {places}"
+                )
             self._log_places = torch.tensor(places).clamp(min=1e-3).log()
         exponents = torch.zeros(self._per_pair, sums)
         exponents[torch.arange(sums) % self._per_pair, torch.arange(sums)] = 1.0

@@ -39,10 +39,12 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checks import InputError, whole_number
+from ..checks import InputError, finite_numbers, flag, number_between, real_array, size
+from .interface import LARGEST_WEIGHT, widths_of
 
 SCALE = 3.0
 """Logits are this times what the layers give, so that Adam sharpens a decision in few steps."""
@@ -108,18 +110,22 @@ class SetNetwork(nn.Module):
         bias: float = -3.0,
     ) -> None:
         super().__init__()
-        own = whole_number("num_features", num_features, 2 if masked else 1) - masked
-        self.any_size = self.masked = masked
-        self.group, self.relative = group, relative
-        sums = whole_number("sums", sums) if exponents is None else len(exponents)
-        for name, widths in (("hidden", hidden), ("embedding", embedding)):
-            for place, width in enumerate(widths):
-                whole_number(f"{name}[{place}]", width)
-        if group is not None and num_users is not None and num_users % whole_number("group", group):
+        self.any_size = self.masked = masked = flag("masked", masked)
+        self.relative = flag("relative", relative)
+        own = size("num_features", num_features, 2 if masked else 1) - masked
+        hidden, embedding = widths_of("hidden", hidden), widths_of("embedding", embedding)
+        if exponents is not None:
+            exponents = _rows(exponents, [own, *embedding][-1])
+        sums = size("sums", sums) if exponents is None else len(exponents)
+        if num_users is not None:
+            size("num_users", num_users)
+        self.group = None if group is None else size("group", group)
+        if group is not None and num_users is not None and num_users % group:
             raise InputError(f"num_users must be a multiple of group, {group}, got {num_users}")
-        slopes = SLOPES[:own] if slopes is None else slopes
+        slopes = SLOPES[:own] if slopes is None else finite_numbers("slopes", slopes, LARGEST_WEIGHT)
         if len(slopes) > own + sums:
             raise InputError(f"slopes must be at most {own + sums}, one for all that is seen, got {list(slopes)}")
+        bias = number_between("bias", bias, -LARGEST_WEIGHT, LARGEST_WEIGHT, "be up to 1e30")
         self.settings: dict[str, Any] = {
             "num_users": num_users,
             "num_features": num_features,
@@ -176,11 +182,18 @@ def _grouped(observations: Tensor, group: int | None) -> Tensor:
     return observations.reshape(*observations.shape[:-2], -1, group, observations.shape[-1])
 
 
+def _rows(given: Any, inputs: int) -> list[list[float]]:
+    """The exponents that are given, as lists; raises InputError where they are no lists of `inputs` numbers."""
+    array = real_array("exponents", given, np.float64)
+    if array.ndim != 2 or not len(array) or array.shape[1] != inputs or not (abs(array) <= LARGEST_WEIGHT).all():
+        raise InputError(f"exponents must be lists of {inputs} numbers, one a feature, got {given!r}")
+    listed: list[list[float]] = array.tolist()
+    return listed
+
+
 def _first_exponents(inputs: int, sums: int, given: Sequence[Sequence[float]] | None, embedded: bool) -> Tensor:
     if given is not None:
-        if any(len(one) != inputs for one in given) or not len(given):
-            raise InputError(f"exponents must be lists of {inputs} numbers, one a feature, got {given!r}")
-        return torch.tensor([list(one) for one in given]).T.contiguous()
+        return torch.tensor(given, dtype=torch.get_default_dtype()).T.contiguous()
     if embedded:
         bound = SHARP / inputs**0.5
         return torch.empty(inputs, sums).uniform_(-bound, bound)

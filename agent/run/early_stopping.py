@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import number_between, whole_number
+from ..checks import number_between, size, whole_number
 from .callbacks import Callback, Run
 from .record import Frame
 
@@ -28,7 +28,7 @@ class EarlyStopping(Callback):
 
     def __init__(self, patience: int = 1000, window: int = 500, least: float = 1e-4) -> None:
         self._patience = whole_number("patience", patience)
-        self._window = whole_number("window", window)
+        self._window = size("window", window)
         self._least = number_between("least", least, 0, np.finfo(np.float64).max, "be finite and 0 or more")
         self._forget()
 

@@ -107,7 +107,10 @@ class RunFolder:
         path = self.path / CONFIG
         if not path.is_file():
             raise InputError(f"resume must be the folder of a run, {self.path} holds no {CONFIG}")
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} must be text in UTF-8, {error}") from error
 
     def append(self, columns: Columns) -> Columns:
         """Keep the rows of some frames until the next `flush`: of replicas their means, and the rate of each.
@@ -356,7 +359,7 @@ def _read_rows(table: Path, rows: int) -> tuple[str, int, Any]:
 
 def _read_table(path: Path) -> dict[str, NDArray[np.float64]]:
     """The columns of a table of numbers, each (rows,), nan where empty; some memory beside them at a time."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:  # what is then no number
         names = file.readline().rstrip("\n").split(",")
         parts = []
         while lines := file.readlines(_CHUNK):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..baselines import Choice, Evaluating, best_of, best_of_random
+from ..decisions import member
 from ..limits import Limited
 
 
@@ -27,28 +28,28 @@ class Ageing(Evaluating, Protocol):
 
 def round_robin(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """The next q sensors in turn that have energy, from one that moves on by q in each frame."""
-    start = environment.frame * int(environment.decisions.capacities[1])
+    start = member(environment, "frame") * int(environment.decisions.capacities[1])
     return _first(environment, (start + np.arange(environment.num_users)) % environment.num_users)
 
 
 def oldest_first(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """The q oldest that have energy."""
-    return _first(environment, np.argsort(-environment.age, kind="stable"))
+    return _first(environment, np.argsort(-member(environment, "age"), kind="stable"))
 
 
 def best_channel(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """The q of the largest gains that have energy."""
-    return _first(environment, np.argsort(-environment.gains, kind="stable"))
+    return _first(environment, np.argsort(-member(environment, "gains"), kind="stable"))
 
 
 def oldest_as_many_as_best(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """The oldest that have energy, as many as is best: at most q + 1 decisions."""
-    return _as_many_as_best(environment, np.argsort(-environment.age, kind="stable"))
+    return _as_many_as_best(environment, np.argsort(-member(environment, "age"), kind="stable"))
 
 
 def one_by_one(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """Add the sensor that helps most until none helps or the places are taken: it asks only for values."""
-    choice = best_of(environment, np.zeros((1, environment.num_users)))
+    choice = best_of(environment, np.zeros((1, member(environment, "num_users"))))
     evaluations = 1
     for _ in range(environment.decisions.capacities[1]):
         left = np.flatnonzero(environment.decisions.mask[:, 1] & (choice.decision == 0))
@@ -69,8 +70,8 @@ def best_of_32_random(environment: Ageing, rng: np.random.Generator) -> Choice:
 
 def max_weight(environment: Ageing, rng: np.random.Generator | None = None) -> Choice:
     """For each m, the m sensors that save most where m transmit: the best decision of all, of at most q + 1."""
+    worth = member(environment, "worth")()
     able = _able(environment, np.arange(environment.num_users))
-    worth = environment.worth()
     most = min(len(worth) - 1, len(able))
     decisions = np.zeros((most + 1, environment.num_users))
     for m in range(1, most + 1):

@@ -52,6 +52,7 @@ from ..arrays import (
     positive,
     positive_number,
     require_positive,
+    size,
     whole_number,
 )
 from ..decisions import Binary
@@ -144,7 +145,7 @@ class AgeMEC(Environment):
         channel = as_channel(channel)
         if num_users is None:
             num_users = (None if channel is None else channel.num_users) or 10
-        self.num_users = whole_number("num_users", num_users)
+        self.num_users = size("num_users", num_users)
         self.decisions = Limited(Binary(self.num_users), whole_number("places", places))
         if channel is None:
             channel = Rayleigh(PathLoss(np.linspace(150, 400, self.num_users).tolist(), exponent=3.0))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import InputError, not_negative, real_numbers, whole_number
+from ..arrays import InputError, not_negative, real_numbers, size
 from ..multi_task.world import MultiTaskMEC
 
 
@@ -23,9 +23,12 @@ class MUMT:
     """
 
     def __init__(self, N: int, M: int, rand_seed: int = 1) -> None:
-        self.N, self.M = whole_number("N", N), whole_number("M", M)
+        self.N, self.M = size("N", N), size("M", M)
         self._world = MultiTaskMEC(N, M)
-        np.random.seed(rand_seed)
+        try:
+            np.random.seed(rand_seed)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"rand_seed must be a whole number, 0 to 2**32 - 1, got {rand_seed!r}") from error
         np.random.randint(10, 31, size=(N, M))
         np.random.randint(0, 1, size=(N, M))
         np.random.randint(0, 2, size=(N, M))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatArray, InputError, not_negative, real_numbers
+from ..arrays import FloatArray, InputError, not_negative, real_numbers, whole_number
 from ..wireless_powered.one_decision import split_one
 from ..wireless_powered.physics import Physics
 from ..wireless_powered.world import WirelessPoweredMEC
@@ -71,7 +71,7 @@ def cd_method(h: ArrayLike, seed: int | None = None) -> tuple[float, NDArray[np.
     if seed is None:
         decision = np.random.randint(2, size=num_users)
     else:
-        decision = np.random.default_rng(seed).integers(2, size=num_users)
+        decision = np.random.default_rng(whole_number("seed", seed, 0, None)).integers(2, size=num_users)
     rate = bisection(h, decision)[0]
     while True:
         neighbours = decision ^ np.eye(num_users, dtype=np.int64)

@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from ..arrays import FloatArray, whole_number
+from ..arrays import FloatArray, size, whole_number
 
 
 class LookAhead:
@@ -33,8 +33,8 @@ class LookAhead:
     """
 
     def __init__(self, draws: int = 0, *, seed: int = 0) -> None:
-        self.draws = whole_number("draws", draws, 0)
-        self._rng = np.random.default_rng(whole_number("seed", seed, 0))
+        self.draws = size("draws", draws, 0)
+        self._rng = np.random.default_rng(whole_number("seed", seed, 0, None))
 
     def __call__(self, env: gymnasium.Env[Any, Any], actions: list[Any]) -> FloatArray:
         """The values (K,) of K actions of an environment, which stays as it is."""

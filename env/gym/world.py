@@ -76,12 +76,12 @@ class GymnasiumWorld:
         if not callable(observation) and observation not in ("rows", "whole"):
             raise InputError(f"observation must be 'rows', 'whole' or a function, got {observation!r}")
         self._observation = observation
-        self._seed = whole_number("seed", seed, 0)
+        self._seed = whole_number("seed", seed, 0, None)
         self.reset()
 
     def reset(self, seed: int | None = None) -> FloatArray:
         """Start over, with a new seed where one is given; returns the first observation, (N, F)."""
-        self._seed = self._seed if seed is None else whole_number("seed", seed, 0)
+        self._seed = self._seed if seed is None else whole_number("seed", seed, 0, None)
         self.reward, self._episodes = 0.0, 0
         self._receive(*self.env.reset(seed=self._seed))
         return self.observe()

@@ -30,7 +30,7 @@ from ..arrays import (
     one_of,
     positive,
     positive_number,
-    whole_number,
+    size,
 )
 from ..environment import Environment
 from ..processes.arrivals import Arrivals, ExponentialArrivals, as_arrivals
@@ -150,7 +150,7 @@ class LyapunovMEC(Environment):
         channel = as_channel(channel)
         if num_users is None:
             num_users = (None if channel is None else channel.num_users) or 10
-        self.num_users = whole_number("num_users", num_users)
+        self.num_users = size("num_users", num_users)
         channel = _published_channel(self.num_users) if channel is None else deepcopy(channel)
         self.channel = of_each(channel, replicas)
         arrivals = as_arrivals("arrivals", arrivals)
@@ -262,11 +262,15 @@ class LyapunovMEC(Environment):
         self._process(rate.reshape(decision.shape), energy.reshape(decision.shape))
 
     def serve(self, rate: FloatArray, energy: FloatArray) -> None:
-        """Process `rate` (..., N), Mbit, for `energy` (..., N), J, and move to the next frame; nothing is checked.
+        """Process `rate` (..., N), Mbit, for `energy` (..., N), J, and move to the next frame.
 
-        In place of `step`, for those who allocate by another rule.
+        In place of `step`, for those who allocate by another rule. Raises InputError for another shape, or numbers
+        that are negative or not finite.
         """
-        self._process(rate, energy)
+        served = not_negative("rate", rate), not_negative("energy", energy)
+        for name, array in zip(("rate", "energy"), served, strict=True):
+            of_frame(name, array, self.gains.shape)
+        self._process(*served)
         self.advance()
 
     def _process(self, rate: FloatArray, energy: FloatArray) -> None:

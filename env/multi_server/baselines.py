@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..baselines import Choice, best_of, coordinate_descent
+from ..decisions import member
 from ..limits import Limited
 
 
@@ -14,7 +15,7 @@ def greedy_by_gain(environment: Any, rng: np.random.Generator | None = None) -> 
     N + 1 decisions. The best link is that of the least a_us (`env.multi_server.costs`), among the servers that are
     there and have places left.
     """
-    costs, limits = environment.costs.bandwidth, environment.decisions
+    costs, limits = member(environment, "costs").bandwidth, environment.decisions
     num_users, num_servers = costs.shape
     room, there = np.full(num_servers, num_users), np.ones(costs.shape, dtype=bool)
     if isinstance(limits, Limited):

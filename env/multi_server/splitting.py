@@ -95,7 +95,7 @@ def split_batched(worth: Worth, on: NDArray[np.bool_]) -> Split:
             if not worse.any():
                 break
             length = np.where(worse, length / 2, length)
-        moved = np.abs(length * step).max()
+        moved = np.abs(length * step).max(initial=0.0)
         price, value = new, found
         if moved < 1e-14:
             break

@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import (
+    EXTREME,
     LARGEST,
     FloatArray,
     InputError,
+    binary,
     frozen,
     not_negative,
     number_between,
     of_frame,
     positive,
     positive_number,
-    whole_number,
+    size,
 )
 from ..decisions import Categorical
 from ..environment import Environment
@@ -120,8 +122,8 @@ class MultiServerMEC(Environment):
             num_servers = servers
             if num_users is None and channel.num_users is not None:
                 num_users = channel.num_users // servers
-        self.num_users = whole_number("num_users", 10 if num_users is None else num_users)
-        self.num_servers = whole_number("num_servers", 3 if num_servers is None else num_servers)
+        self.num_users = size("num_users", 10 if num_users is None else num_users)
+        self.num_servers = size("num_servers", 3 if num_servers is None else num_servers)
         self.channel = of_each(Cells(self.num_servers) if channel is None else deepcopy(channel), replicas)
         self._bits_range = _range("task_bits", task_bits)
         self._cycles_range = _range("task_cycles", task_cycles)
@@ -189,7 +191,10 @@ class MultiServerMEC(Environment):
         mask = np.ones((*users, self.num_servers + 1), dtype=bool)
         mask[..., 1:] = self._snr(gains) >= self.least_snr
         if up is not None:
-            mask[..., 1:] &= np.asarray(up, dtype=bool)[..., None, :]
+            there = binary("up", up)
+            if there.shape not in ((self.num_servers,), (*self._lead, self.num_servers)):
+                raise InputError(f"up must have shape {(*self._lead, self.num_servers)}, got {there.shape}")
+            mask[..., 1:] &= there[..., None, :] > 0
         limited = self._limited or not mask.all()
         self.decisions = self._limits.masked(mask) if limited else self._limits.kind
         self.gains, self.task_bits, self.task_cycles, self.costs = gains, bits, cycles, costs
@@ -311,8 +316,8 @@ def _as_recorded(trace: RecordedTrace, num_users: int | None, num_servers: int |
     links = trace.num_users
     if num_servers is None:
         num_servers = trace.num_servers if trace.num_servers > 1 else 3
-    servers = whole_number("num_servers", num_servers)
-    users = whole_number("num_users", max(links // servers, 1) if num_users is None else num_users)
+    servers = size("num_servers", num_servers)
+    users = size("num_users", max(links // servers, 1) if num_users is None else num_users)
     if users * servers != links or trace.num_servers not in (1, servers):
         held = (
             f"{links} links"
@@ -335,6 +340,8 @@ def _range(name: str, value: Sequence[float]) -> tuple[float, float]:
 def _each(name: str, value: float | Sequence[float], count: int, zero: bool = False) -> FloatArray:
     """One number, or one for each of `count`, as (count,)."""
     array = not_negative(name, value) if zero else positive(name, value)
+    if not zero and not ((array >= 1 / EXTREME) & (array <= EXTREME)).all():
+        raise InputError(f"{name} must be from {1 / EXTREME:g} to {EXTREME:g}, got {value!r}")
     if array.ndim == 0:
         return frozen(np.full(count, float(array)))
     if array.shape != (count,):

@@ -23,7 +23,8 @@ from ..arrays import (
     one_of,
     positive,
     positive_number,
-    whole_number,
+    real_numbers,
+    size,
 )
 from ..decisions import Binary
 from ..environment import Environment
@@ -108,8 +109,8 @@ class MultiTaskMEC(Environment):
         seed: int | Sequence[int] = 0,
         replicas: int | None = None,
     ) -> None:
-        self.num_devices = whole_number("num_devices", num_devices)
-        self.num_tasks = whole_number("num_tasks", num_tasks)
+        self.num_devices = size("num_devices", num_devices)
+        self.num_tasks = size("num_tasks", num_tasks)
         self.num_users = self.num_devices * self.num_tasks
         if isinstance(task_sizes, str | Path | np.ndarray) or hasattr(task_sizes, "to_numpy"):
             task_sizes = RecordedTaskSizes(task_sizes)
@@ -283,7 +284,13 @@ class MultiTaskMEC(Environment):
         self.sizes.setflags(write=False)  # evaluate and observe must not come to differ
 
     def cost_of(self, sizes: FloatArray, decisions: FloatArray) -> FloatArray:
-        """`cost` of sizes and decisions that are not checked."""
+        """`cost` of sizes (..., N, M) and decisions (..., N, M) that need not be 0 or 1, but numbers.
+
+        Raises InputError where they are none, or of another shape.
+        """
+        sizes, decisions = real_numbers("sizes", sizes), real_numbers("decisions", decisions)
+        self._check_tasks("sizes", sizes)
+        self._check_tasks("decisions", decisions)
         remote = (decisions * sizes).sum(-1)
         return self._user_costs(((1 - decisions) * sizes).sum(-1), remote, self._remote_delay).sum(-1)
 

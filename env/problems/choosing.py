@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import FloatArray, whole_number
+from ..arrays import FloatArray, size
 from .problem import SmallProblem, allowed
 
 
@@ -35,7 +35,7 @@ class AtMost(SeparablePrices):
     """
 
     def __init__(self, num_users: int = 10, most: int = 3, *, seed: int = 0) -> None:
-        self.most = whole_number("most", most, 1)
+        self.most = size("most", most, 1)
         super().__init__(num_users, seed=seed)
 
     def values(self, decisions: FloatArray) -> FloatArray:
@@ -53,7 +53,7 @@ class Exactly(SeparablePrices):
     """
 
     def __init__(self, num_users: int = 12, number: int = 4, *, seed: int = 0) -> None:
-        self.number = whole_number("number", number, 1)
+        self.number = size("number", number, 1)
         super().__init__(num_users, seed=seed)
 
     def begin_frame(self) -> None:

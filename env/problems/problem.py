@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray, InputError, whole_number
+from ..arrays import FloatArray, InputError, size
 from ..environment import Environment
 
 MOST_USERS = 16
@@ -27,7 +27,7 @@ class SmallProblem(Environment):
     """
 
     def __init__(self, num_users: int, *, seed: int = 0) -> None:
-        self.num_users = whole_number("num_users", num_users)
+        self.num_users = size("num_users", num_users)
         if num_users > MOST_USERS:
             raise InputError(f"num_users must be 1 to {MOST_USERS}, got {num_users}")
         super().__init__(seed)
@@ -52,7 +52,7 @@ class SmallProblem(Environment):
 
 def multiple_of(number: int, num_users: int) -> int:
     """`num_users`; raises InputError unless it is a multiple of a number."""
-    if whole_number("num_users", num_users) % number:
+    if size("num_users", num_users) % number:
         raise InputError(f"num_users must be a multiple of {number}, got {num_users}")
     return num_users
 

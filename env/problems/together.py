@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import FloatArray, whole_number
+from ..arrays import FloatArray, size
 from .problem import SmallProblem, allowed, multiple_of
 
 
@@ -207,7 +207,7 @@ class ServersAsBits(SmallProblem):
     """
 
     def __init__(self, num_users: int = 15, num_servers: int = 3, *, seed: int = 0) -> None:
-        self.num_servers = whole_number("num_servers", num_servers, 1)
+        self.num_servers = size("num_servers", num_servers, 1)
         super().__init__(multiple_of(self.num_servers, num_users), seed=seed)
 
     def begin_frame(self) -> None:

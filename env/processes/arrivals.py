@@ -81,7 +81,7 @@ class RecordedArrivals(Replay, Arrivals):
         layout: Layout = "frames",
         index_column: bool | None = None,
     ) -> None:
-        recording = Recording(path, {variable or "data_arrival"}, index_column)
+        recording = Recording(path, ["data_arrival" if variable is None else variable], index_column)
         self.name = recording.name
         label, array = recording.main(variable, "data_arrival", "arrivals")
         amounts = numbers(label, arranged(label, array, layout, "(rows, N), a row a frame"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import LARGEST, FloatArray, InputError, number_between, positive_number, whole_number
+from ..arrays import LARGEST, FloatArray, InputError, number_between, positive_number, size, whole_number
 from .channel import Channel, Geometry
 
 
@@ -40,7 +40,7 @@ class Cells(Channel):
         closest: float = 10.0,
         stay: int | None = 1,
     ) -> None:
-        self.num_servers = whole_number("num_servers", num_servers)
+        self.num_servers = size("num_servers", num_servers)
         self.radius = positive_number("radius", radius)
         self.shadowing = number_between("shadowing", shadowing, 0, LARGEST, "be 0 or more and finite")
         self.closest = positive_number("closest", closest)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from ..arrays import LARGEST, FloatArray, InputError, last_dimension, number_between, positive, positive_number
+from ..arrays import EXTREME, FloatArray, InputError, last_dimension, number_between, positive, positive_number
 from .process import Process
 
 SPEED_OF_LIGHT = 3e8
@@ -167,7 +167,7 @@ class GaussMarkov(_Fading):
         frame_length: float = 0.1,
     ) -> None:
         super().__init__(path_loss)
-        number_between("doppler_frequency", doppler_frequency, 0, LARGEST, "be 0 Hz or more, and finite")
+        number_between("doppler_frequency", doppler_frequency, 0, EXTREME)
         positive_number("frame_length", frame_length)
         self.correlation = _bessel_j0(2 * np.pi * doppler_frequency * frame_length)
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..arrays import whole_number
+from ..arrays import size
 from ..generators import Generators
 from .process import Process
 
@@ -50,4 +50,4 @@ def of_each(process: AnyProcess, replicas: int | None) -> AnyProcess:
     """
     if replicas is None or "draws_for_many" in vars(type(process)):
         return process
-    return OfEach([deepcopy(process) for _ in range(whole_number("replicas", replicas))])  # type: ignore[return-value]
+    return OfEach([deepcopy(process) for _ in range(size("replicas", replicas))])  # type: ignore[return-value]

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, finite_number, not_negative, positive, positive_number, real_numbers
+from ..arrays import (
+    FloatArray,
+    InputError,
+    file_path,
+    finite_number,
+    not_negative,
+    positive,
+    positive_number,
+    real_numbers,
+)
 from ..state import Stateful
 
 
@@ -284,7 +293,7 @@ class RecordedTrack(Mobility):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
+        self.path = str(file_path("path", path))
         if not Path(path).is_file():
             raise FileNotFoundError(f"no such track file: {path}")
         try:

@@ -1,12 +1,12 @@
 """Users that come and go: who is on in each frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import LARGEST, InputError, number_between, whole_number
+from ..arrays import LARGEST, InputError, mapping, number_between, whole_number
 from .process import Process
 
 
@@ -27,8 +27,8 @@ class PresenceSchedule(Presence):
 
     def __init__(self, off: Mapping[int, Sequence[int]]) -> None:
         self.off = {
-            whole_number("a frame of off", frame, 0): [whole_number("a user of off", user, 0) for user in users]
-            for frame, users in sorted(off.items())
+            int(frame): [whole_number("a user of off", user, 0) for user in _listed(users)]
+            for frame, users in sorted(mapping("off", off).items())
         }
 
     def reset(self, num_users: int, rng: np.random.Generator) -> None:
@@ -91,3 +91,9 @@ class RandomPresence(Presence):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._on = np.array(state["on"], dtype=bool)
         self._load_added(state)
+
+
+def _listed(users: Any) -> list[Any]:
+    if not isinstance(users, Iterable) or np.ndim(users) != 1:  # type: ignore[arg-type]
+        raise InputError(f"off must hold a list of users for each frame, got {users!r}")
+    return list(users)

@@ -43,7 +43,7 @@ def deepmimo_gains(
     several = isinstance(data, list | tuple)
     gains = []
     for station in data if several else [data]:
-        array = np.asarray(station)
+        array = _array(station)
         if np.iscomplexobj(array) and array.ndim == 4 and array.size:
             power = _over(np.abs(array) ** 2, antennas, (1, 2))
             gains.append(power.sum(-1) if kind == "paths" else power.mean(-1))
@@ -108,18 +108,27 @@ def sionna_gains(
 def _power(data: Any) -> FloatArray:
     """Of complex coefficients, or of the pair of their real and imaginary parts."""
     if isinstance(data, list | tuple) and len(data) == 2:
-        parts = [np.asarray(part) for part in data]
+        parts = [_array(part) for part in data]
         if any(part.dtype.kind not in "fiu" for part in parts) or parts[0].shape != parts[1].shape:
             given = " and ".join(f"{part.dtype} {part.shape}" for part in parts)
             raise InputError(
                 "data must be complex coefficients, without their delays, or the pair of their real and imaginary "
                 f"parts, got {given}"
             )
-        return np.asarray(parts[0].astype(np.float64) ** 2 + parts[1].astype(np.float64) ** 2)
-    array = np.asarray(data)
+        with np.errstate(over="ignore"):  # which is refused
+            return np.asarray(parts[0].astype(np.float64) ** 2 + parts[1].astype(np.float64) ** 2)
+    array = _array(data)
     if array.dtype.kind not in "fiuc":
         raise InputError(f"data must be numbers, got {array.dtype}")
-    return np.asarray(np.abs(array) ** 2)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.abs(array) ** 2)
+
+
+def _array(data: Any) -> np.ndarray:
+    try:
+        return np.asarray(data)
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor that needs its gradient
+        raise InputError(f"data must be an array of numbers: {error}") from error
 
 
 def _over(power: FloatArray, antennas: Combining, axes: Sequence[int]) -> FloatArray:
@@ -127,8 +136,8 @@ def _over(power: FloatArray, antennas: Combining, axes: Sequence[int]) -> FloatA
     return np.asarray(power.mean(tuple(axes)) if antennas == "mean" else power.sum(tuple(axes)))
 
 
-def _one_of(name: str, value: str, known: tuple[str, str]) -> None:
-    if value not in known:
+def _one_of(name: str, value: Any, known: tuple[str, str]) -> None:
+    if not isinstance(value, str) or value not in known:
         raise InputError(f"{name} must be {known[0]!r} or {known[1]!r}, got {value!r}")
 
 

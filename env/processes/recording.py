@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, real_numbers
+from ..arrays import FloatArray, InputError, file_path, real_numbers
 from .csv_table import read_csv
 
 ENDINGS = (".mat", ".npz", ".npy", ".csv", ".h5", ".hdf5")
@@ -55,10 +55,12 @@ class Recording:
     """
 
     def __init__(self, source: Any, wanted: Collection[str] = (), index_column: bool | None = None) -> None:
+        if not all(isinstance(name, str) for name in wanted):
+            raise InputError(f"variable must be the name of an array, got {next(iter(wanted))!r}")
         table: np.ndarray | None = None
         arrays: Arrays = {}
         is_file = isinstance(source, str | Path)
-        path = Path(source) if is_file else Path()
+        path = file_path("path", source) if is_file else Path()
         self.name = str(source) if is_file else "the array"
         ending = path.suffix.lower() if is_file else ""
         if index_column is not None and ending != ".csv":
@@ -150,8 +152,8 @@ def _table(source: Any) -> np.ndarray:
         _unmasked(source)
         try:
             return np.asarray(source)
-        except ValueError as error:
-            raise InputError("the array must have rows of one length") from error
+        except (ValueError, RuntimeError) as error:  # the last of a tensor that needs its gradient
+            raise InputError(f"the array must have rows of one length: {error}") from error
     raise InputError(f"path must be the path of a file, an array or a data frame, got {source!r}")
 
 

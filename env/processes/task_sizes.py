@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, frozen, positive, positive_number
+from ..arrays import FloatArray, InputError, flag, frozen, positive, positive_number
 from .process import Process
 from .recording import Recording, described, numbers
 from .trace import Layout, Replay, arranged, stored_decisions, stored_values
@@ -75,14 +75,16 @@ class RecordedTaskSizes(Replay, TaskSizes):
         index_column: bool | None = None,
         labels: bool = True,
     ) -> None:
-        recording = Recording(path, {variable or "task_size", "gain_mode", "gain_min"}, index_column)
+        recording = Recording(
+            path, ["task_size" if variable is None else variable, "gain_mode", "gain_min"], index_column
+        )
         self.name = recording.name
         label, array = recording.main(variable, "task_size", "task sizes")
         sizes = arranged(label, array, layout, "(rows, N M) or (rows, N, M), a row a frame", several=True)
         sizes = numbers(label, sizes.reshape(len(sizes), -1))
         self.sizes = frozen(positive(described(label, array), sizes))
         self.costs: FloatArray | None = None
-        if labels:
+        if flag("labels", labels):
             self.decisions = stored_decisions(recording, ("gain_mode",), self.sizes, layout)
             self.costs = stored_values(recording, "gain_min", len(sizes))
         self._start_at(start)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray, InputError, binary, frozen, one_of, positive, require_positive, whole_number
+from ..arrays import FloatArray, InputError, binary, flag, frozen, one_of, positive, require_positive, whole_number
 from ..checking import EnvironmentWarning
 from .channel import Channel
 from .process import Process
@@ -133,7 +133,7 @@ class RecordedTrace(Replay, Channel):
         labels: bool = True,
     ) -> None:
         one_of("unit", unit, tuple(UNITS))
-        wanted = {variable or "input_h", "output_mode", "off_mode", "output_obj"}
+        wanted = ["input_h" if variable is None else variable, "output_mode", "off_mode", "output_obj"]
         recording = Recording(path, wanted, index_column)
         self.name = recording.name
         label, array = recording.main(variable, "input_h", "gains")
@@ -143,7 +143,7 @@ class RecordedTrace(Replay, Channel):
         gains = gains.reshape(len(gains), -1)
         self.gains = frozen(np.ascontiguousarray(in_power(described(label, array), gains, unit)))
         self.rates: FloatArray | None = None
-        if labels and self.num_servers == 1:
+        if flag("labels", labels) and self.num_servers == 1:
             self.decisions = stored_decisions(recording, ("output_mode", "off_mode"), self.gains, layout)
             self.rates = stored_values(recording, "output_obj", len(gains))
         self._start_at(start)

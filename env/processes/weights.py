@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..arrays import FloatArray, InputError, one_a_user, positive, whole_number
+from ..arrays import FloatArray, mapping, one_a_user, positive, whole_number
 from ..state import Stateful
 
 
@@ -30,11 +30,9 @@ class WeightSchedule(Weights):
     """
 
     def __init__(self, weights: Mapping[int, Sequence[float]]) -> None:
-        if not isinstance(weights, Mapping):
-            raise InputError(f"weights must be a mapping from frames to weights, got {weights!r}")
         self.weights = {
-            whole_number("a frame of weights", frame, 0): positive("weights", values)
-            for frame, values in sorted(weights.items())
+            int(frame): positive("weights", values)
+            for frame, values in sorted(mapping("weights", weights).items())
         }
 
     def at(self, frame: int, weights: FloatArray) -> FloatArray:

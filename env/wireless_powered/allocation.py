@@ -70,7 +70,7 @@ def split_time(local_rate: FloatArray, snr: FloatArray, slope: FloatArray) -> Ti
     """
     offloading = snr > 0
     reference = np.where(offloading, slope, np.inf).min(-1)
-    reference = np.where(np.isinf(reference), np.max(slope), reference)
+    reference = np.where(np.isinf(reference), np.max(slope, initial=0.0), reference)
     ratio = np.where(offloading, reference[..., None] / slope, 1.0)
     peak = slope * snr
 

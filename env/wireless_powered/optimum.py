@@ -18,6 +18,7 @@ Where CPUs have a cap, kinks k_i in the functions below, the local rates and G a
 """
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ from ..machine_code import machine_code
 from .allocation import split_time
 from .capped import capped_bound_at, split_capped
 
+PIECE = 2**14
+"""Users of all the nodes together that are solved between two looks at the clock."""
 MAX_CUTS = 60
 """Steps to the minimum of G; each gives a valid bound, so running out of them costs tightness only."""
 
@@ -66,6 +69,25 @@ class _Relaxation(NamedTuple):
     right: NDArray[np.bool_]
 
 
+class _Nodes(NamedTuple):
+    """Open nodes: of each its frame, what it leaves to its users, and the bound of the node that it came from."""
+
+    frame: NDArray[np.intp]
+    """(M,)"""
+    local: FloatArray
+    """(M, N)"""
+    snr: FloatArray
+    """(M, N)"""
+    parent_bound: FloatArray
+    """(M,)"""
+
+    def pieces(self, rows: int) -> "Iterator[_Nodes]":
+        """The same in parts of so many."""
+        for first in range(0, len(self.frame), rows):
+            part = slice(first, first + rows)
+            yield _Nodes(self.frame[part], self.local[part], self.snr[part], self.parent_bound[part])
+
+
 class _Groups(NamedTuple):
     """Users of one weight, whose ratios enter an allocation by their sum."""
 
@@ -88,7 +110,8 @@ def certified_optimum(
     Args:
         local: L, (M, N), bit/s. snr: H, (M, N). slope: W, (M, N), bit/s.
         tolerance: a frame is done when its bound is within this share of its rate.
-        time_limit: seconds after which open nodes are left open; the bound then says what gap is left.
+        time_limit: seconds after which open nodes are left open; the bound then says what gap is left. The clock
+            is looked at after each `PIECE`; every frame is bounded once, however long that takes.
         kink: k, (M, N), in (0, 1]; None without a cap.
 
     The bound is computed in floating point and raised by a relative slack of (8 N + 64) roundings, more than its
@@ -101,16 +124,16 @@ def certified_optimum(
     decision = np.zeros((frames, num_users))
     rate = np.full(frames, -np.inf)
     upper_bound = np.full(frames, -np.inf)
-    frame = np.arange(frames)  # of each open node
-    node_local, node_snr = local, snr
-    parent_bound = np.full(frames, np.inf)
     groups = _groups(slope)
     alike = _alike(local, snr, slope)
-    while frame.size:
+
+    def branched(nodes: _Nodes) -> _Nodes:
+        """Bound nodes, keep the best decisions they lead to, and split those that are still open."""
+        frame = nodes.frame
         node_kink = None if kink is None else kink[frame]
         enough = rate[frame] / slack  # a node that cannot hold a better decision need not be bounded closer
-        relaxed = _relax(node_local, node_snr, slope[frame], 0.01 * tolerance, node_kink, enough)
-        bound = np.minimum(relaxed.bound * slack, parent_bound)
+        relaxed = _relax(nodes.local, nodes.snr, slope[frame], 0.01 * tolerance, node_kink, enough)
+        bound = np.minimum(relaxed.bound * slack, nodes.parent_bound)
         differing = relaxed.left != relaxed.right
         hopeful = bound > rate[frame]
         one, two = np.flatnonzero(hopeful), np.flatnonzero(hopeful & differing.any(-1))
@@ -123,25 +146,37 @@ def certified_optimum(
                     rate[of[row]] = found[row]
                     decision[of[row]] = candidates[row]
         is_open = (bound > rate[frame] * (1 + tolerance)) & differing.any(-1)
-        if time.monotonic() > deadline:
-            is_open[:] = False
         np.maximum.at(upper_bound, frame[~is_open], bound[~is_open])
-        frame, parent_bound = np.tile(frame[is_open], 2), np.tile(bound[is_open], 2)
-        user = _branching_user(differing[is_open], node_local[is_open], node_snr[is_open])
-        fixed_local, fixed_offloading = node_snr[is_open], node_local[is_open]
+        user = _branching_user(differing[is_open], nodes.local[is_open], nodes.snr[is_open])
+        fixed_local, fixed_offloading = nodes.snr[is_open], nodes.local[is_open]
         if alike is None:
             rows = np.arange(user.size)
             fixed_local[rows, user] = 0
             fixed_offloading[rows, user] = 0
         else:
-            kind = alike[frame[: user.size]]
+            kind = alike[frame[is_open]]
             same, place = kind == np.take_along_axis(kind, user[:, None], 1), np.arange(num_users)
             fixed_local[same & (place >= user[:, None])] = 0
             fixed_offloading[same & (place <= user[:, None])] = 0
-        node_local, node_snr = (
-            np.concatenate([node_local[is_open], fixed_offloading]),
-            np.concatenate([fixed_local, node_snr[is_open]]),
+        return _Nodes(
+            np.tile(frame[is_open], 2),
+            np.concatenate([nodes.local[is_open], fixed_offloading]),
+            np.concatenate([fixed_local, nodes.snr[is_open]]),
+            np.tile(bound[is_open], 2),
         )
+
+    nodes = branched(_Nodes(np.arange(frames), local, snr, np.full(frames, np.inf)))
+    at_once = max(1, PIECE // num_users)
+    while len(nodes.frame):
+        parts = []
+        for piece in [nodes] if time_limit is None else nodes.pieces(at_once):
+            if time.monotonic() > deadline:
+                np.maximum.at(upper_bound, piece.frame, piece.parent_bound)
+            else:
+                parts.append(branched(piece))
+        if not parts:
+            break
+        nodes = _Nodes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return Optimum(decision, rate, np.maximum(upper_bound, rate))
 
 
@@ -202,7 +237,8 @@ def rounded_relaxation(
         decision = _bound_at(price, local, snr, slope)[2]
         computed = np.where(decision, 0.0, local).sum(-1)
         margin = 3 * np.maximum(price - np.where(decision, offload, 0.0).sum(-1), 0)
-        a = (np.minimum(1.0, computed / np.maximum(margin, computed)) ** 1.5)[:, None]
+        share = np.divide(computed, margin, out=np.ones_like(margin), where=margin > computed)
+        a = (share**1.5)[:, None]
         own = local * np.cbrt(a)
     else:
         a = _time_shared(relaxed.either_side, time_per_a, local, snr, slope, kink)[:, None]

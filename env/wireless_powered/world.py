@@ -29,6 +29,7 @@ from ..arrays import (
     real_numbers,
     require_positive,
     shape_of,
+    size,
     whole_number,
 )
 from ..decisions import Binary
@@ -137,7 +138,7 @@ class WirelessPoweredMEC(_OneOrMany):
         self.channels = self._channels_of(channel)
         if num_users is None:
             num_users = self.channels[0].num_users or 10
-        num_users = whole_number("num_users", num_users)
+        num_users = size("num_users", num_users)
         self.num_users = num_users
         self.decisions = Binary(num_users)
         if weights is None:
@@ -541,7 +542,7 @@ class WirelessPoweredMEC(_OneOrMany):
         return [Rayleigh() if channel is None else deepcopy(channel)]
 
     def _seeds_of(self, seed: Any) -> list[int]:
-        return [whole_number("seed", seed, 0)]
+        return [whole_number("seed", seed, 0, None)]
 
     def _next_block(self, stream: Stream) -> np.ndarray:
         """(BLOCK, ..., N)."""

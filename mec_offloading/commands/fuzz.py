@@ -7,7 +7,9 @@ NUMBA_DISABLE_JIT=1 python scripts/fuzz.py --minutes 10   # the same in NumPy
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -22,14 +24,16 @@ from .fuzzing.solvers import SOLVERS
 from .fuzzing.tally import Tally
 
 
-def bad_inputs(*given: Any) -> None:
-    """As `fuzzing.bad_inputs` says, which loads all that it asks."""
-    from .fuzzing.bad_inputs import bad_inputs
+def loaded_later(name: str) -> Callable[..., None]:
+    """The check of that name, in a module of its name, which loads all that it asks."""
 
-    bad_inputs(*given)
+    def check(*given: Any) -> None:
+        getattr(import_module(f".fuzzing.{name}", __package__), name)(*given)
+
+    return check
 
 
-CHECKS = {**SOLVERS, **QUANTIZERS, "bad_inputs": bad_inputs}
+CHECKS = {**SOLVERS, **QUANTIZERS, **{name: loaded_later(name) for name in ("bad_inputs", "bad_files")}}
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from agent.run.intervals import flipped, flips, paired, student, studentized, tr
 from agent.run.statistics import seeds_needed, wilcoxon
 from env import InputError
 
-from .common.errors import explained
+from .common.errors import explained, reading
 from .common.settings import load_yaml
 from .summarize import window_of
 
@@ -75,8 +75,9 @@ def main() -> None:
 
 def figures_of(path: Path, first: int, last: int) -> Values:
     """Each replica's mean rate in a window of a run, (R,)."""
-    replicas = load_yaml(RunFolder(path).read_config()).get("replicas")
-    each = RunFolder(path, replicas).read_each()
+    with reading(path):
+        replicas = load_yaml(RunFolder(path).read_config()).get("replicas")
+        each = RunFolder(path, replicas).read_each()
     if each is None or last > len(each):
         raise InputError(f"runs must have replicas and {last} frames, got {path}")
     return each[first:last].mean(0)

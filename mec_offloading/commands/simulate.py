@@ -17,8 +17,10 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from agent.checks import torch_device
 from agent.run.callbacks import Hooks
 from agent.run.folder import RunFolder, locked
+from agent.run.loop import MOST_FRAMES
 from agent.run.plots import plot_run, value_label
 from env import InputError, check_environment
 
@@ -149,10 +151,14 @@ def check(settings: Namespace) -> None:
     for name in ("frames", "checkpoint_every", "metrics_every", "threads", "replicas"):
         if settings[name] is not None and settings[name] < 1:
             raise InputError(f"{name} must be 1 or more, got {settings[name]}")
+    if settings.frames > MOST_FRAMES:
+        raise InputError(f"frames must be at most {MOST_FRAMES}, got {settings.frames}")
     if settings.seed < 0:
         raise InputError(f"seed must be 0 or more, got {settings.seed}")
     if settings.device is not None and settings.replicas is None:
         raise InputError(f"device must be left out without replicas, got {settings.device}")
+    if settings.device is not None:
+        torch_device("device", settings.device)
     if settings.resume is not None and settings.output is not None:
         raise InputError("output must not be given with resume, which goes on in its own folder")
 

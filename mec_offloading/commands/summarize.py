@@ -24,7 +24,7 @@ from agent.run.style import STYLES, style
 from agent.run.tables import Cell, Column, Table, ending, unit_of
 from env import InputError
 
-from .common.errors import explained
+from .common.errors import explained, reading
 from .common.reporting import interval
 from .common.settings import load_yaml
 
@@ -56,6 +56,11 @@ class Run:
     @classmethod
     def read(cls, path: Path) -> "Run":
         """The run of a folder; raises InputError where it holds none."""
+        with reading(path):
+            return cls._read(path)
+
+    @classmethod
+    def _read(cls, path: Path) -> "Run":
         settings = load_yaml(RunFolder(path).read_config())
         replicas, seed = settings.get("replicas"), settings.pop("seed")
         if settings.pop("metrics_every", 1) != 1:

@@ -1,5 +1,8 @@
 """Whatever is passed to agents and quantizers: right, or one InputError that names it; nothing from inside."""
 
+import contextlib
+import inspect
+
 import bad_values
 import numpy as np
 import pytest
@@ -94,6 +97,57 @@ def test_simulations(value):
     if value is not None and not callable(value):
         with pytest.raises(InputError, match="optimum"):
             simulate(world, one, 3, optimum=value)
+
+
+@pytest.mark.parametrize("value", [1j, None, 3, "a" * 300, "a\x00b", "a/" * 3000, "\ud800", "."])
+def test_paths_that_are_none(value):
+    with pytest.raises(InputError, match="path must be"):
+        OffloadingAgent(3).save(value)
+    with pytest.raises(FileNotFoundError if value == "." else InputError, match="path must be|no such"):
+        OffloadingAgent.load(value)
+
+
+@pytest.mark.parametrize("kind", [agent.FullyConnected, agent.Convolutional, agent.SetNetwork, agent.PairNetwork])
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_networks(kind, value):
+    for name in inspect.signature(kind).parameters:
+        with contextlib.suppress(InputError):
+            kind(**{"num_users": 3, name: value})
+
+
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_memories(value):
+    for name in inspect.signature(agent.ReplayMemory).parameters:
+        with contextlib.suppress(InputError):
+            agent.ReplayMemory(**{"capacity": 4, "num_users": 3, name: value})
+    with pytest.raises(InputError, match="blank_row must be true or false"):
+        agent.ReplayMemory(4, 3, blank_row=value)
+
+
+@pytest.mark.parametrize("name", ["num_users", "num_features", "num_choices", "num_networks", "batch_size"])
+def test_sizes_have_a_most(name):
+    with pytest.raises(InputError, match=f"{name} must be a whole number, . to 16777216, got"):
+        OffloadingAgent(**{"num_users": 3, name: 2**63})
+
+
+def test_devices_that_are_none(tmp_path):
+    for call in (
+        lambda: OffloadingAgent(3, device="potato"),
+        lambda: OffloadingAgent(3, replicas=2, device="potato"),
+        lambda: agent.ReplayMemory(4, 3, device="potato"),
+        lambda: WirelessPoweredMEC(3, replicas=2, device="potato"),
+    ):
+        with pytest.raises(ValueError, match="device must be"):
+            call()
+    OffloadingAgent(3, replicas=2, device="cpu").save(tmp_path / "agent.pt")
+    with pytest.raises(InputError, match="device must be one that torch has here, such as 'cpu', got 'potato'"):
+        OffloadingAgent.load(tmp_path / "agent.pt", device="potato")
+
+
+def test_a_message_is_not_longer_than_what_was_given():
+    with pytest.raises(InputError, match="observation must be") as refused:
+        OffloadingAgent(3).relax("a" * 10**5)
+    assert len(str(refused.value)) < 1000
 
 
 def test_a_simulation_that_would_never_end():

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import env
+from env import baselines
+from env.age import baselines as of_age
 from env.compat import MUMT, Algo1_NUM, bisection
 
 BAD = bad_values.BAD | {
@@ -42,6 +44,7 @@ PROCESSES = [
     "UMi",
     "UniformTaskSizes",
 ]
+RNG = np.random.default_rng(0)
 REQUIRED = {"Cells": {"num_servers": 2}}
 
 
@@ -88,6 +91,49 @@ def test_methods(kind, method):
             refused_or_right(lambda name=name, value=value: call(**{**needed, name: value}))
     if method in ("step", "load_state_dict"):
         np.testing.assert_array_equal(world.observe(), before)
+
+
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_baselines(value):
+    for name in "all_local", "all_offload", "exhaustive", "greedy", "linear_relaxation", "random", "recorded":
+        with pytest.raises(env.InputError, match="environment must be a world with"):
+            getattr(baselines, name)(value, RNG)
+    for name in "best_channel", "max_weight", "oldest_first", "one_by_one", "round_robin":
+        with pytest.raises(env.InputError, match="environment must be a world with"):
+            getattr(of_age, name)(value, RNG)
+    for method in baselines.random, baselines.coordinate_descent, baselines.best_of_random:
+        with pytest.raises(env.InputError, match="rng must be"):
+            method(env.WirelessPoweredMEC(3), value)
+
+
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+def test_what_stands_for_a_step(value):
+    queued, tasks, served = env.LyapunovMEC(3), env.MultiTaskMEC(1, 3), env.MultiServerMEC(3)
+    frame = np.full((3, 3), 1e-9), np.full(3, 1e6), np.full(3, 1e9)
+    for call in (
+        lambda: queued.serve(value, np.ones(3)),
+        lambda: queued.serve(np.ones(3), value),
+        lambda: tasks.cost_of(value, np.ones((1, 3))),
+        lambda: tasks.cost_of(np.ones((1, 3)), value),
+        lambda: served.set_frame(*frame, [[1], [1, 0]]),
+        lambda: served.set_frame(*frame, np.ones((2, 3))),
+    ):
+        with pytest.raises(env.InputError):
+            call()
+    assert queued.frame == 0
+
+
+@pytest.mark.parametrize("value", [1e-320, 1e-61, 1e61, 1e308])
+def test_constants_have_a_range(value):
+    """So that their products are finite."""
+    for call in (
+        lambda: env.AgeMEC(3, frame_length=value),
+        lambda: env.WirelessPoweredMEC(3, bandwidth=value),
+        lambda: env.MultiServerMEC(3, transmit_power=value),
+        lambda: env.MultiTaskMEC(local_delay=value),
+    ):
+        with pytest.raises(env.InputError, match=r"must be from 1e-60 to 1e\+60, got"):
+            call()
 
 
 @pytest.mark.parametrize("kind", ["WirelessPoweredMEC", "LyapunovMEC", "MultiServerMEC"])

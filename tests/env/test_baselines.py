@@ -112,5 +112,5 @@ def test_bad_arguments_are_named():
         baselines.coordinate_descent(Knapsack(), RNG, np.full(6, 0.5))
     with pytest.raises(ValueError, match=r"start must have shape \(6,\)"):
         baselines.coordinate_descent(Knapsack(), RNG, [0, 1])
-    with pytest.raises(ValueError, match="k must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="k must be a whole number, 1 or more, got 0"):
         baselines.best_of_random(Knapsack(), RNG, 0)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import FloatArray, InputError, finite_number, positive_number, real_numbers
+from ...arrays import FloatArray, InputError, finite_number, flag, positive_number, real_numbers
 from ...machine_code import machine_code
 from ..channel import Channel, Geometry, complex_normal
 from ..mobility import Mobility, RandomWaypoint
@@ -90,12 +90,12 @@ class TR38901(Channel):
             raise InputError(f"access_points must be within reach of wherever users come to: {error}") from None
         self.frame_length = positive_number("frame_length", frame_length)
         self.antenna_gain = finite_number("antenna_gain", antenna_gain)
-        self.shadowing, self.has_fading = bool(shadowing), bool(fading)
+        self.shadowing, self.has_fading = flag("shadowing", shadowing), flag("fading", fading)
         self.site_correlation = _share("site_correlation", site_correlation)
         self.indoor = _share("indoor", indoor)
         if self.indoor and self.scenario.most_inside is None:
             raise InputError(f"indoor must be 0 in {type(self.scenario).__name__}, got {indoor}")
-        if building not in penetration.SPREAD:
+        if not isinstance(building, str) or building not in penetration.SPREAD:
             raise InputError(f"building must be 'low' or 'high', got {building!r}")
         if self.indoor and building not in self.scenario.walls:
             raise InputError(f"building must be 'low' in {type(self.scenario).__name__}, got {building!r}")

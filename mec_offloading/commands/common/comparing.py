@@ -20,6 +20,7 @@ from agent.run.style import STYLES
 from env import InputError
 
 from . import trust
+from .errors import reading
 from .gate import Gate, opened, timed_apart
 from .parallel import CORES, Pool, RayPool
 from .progress import tqdm
@@ -136,7 +137,9 @@ class Comparison:
             output = RunFolder.new("runs", f"compare-{datetime.now():%Y%m%d-%H%M%S}").path
         config = output / "config.yaml"
         if config.is_file():
-            if OPTIONAL | load_yaml(config.read_text(encoding="utf-8")) != self.settings:
+            with reading(config):
+                saved = OPTIONAL | load_yaml(config.read_text(encoding="utf-8"))
+            if saved != self.settings:
                 raise InputError(f"output {output} holds another comparison: see {config}")
             return output
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -169,8 +172,7 @@ class Comparison:
             raise InputError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}")
         if address is not None and engine != "ray":
             raise InputError(f"address must be given with the engine ray, got {address} with {engine}")
-        with (output / "rows.csv").open(newline="", encoding="utf-8") as file:
-            done = {(int(row["users"]), int(row["seed"]), row["method"]) for row in csv.DictReader(file)}
+        done = self._done(output / "rows.csv")
         todo = [
             (size, users, seed, [name for name in self._methods if (users, seed, name) not in done])
             for size, users in zip(self.sizes, self.users, strict=True)
@@ -209,6 +211,17 @@ class Comparison:
                 self._write_rows(running[: len(running) - left], output, progress)
                 running = running[len(running) - left :]
             self._write_rows(running, output, progress)
+
+    def _done(self, path: Path) -> set[tuple[int, int, str]]:
+        """Users, seed and method of the rows that are written; raises InputError where they are torn."""
+        with reading(path):
+            with path.open(newline="", encoding="utf-8") as file:
+                text = file.read()
+            head, *rows = csv.reader(text.splitlines())
+            wrong = [row for row in rows if len(row) != len(COLUMNS) or row[2] not in self._methods]
+            if tuple(head) != COLUMNS or wrong or not text.endswith("\n"):
+                raise ValueError(f"no whole row of a method: {(wrong or [rows[-1] if rows else head])[0]}")
+            return {(int(users), int(seed), method) for users, seed, method, *_ in rows}
 
     def _search(
         self, pool: Pool | RayPool, gate: str | None, size: int | None, users: int, seed: int, names: Sequence[str]
@@ -334,8 +347,13 @@ class Comparison:
 
     def read(self, output: Path, users: int, seed: int, name: str) -> dict[str, np.ndarray]:
         """The saved figures of a method's frames of one seed, by the names that they were saved with."""
-        with np.load(self._file(output, users, seed, name)) as saved:
-            return {key: saved[key] for key in saved}
+        path = self._file(output, users, seed, name)
+        with reading(path), path.open("rb") as file, np.load(file) as saved:
+            found = {key: saved[key] for key in saved}
+            for key in (*KEPT, TIMED):
+                if len(found[key]) > self.settings["frames"]:
+                    raise ValueError(f"{key} of {len(found[key])} frames")
+            return found
 
     def _file(self, output: Path, users: int, seed: int, name: str) -> Path:
         """Where a method's frames are kept; by its place in the configuration, as its name may hold anything."""

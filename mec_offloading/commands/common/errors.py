@@ -1,12 +1,17 @@
 """Errors: what a user can mend in one line, and a traceback for what is wrong in somebody's code."""
 
+import csv
 import re
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from traceback import walk_tb
 from typing import NoReturn
 
+import yaml
 from jsonargparse import ArgumentError
 
 import agent
@@ -26,6 +31,11 @@ USER_ERRORS = (
     InfeasibleError,
 )
 """What a user can mend; anything else keeps its traceback."""
+TORN = (
+    *(ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError),
+    *(csv.Error, yaml.YAMLError, zipfile.BadZipFile, zlib.error),
+)
+"""What readers raise."""
 
 
 @contextmanager
@@ -40,10 +50,26 @@ def explained() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except MemoryError as error:
+        if in_users_code(error):
+            raise
+        fail(InputError(f"what is asked for must fit the memory: {error}"))
     except RecursionError as error:
         if in_users_code(error):
             raise
         fail(InputError("the configuration must not be nested this deep"))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """What a command wrote and reads again: InputError, naming the file, where it is torn or of another kind."""
+    try:
+        yield
+    except (agent.InputError, env.InputError):
+        raise
+    except TORN as error:
+        what = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path} must be as it was written, it is torn or changed ({what})") from error
 
 
 def in_users_code(error: BaseException | None) -> bool:

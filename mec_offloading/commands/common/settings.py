@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 WORLD = "env.WirelessPoweredMEC"
 
 
+MOST_ENTRIES = 1_000_000
+"""Of a YAML file."""
+
+
 class Loader(yaml.SafeLoader):
     """YAML as its readers mean it: 1e-10 is a number, `off` and `no` as keys are words, dates are text."""
 
@@ -40,8 +44,31 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(f"^(?:{_FLOAT
 
 
 def load_yaml(text: str) -> Any:
-    """The content of a YAML text."""
-    return yaml.load(text, Loader)
+    """The content of a YAML text; raises YAMLError for what is none, holds itself, or grows with its aliases."""
+    loader = Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _entries(node, {}) > MOST_ENTRIES:
+            raise yaml.YAMLError(f"it must hold {MOST_ENTRIES:,} entries at most, aliases written out")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _entries(node: yaml.Node, known: dict[int, int | None]) -> int:
+    """How many nodes there are below one, those of aliases as often as they stand there."""
+    if id(node) in known:
+        count = known[id(node)]
+        if count is None:
+            raise yaml.YAMLError("it must not hold itself")
+        return count
+    known[id(node)] = None
+    within = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+    count = 1 if isinstance(node, yaml.ScalarNode) else 1 + sum(_entries(part, known) for part in within)
+    known[id(node)] = count
+    return count
 
 
 class Dumper(yaml.SafeDumper):

@@ -21,6 +21,7 @@ from agent import checkpoint
 from env import InputError
 from mec_offloading import fate
 
+from ..common.errors import reading
 from ..common.machine import machine, versions
 from .contents import HERE, Experiment, Paper, differing
 from .seeds import seeds_of
@@ -87,8 +88,7 @@ class Archive:
 
     def record(self, name: str) -> dict[str, Any] | None:
         """What is recorded of an experiment that is done."""
-        path = self.folder(name) / RECORD
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return _read(self.folder(name) / RECORD, "settings", "seconds", "processor_seconds", "went_on")
 
     def state(self, experiment: Experiment) -> str:
         """Whether it is done, was done or begun with other settings, is begun, or missing."""
@@ -208,8 +208,7 @@ class Archive:
         """Those with which an experiment was done or begun."""
         if (record := self.record(name)) is not None:
             return record["settings"]
-        path = self._beside(name, ".json")
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return _read(self._beside(name, ".json"), "run", "files", "uses")
 
     def _can_go_on(self, experiment: Experiment, folder: Path) -> bool:
         """Whether a command goes on with a folder that it began."""
@@ -239,6 +238,17 @@ def put(path: Path, content: bytes) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.write_whole(path, content)
     return True
+
+
+def _read(path: Path, *entries: str) -> dict[str, Any] | None:
+    """What `_json` wrote, with these entries; None where there is no file."""
+    if not path.is_file():
+        return None
+    with reading(path):
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for entry in entries:
+            found[entry]
+        return found
 
 
 def _json(content: Any) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from env import InputError
 
+from ..common.errors import reading
 from .apart import without_times
 from .archive import Archive, put
 from .contents import Result
@@ -37,7 +38,8 @@ def made(result: Result, archive: Archive) -> list[Path]:
     wanted = {}
     for path in found:
         whole = path.read_bytes()
-        repeats = whole if result.kind == "figures" else without_times(whole.decode(), path.suffix).encode()
+        with reading(path):
+            repeats = whole if result.kind == "figures" else without_times(whole.decode(), path.suffix).encode()
         name = f"{result.name}{path.suffix}"
         if not result.times:
             wanted[archive.path / result.kind / name] = repeats

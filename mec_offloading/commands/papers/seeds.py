@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..common.errors import reading
 from ..common.settings import load_yaml
 from .contents import Experiment
 
@@ -16,9 +17,10 @@ def seeds_of(experiment: Experiment, folder: Path, of_used: Iterable[Sequence[in
 
     Of experiments made from others (`of_used`, the seeds of each), all of theirs. None where none are known.
     """
-    written = [
-        load_yaml((folder / name).read_text(encoding="utf-8")) for name in WRITTEN if (folder / name).is_file()
-    ]
+    with reading(folder):
+        written = [
+            load_yaml((folder / name).read_text(encoding="utf-8")) for name in WRITTEN if (folder / name).is_file()
+        ]
     contents = [_told(experiment.options), *written, *experiment.settings["files"].values()]
     for content in contents:
         found = _in(content) if isinstance(content, dict) else None

@@ -15,6 +15,7 @@ from env import InputError
 
 from .. import simulate
 from ..common import hooking
+from ..common.errors import reading
 from ..common.running import Single, check_same_run, config_text, of_this_version
 from ..common.settings import dump_yaml, load_environment, load_yaml, read_yaml
 from .trials import CONFIGS, TRIALS, Trial
@@ -137,7 +138,8 @@ class Plan:
                 self._allow,
             )
             if (trial.folder / CONFIG).is_file():
-                saved = of_this_version(load_yaml(RunFolder(trial.folder).read_config()))
+                with reading(trial.folder / CONFIG):
+                    saved = of_this_version(load_yaml(RunFolder(trial.folder).read_config()))
                 before = config_text(parser.parse_object(saved), parser)
                 check_same_run(config_text(parsed, parser), before, trial.folder)
             trials.append(trial)

@@ -54,13 +54,19 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         state = optuna.trial.TrialState
         space = dump_yaml([plan.over, plan.seeds, plan.search["by"]])
-        self._study = optuna.create_study(
-            storage=f"sqlite:///{sweep.absolute() / STUDY}",
-            study_name="sweep",
-            load_if_exists=True,
-            direction="maximize",
-            pruner=optuna.pruners.MedianPruner(STARTUP) if self._prunes else optuna.pruners.NopPruner(),
-        )
+        try:
+            self._study = optuna.create_study(
+                storage=f"sqlite:///{sweep.absolute() / STUDY}",
+                study_name="sweep",
+                load_if_exists=True,
+                direction="maximize",
+                pruner=optuna.pruners.MedianPruner(STARTUP) if self._prunes else optuna.pruners.NopPruner(),
+            )
+        except Exception as error:  # of Optuna, SQLAlchemy or SQLite
+            first = str(error).strip().split("\n")[0]
+            raise InputError(
+                f"{sweep / STUDY} must be the study of a search, it is torn or changed ({first})"
+            ) from error
         if self._study.user_attrs.get("space", space) != space:
             raise InputError(f"output must be of a search over the same settings and seeds, {sweep} is of another")
         self._study.set_user_attr("space", space)

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.run.folder import CHECKPOINT, CONFIG, LOCK, METRICS, SUMMARY
 
+from ..common.errors import reading
 from .attempt import Order
 
 CONFIGS, TRIALS, LOGS = "configs", "trials", "logs"
@@ -70,7 +71,8 @@ class Trial:
     def summary(self) -> dict[str, Any]:
         """The figures of the run as far as it came; empty before its first end."""
         try:
-            found = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
+            with reading(self.folder / SUMMARY):
+                found = json.loads((self.folder / SUMMARY).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         return found if isinstance(found, dict) else {}
@@ -78,7 +80,8 @@ class Trial:
     def finished(self) -> bool:
         """Whether all its frames are done, or a callback has ended it."""
         summary = self.summary()
-        return summary.get("frames", -1) >= self.frames or "stopped_early" in summary
+        frames = summary.get("frames")
+        return (isinstance(frames, int) and frames >= self.frames) or "stopped_early" in summary
 
     def done(self) -> int:
         """Frames in the table of the run, of all its replicas together."""

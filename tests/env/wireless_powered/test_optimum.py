@@ -3,6 +3,7 @@ import pytest
 
 from env import PathLoss, Rayleigh, WirelessPoweredMEC
 from env.decisions import Binary
+from env.wireless_powered import optimum as search
 
 
 def frames(env, count):
@@ -127,6 +128,28 @@ def test_a_time_limit_leaves_an_honest_gap():
     assert gap.max() > 1e-4  # after the root nodes alone
     assert (stopped.rate <= done.rate * (1 + 1e-12)).all()
     assert (stopped.upper_bound >= done.rate).all()
+
+
+def test_a_time_limit_ends_the_search_within_a_level(monkeypatch):
+    """With a clock that ticks at each look: so many pieces are solved, and the gap says what is left."""
+    env = WirelessPoweredMEC(45)
+    gains = PathLoss(distances=[3.0] * 45).average_gain(45) * (1 + 1e-6 * np.random.default_rng(0).random(45))
+    solved, relax, ticks = [], search._relax, iter(range(10**6))
+
+    def counted(local, *rest):
+        solved.append(len(local))
+        return relax(local, *rest)
+
+    monkeypatch.setattr(search, "_relax", counted)
+    monkeypatch.setattr(search, "PIECE", 45 * 4)
+    monkeypatch.setattr(search.time, "monotonic", lambda: next(ticks))
+    limit = 30
+    local, snr = env.physics.fold(gains, env.weights)
+    slope = env.physics.rate_scale * env.weights
+    stopped = search.certified_optimum(local[None], snr[None], slope[None], 1e-9, limit)
+    assert len(solved) == 1 + limit
+    assert max(solved) == 4
+    assert stopped.gap > 1e-3
 
 
 def test_the_frames_optimum_is_the_certified_one():
