@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 LARGEST = float(np.finfo(np.float64).max)
 LARGEST_SIZE = 2**24
@@ -94,6 +93,8 @@ def finite_numbers(name: str, value: Any, most: float) -> list[float]:
 
 def torch_device(name: str, value: Any) -> None:
     """Raise InputError for a device that torch does not have here."""
+    import torch
+
     try:
         torch.empty(1, device=value)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:

@@ -54,5 +54,5 @@ def test_arguments_of_all_worlds_are_tried():
     assert {
         "WirelessPoweredMEC(noise_power=...)",
         "bisection(M=...)",
-        "OffloadingAgent.decide",
+        "OffloadingAgent.decide(observation=...)",
     } <= targets().keys()
