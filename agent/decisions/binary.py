@@ -12,6 +12,7 @@ from ..arrays import Array, sigmoid
 from ..checks import InputError
 from ..machine_code import machine_code
 
+COMPILED = "decisions.compiled_sigmoid"
 _SMALLEST_OUTPUT = np.exp(-100)
 """PyTorch's cross entropy of outputs takes no logarithm below -100."""
 _SMALLEST_SLOPE = 1e-12
@@ -42,7 +43,7 @@ class Binary:
             return _single_sigmoid(logits)
         if isinstance(logits, np.ndarray):
             if logits.dtype == np.float32 and logits.flags.c_contiguous:
-                code = machine_code("learners.compiled_passes")
+                code = machine_code(COMPILED)
                 if code is not None:
                     relaxed = code.sigmoid(logits.ravel())
                     return relaxed if logits.ndim == 1 else relaxed.reshape(logits.shape)
