@@ -104,7 +104,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
 
     def _settle(self) -> None:
         made, proposer = self._settings, self._settings.proposer
-        if made.device is None:
+        if self._device is None:
             compile_ahead(made.compiled("_of_each"))
         self._search = (
             LocalSearch(made.num_choices, proposer, made.searched, self._device) if made.searched else None

@@ -10,7 +10,8 @@ from torch import nn
 
 from . import local_search, parts
 from .checks import InputError, plain, whole_number
-from .decisions import Kind, binary, cheapest, kind_of, quantizer
+from .decisions import Kind, binary, cheapest, kind_of
+from .decisions import quantizer as quantizers
 from .decisions.most_probable import MostProbable
 from .decisions.quantizer import Quantizer, is_prefix
 from .learners.rule import LearningRule
@@ -235,13 +236,13 @@ class AgentSettings(LearningRule):
     def compiled(self, each: str = "") -> list[str]:
         """The machine code that proposes and searches without limits; `each` is '_of_each' for replicas."""
         modules = []
-        if isinstance(self.proposer, quantizer.CLASSES):
-            modules.append(quantizer.COMPILED + each)
+        if isinstance(self.proposer, quantizers.CLASSES):
+            modules.append(quantizers.COMPILED + each)
         elif isinstance(self.proposer, MostProbable):
             modules.append(cheapest.COMPILED)
         if self.searched:
             modules.append(local_search.COMPILED + each)
-        if isinstance(self.kind, binary.Binary) and not self.published:
+        if isinstance(self.kind, binary.Binary) and not self.kind.published:
             modules.append(binary.COMPILED)
         return modules
 

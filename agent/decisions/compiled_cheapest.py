@@ -35,11 +35,9 @@ def cheapest_of_each(choices, gaps, users, k):
             if last + 1 < num_users:
                 joined = cost[state] + gaps[frame, users[frame, last + 1], 1]
             for kind in range(3):  # the last's rank rises; the user after joins; it takes the last one's place
-                if (
-                    (rank + 1 == num_choices)
-                    if kind == 0
-                    else (last + 1 == num_users or (kind == 2 and rank != 1))
-                ):
+                if kind == 0 and rank + 1 == num_choices:
+                    continue
+                if kind > 0 and (last + 1 == num_users or (kind == 2 and rank != 1)):
                     continue
                 depth[made] = depth[state] + (kind == 1)
                 for level in range(depth[state]):
