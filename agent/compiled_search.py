@@ -1,9 +1,9 @@
-"""The neighbours of local search, of one agent or each of many, in machine code (`agent.local_search`)."""
+"""The neighbours of local search in machine code (`agent.local_search`)."""
 
 import numpy as np
 from numba import njit, types
 
-from .decisions.compiled_quantizer import smallest
+from .decisions.compiled_smallest import smallest
 
 _Decision = types.Array(types.int64, 1, "C", readonly=True)
 _Decisions = types.Array(types.int64, 2, "C", readonly=True)
@@ -42,24 +42,26 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
     after the known ones (K,), (K + L,), and how many of the first are new."""
     num_users, num_choices = likely.shape
     most = calls + len(known)
-    loss = np.empty((num_users, num_choices))
-    least = np.full(num_users, np.inf)
+    loss = np.empty(num_users * num_choices)  # of user u's choice c, at C u + c
+    least = np.empty(num_users)
     own = 0
     for user in range(num_users):
         own += decision[user] * weights[user]
+        least[user] = np.inf
         for choice in range(num_choices):
             lost = likely[user, decision[user]] - likely[user, choice]
-            loss[user, choice] = np.inf if choice == decision[user] else lost
-            least[user] = min(least[user], loss[user, choice])
-    single = smallest(loss.ravel(), most)
+            loss[num_choices * user + choice] = np.inf if choice == decision[user] else lost
+            least[user] = min(least[user], loss[num_choices * user + choice])
+    single = smallest(loss, most)
     doubtful = smallest(least, exchanging)
     pairs = len(doubtful) * (len(doubtful) - 1) // 2
     one, other, lost = np.empty(pairs, np.int64), np.empty(pairs, np.int64), np.empty(pairs)
     pair = 0
     for first in range(len(doubtful)):
         for second in range(first + 1, len(doubtful)):
-            one[pair], other[pair] = doubtful[first], doubtful[second]
-            lost[pair] = loss[one[pair], decision[other[pair]]] + loss[other[pair], decision[one[pair]]]
+            u, v = doubtful[first], doubtful[second]
+            one[pair], other[pair] = u, v
+            lost[pair] = loss[num_choices * u + decision[v]] + loss[num_choices * v + decision[u]]
             pair += 1
     exchange = smallest(lost, most)
 
@@ -67,7 +69,8 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
     moves = swept + len(single) + len(exchange)
     count = min(calls, moves)
     near, codes = np.empty((count, num_users), np.int64), np.empty(len(known) + count, np.int64)
-    codes[: len(known)] = known
+    for row in range(len(known)):
+        codes[row] = known[row]
     sweep_codes = np.empty(swept, np.int64)
     new = 0
     for again in range(2):  # what is new, then, where there is room, what is not
@@ -92,16 +95,17 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
             if second != first:
                 code += weights[second] * (to_second - decision[second])
             old = code == own
-            for valued in known:
-                old = old or valued == code
+            for row in range(len(known)):
+                old = old or known[row] == code
             if move < swept:
                 sweep_codes[move] = code
             else:
-                for swept_code in sweep_codes:
-                    old = old or swept_code == code
+                for sweep in range(swept):
+                    old = old or sweep_codes[sweep] == code
             if old != (again == 1):
                 continue
-            near[filled] = decision
+            for user in range(num_users):
+                near[filled, user] = decision[user]
             near[filled, first] = to_first
             near[filled, second] = to_second
             codes[len(known) + filled] = code
@@ -109,21 +113,3 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
         if not again:
             new = filled
     return near, codes, new
-
-
-@njit(
-    types.int64[:, :, ::1](types.float64[:, :, ::1], _Decisions, types.int64[:, ::1], _Codes, *[types.int64] * 4),
-    cache=True,
-    error_model="numpy",
-    nogil=True,
-)
-def neighbours_of_each(likely, decision, known, weights, calls, frame, sweeping, exchanging):
-    """The neighbours (R, L, N) of decisions (R, N), L being the same for all."""
-    first = neighbours(likely[0], decision[0], known[0], weights, calls, frame, sweeping, exchanging)[0]
-    near = np.empty((len(decision), *first.shape), np.int64)
-    near[0] = first
-    for row in range(1, len(decision)):
-        near[row] = neighbours(
-            likely[row], decision[row], known[row], weights, calls, frame, sweeping, exchanging
-        )[0]
-    return near

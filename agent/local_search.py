@@ -19,6 +19,8 @@ from .decisions.nested import Nested
 from .decisions.quantizer import Quantizer, propose_within
 from .machine_code import machine_code
 
+COMPILED = "compiled_search"
+"""Machine code of one agent; for many `_of_each` is added."""
 ROUNDS = 2
 """The search goes on from the best decision of its first half."""
 SWEEPING = 4
@@ -96,7 +98,10 @@ class LocalSearch:
         """
         if found.decision.shape[-1] != self._settled_for:
             self._settle_for(found.decision.shape[-1])
-        code = machine_code("compiled_search") if self._device is None and limits is None else None
+        alone = len(found.decision) == 1
+        code = None
+        if self._device is None and limits is None:
+            code = machine_code(COMPILED if alone else f"{COMPILED}_of_each")
         xp = namespace(relaxed)
         likely = self._log_probabilities(relaxed)
         known = self._codes(candidates)
@@ -108,7 +113,11 @@ class LocalSearch:
                 near = self._neighbours(likely, decision, known, calls, frame, limits)
             else:
                 start = np.ascontiguousarray(decision, dtype=np.int64), np.ascontiguousarray(known)
-                near = code.neighbours_of_each(likely, *start, self._weights, calls, frame, SWEEPING, EXCHANGING)
+                how = self._weights, calls, frame, SWEEPING, EXCHANGING
+                if alone:
+                    near = code.neighbours(likely[0], *(one[0] for one in start), *how)[0][None]
+                else:
+                    near = code.neighbours_of_each(likely, *start, *how)
             if self._device is None:
                 half = near.shape[1] // 2
                 for row in np.flatnonzero(value == -np.inf).tolist():
@@ -144,7 +153,7 @@ class LocalSearch:
         All as above without the first dimension; `evaluate` gives the values (L,) of decisions (L, N), and is told
         whether all of them are known to be new.
         """
-        code = machine_code("compiled_search") if limits is None else None
+        code = machine_code(COMPILED) if limits is None else None
         if code is None or isinstance(candidates, Nested):
             if isinstance(candidates, Nested):
                 candidates = Nested(candidates.order[None], candidates.counts[None])

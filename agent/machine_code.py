@@ -7,7 +7,7 @@ of machine code does what a few lines of NumPy do elsewhere, which its tests hol
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
@@ -25,6 +25,14 @@ class _MustCompile(Exception):  # noqa: N818
     """A module is not in Numba's cache as it stands."""
 
 
+USUAL = (
+    "compiled_search",
+    "compiled_standardization",
+    "decisions.compiled_quantizer",
+    "decisions.compiled_sigmoid",
+    "learners.compiled_passes",
+)
+"""What an agent by default uses."""
 _state = {"allowed": True}
 
 
@@ -33,14 +41,9 @@ def machine_code(module: str) -> Any:
     return _load(module) if _state["allowed"] else None
 
 
-def compile_ahead() -> None:
-    """Load all that agents may use, so that what must be compiled is so before its first frame."""
-    for module in (
-        "compiled_search",
-        "compiled_standardization",
-        "decisions.compiled_quantizer",
-        "learners.compiled_passes",
-    ):
+def compile_ahead(modules: Iterable[str] = USUAL) -> None:
+    """Load what will be used, so that what must be compiled is so before an agent's first frame."""
+    for module in modules:
         machine_code(module)
 
 

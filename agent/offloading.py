@@ -124,11 +124,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             )
         self._last_learned = self.memory.counter
         self._learned = False
-        compile_ahead()
         self._settle()
 
     def _settle(self) -> None:
         made, proposer = self._settings, self._settings.proposer
+        compile_ahead(made.compiled())
         self._search = LocalSearch(made.num_choices, proposer, made.searched) if made.searched else None
         alone = made.num_networks == 1 and not made.learned_value
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None

@@ -100,12 +100,12 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         self.best_candidate: Any = None
         self._evaluated: Any = 0
         self._learned = False
-        if made.device is None:
-            compile_ahead()
         self._settle()
 
     def _settle(self) -> None:
         made, proposer = self._settings, self._settings.proposer
+        if self._device is None:
+            compile_ahead(made.compiled("_of_each"))
         self._search = (
             LocalSearch(made.num_choices, proposer, made.searched, self._device) if made.searched else None
         )

@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 from torch import nn
 
-from . import parts
+from . import local_search, parts
 from .checks import InputError, flag, plain, size, torch_device, whole_number
-from .decisions import Kind, kind_of
+from .decisions import Kind, binary, cheapest, kind_of
+from .decisions import quantizer as quantizers
+from .decisions.most_probable import MostProbable
 from .decisions.quantizer import Quantizer, is_prefix
 from .learners.rule import LearningRule
 from .parts import NetworkFactory
@@ -229,6 +231,19 @@ class AgentSettings(LearningRule):
         """How many of the K candidates the quantizer proposes, at the start and at most."""
         assert self.num_candidates is not None
         return self.num_candidates - self.searched
+
+    def compiled(self, each: str = "") -> list[str]:
+        """The machine code that proposes and searches without limits; `each` is '_of_each' for replicas."""
+        modules = []
+        if isinstance(self.proposer, quantizers.CLASSES):
+            modules.append(quantizers.COMPILED + each)
+        elif isinstance(self.proposer, MostProbable):
+            modules.append(cheapest.COMPILED)
+        if self.searched:
+            modules.append(local_search.COMPILED + each)
+        if isinstance(self.kind, binary.Binary) and not self.kind.published:
+            modules.append(binary.COMPILED)
+        return modules
 
     def standardizes(self, network: nn.Module) -> bool:
         """Whether the network sees standardised observations; raises InputError where it must not."""

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from .arrays import Array, copy_of, namespace
-from .machine_code import machine_code
+from .machine_code import compile_ahead, machine_code
 
+COMPILED = "compiled_standardization"
+"""Machine code of one agent."""
 HORIZON = 10_000
 """Frames over which mean and variance are taken at most: older ones fade."""
 STARTING = 32
@@ -43,6 +45,8 @@ class Standardization:
         self.frames = 0
         self._used: tuple[Array, Array] | None = None
         self._alone = replicas is None and device is None
+        if self._alone:
+            compile_ahead([COMPILED])
         self._mean: Array
         self._variance: Array
         if device is None:
@@ -56,7 +60,7 @@ class Standardization:
         self.frames += 1
         self._used = None
         share = 1 / min(self.frames, HORIZON)
-        if self._alone and (code := machine_code("compiled_standardization")) is not None:
+        if self._alone and (code := machine_code(COMPILED)) is not None:
             code.update(observation, self._mean, self._variance, share)
             return
         off = observation - self._mean
@@ -69,7 +73,7 @@ class Standardization:
         Before the first `update`, they are their own mean and variance.
         """
         if self._alone and len(observations) == 1 and self.frames >= STARTING:
-            code = machine_code("compiled_standardization")
+            code = machine_code(COMPILED)
             if code is not None:
                 one = code.standardized(observations[0], self._mean, self._variance, _NO_SPREAD, LIMIT)
                 return one[None]

@@ -13,6 +13,7 @@ from ..machine_code import machine_code
 if TYPE_CHECKING:
     from torch import Tensor
 
+COMPILED = "decisions.compiled_sigmoid"
 _SMALLEST_OUTPUT = np.exp(-100)
 """PyTorch's cross entropy of outputs takes no logarithm below -100."""
 _SMALLEST_SLOPE = 1e-12
@@ -43,7 +44,7 @@ class Binary:
             return _single_sigmoid(logits)
         if isinstance(logits, np.ndarray):
             if logits.dtype == np.float32 and logits.flags.c_contiguous:
-                code = machine_code("learners.compiled_passes")
+                code = machine_code(COMPILED)
                 if code is not None:
                     relaxed = code.sigmoid(logits.ravel())
                     return relaxed if logits.ndim == 1 else relaxed.reshape(logits.shape)

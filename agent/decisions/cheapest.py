@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..machine_code import machine_code
 
+COMPILED = "decisions.compiled_cheapest"
 LISTED = 2**16
 """Entries of a table of K decisions and N users up to which machine code lists decisions."""
 
@@ -28,7 +29,7 @@ def cheapest(cost: NDArray[np.floating], k: int) -> NDArray[np.int64]:
         gaps.astype(np.float64).reshape(-1, num_users, num_choices),
         users.reshape(-1, num_users),
     )
-    code = machine_code("decisions.compiled_quantizer") if k * num_users <= LISTED else None
+    code = machine_code(COMPILED) if k * num_users <= LISTED else None
     if code is not None:
         found = code.cheapest_of_each(*frames, k)
     else:

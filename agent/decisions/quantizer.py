@@ -26,6 +26,8 @@ FEW = 64
 _UNSORTED = np.empty(0, dtype=np.int64)
 LISTED = 2**16
 """Entries of a table of K decisions and N users up to which machine code lists the nearest."""
+COMPILED = "decisions.compiled_quantizer"
+"""Machine code of the quantizers of bits for one relaxed decision; for many `_of_each` is added."""
 Random = Any
 """A `numpy.random.Generator`, or for replicas `agent.generators.Generators`."""
 
@@ -116,7 +118,7 @@ class OrderPreserving:
             return Nested(*code.order_preserving_of_each(relaxed, k))
         xp = namespace(relaxed)
         if not self.distinct and (code := _for_one(relaxed, single=True)) is not None and len(relaxed) <= FEW:
-            return Nested(*code.tied(relaxed, abs(relaxed - 0.5).argsort()[: k - 1]))
+            return Nested(*code.tied(relaxed.astype(np.float64), abs(relaxed - 0.5).argsort()[: k - 1]))
         order = (-relaxed).argsort(stable=True)
         if self.distinct:
             margin = take(relaxed, order) - 0.5
@@ -321,13 +323,15 @@ class OrderPreservingAndNearest:
         if (code := _for_each(relaxed, single=True)) is not None and k * relaxed.shape[1] <= LISTED:
             few = relaxed.shape[1] <= FEW
             orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
-            listed = code.order_preserving_and_nearest_of_each(relaxed, orders, k)
+            double, single = relaxed.astype(np.float64, copy=False), relaxed.dtype == np.float32
+            listed = code.order_preserving_and_nearest_of_each(double, orders, k, single)
             return listed
         if relaxed.ndim > 1 or not isinstance(relaxed, np.ndarray):
             return _row_by_row(self, relaxed, k)
         if (code := _for_one(relaxed, single=True)) is not None and k * relaxed.size <= LISTED:
             order = _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
-            listed = code.order_preserving_and_nearest(relaxed, order, k)
+            double, single = relaxed.astype(np.float64, copy=False), relaxed.dtype == np.float32
+            listed = code.order_preserving_and_nearest(double, order, k, single)
             return listed
         return _joined(OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1)), KNearest()(relaxed, k), k)
 
@@ -339,20 +343,20 @@ class OrderPreservingAndNearest:
 
 def _for_one(relaxed: Array, single: bool = False) -> Any:
     """The machine code that takes this relaxed decision (N,), in `single` precision too; None for none."""
-    return _code_for(relaxed, 1, single)
+    return _code_for(relaxed, COMPILED, 1, single)
 
 
 def _for_each(relaxed: Array, single: bool = False) -> Any:
     """The machine code that takes these relaxed decisions (R, N), R from 1; None where there is none."""
-    return _code_for(relaxed, 2, single) if len(relaxed) else None
+    return _code_for(relaxed, f"{COMPILED}_of_each", 2, single) if len(relaxed) else None
 
 
-def _code_for(relaxed: Array, dimensions: int, single: bool = False) -> Any:
+def _code_for(relaxed: Array, module: str, dimensions: int, single: bool) -> Any:
     if not isinstance(relaxed, np.ndarray) or relaxed.ndim != dimensions:
         return None
     if relaxed.dtype != np.float64 and not (single and relaxed.dtype == np.float32):
         return None
-    return machine_code("decisions.compiled_quantizer") if relaxed.flags.carray else None
+    return machine_code(module) if relaxed.flags.carray else None
 
 
 def _joined(kept: NDArray[np.int64], others: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -15,6 +15,8 @@ from torch import nn
 from ..arrays import sigmoid
 from ..networks.fully_connected import FullyConnected
 
+COMPILED = "learners.compiled_passes"
+"""Machine code of one network's pass and Adam's step; for many `_of_each` is added."""
 Float = NDArray[np.floating]
 Weights = Mapping[str, Float]
 """Arrays by the names they have in the torch network; of R replicas, with R as first dimension."""
@@ -62,6 +64,9 @@ class FullyConnectedPasses:
         layers: first to last.
         output: shape of the logits of one observation, (N,) or (N, C).
     """
+
+    compiled = COMPILED
+    """Machine code of one network; for many `_of_each` is added."""
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], output: tuple[int, ...]) -> None:
         self.layers = list(layers)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..decisions import Kind
-from ..machine_code import machine_code
+from ..machine_code import compile_ahead, machine_code
 from ..networks.fully_connected import FullyConnected
 from ..networks.set_network import SetNetwork
-from .backpropagation import of_fully_connected
+from .backpropagation import COMPILED, of_fully_connected
 from .rule import ADAM_EPSILON, LearningRule
 from .set_backpropagation import SetPasses
 
@@ -71,6 +71,9 @@ class NumpyLearner:
         }
         if rule.weight_averaging:
             self._state["average"] = weights.copy()
+        if weights.dtype == np.float32:
+            each = "" if weights.ndim == 1 else "_of_each"
+            compile_ahead([f"{module}{each}" for module in (self._passes.compiled, COMPILED)])
         in_place = isinstance(network, nn.Module) and weights.dtype == np.float32
         self._network = networks[0] if in_place else None
         self._look()
@@ -108,12 +111,12 @@ class NumpyLearner:
         """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F)."""
         vector = self._state["average" if self.rule.weight_averaging else "weights"]
         if len(observations) == 1 and vector.ndim == 1 and hasattr(self._passes, "forward_one"):
-            code = machine_code("learners.compiled_passes")
+            code = machine_code(self._passes.compiled)
             if code is not None and vector.dtype == observations.dtype == np.float32:
                 one: NDArray[np.float32] = self._passes.forward_one(code, vector, observations)
                 return one
         if vector.ndim == 2 and observations.shape[1] == 1:
-            code = machine_code("learners.compiled_passes")
+            code = machine_code(f"{self._passes.compiled}_of_each")
             if code is not None and vector.dtype == observations.dtype == np.float32:
                 each: NDArray[np.float32] = self._passes.forward_each(code, vector, observations)
                 return each
@@ -184,11 +187,12 @@ class NumpyLearner:
         """Adam's step, where there is machine code for it; whether it was taken."""
         rule, state = self.rule, self._state
         vectors = [state[name] for name in ("weights", "gradient", "first_moment", "second_moment")]
-        code = machine_code("learners.compiled_passes")
+        one = vectors[0].ndim == 1
+        code = machine_code(COMPILED if one else f"{COMPILED}_of_each")
         if code is None or vectors[0].dtype != np.float32:
             return False
         beta1, beta2 = rule.betas
-        if vectors[0].ndim == 1:
+        if one:
             taken = float(state["steps"][0])
             rate, correction = float(state["rate"][0]) / (1 - beta1**taken), (1 - beta2**taken) ** -0.5
             code.adam(*vectors, rule.weight_decay, beta1, beta2, rate, correction, ADAM_EPSILON)

@@ -37,6 +37,9 @@ class SetPasses:
         network: its sizes; not its weights.
     """
 
+    compiled = "learners.compiled_set_pass"
+    """Machine code of one network; for many `_of_each` is added."""
+
     def __init__(self, network: SetNetwork) -> None:
         self._masked, self._group, self._relative = network.masked, network.group, network.relative
         self._embedding = _names("embedding", len(network.embedding))

@@ -11,11 +11,11 @@ import numpy as np
 from numba import boolean, float64, int64, njit, types
 
 from ..arrays import FloatArray
+from ..machine_code import machine_code
 from .allocation import split_time
 from .price_curve import NO_RATE, nested_sums, tabulate
 
 _Frames, _Decisions = float64[:, :, ::1], types.Array(int64, 3, "C", readonly=True)
-_Places = types.Array(int64, 2, "C", readonly=True)
 SIDE_BY_SIDE = 64
 """Decisions whose prices are sought together."""
 
@@ -36,7 +36,7 @@ class CompiledCurve:
         """The best rate (...), bit/s, for S (...), bit/s, and H (..., G)."""
         rate = np.empty(local_rate.size)
         rows = (np.ascontiguousarray(local_rate).ravel(), np.ascontiguousarray(snr).reshape(-1, snr.shape[-1]))
-        _find(*rows, self._table, self.slope, rate)
+        find(*rows, self._table, self.slope, rate)
         rate = rate.reshape(local_rate.shape)[()]
         if np.isnan(rate).any():  # a price that is not in the table
             return split_time(local_rate, snr, self.slope).rate
@@ -63,7 +63,8 @@ class CompiledCurve:
         ]
         one = columns.ndim == 2
         columns_, order_, counts_ = [each[None] for each in frames] if one else frames
-        rate, known = _nested_rates(columns_, order_, counts_, self._table, self.slope)
+        code = machine_code("wireless_powered.compiled_nested")
+        rate, known = code.nested_rates(columns_, order_, counts_, self._table, self.slope)
         if not known:
             return self.rate(*nested_sums(columns, order, counts))
         return rate[0] if one else rate
@@ -80,13 +81,16 @@ def _log_excess(third, H, row):
 
 
 @njit("void(f8[::1], f8[:, ::1], f8[:, ::1], f8[::1], f8[::1])", cache=True, error_model="numpy")
-def _find(S, H, table, slope, rate):
+def find(S, H, table, slope, rate):
     """Into `rate` (K,) the best rates for S (K,) and H (K, G); nan where a price is not in the table.
 
     The prices of some decisions are sought side by side: so none waits for what another's comparison gives.
     """
     groups, last = len(slope), len(table) - 1
-    no_rate = min(NO_RATE[0], NO_RATE[1] * slope.min())  # kept in the compiled code until this file changes
+    least = slope[0]
+    for g in range(1, groups):
+        least = min(least, slope[g])
+    no_rate = min(NO_RATE[0], NO_RATE[1] * least)  # kept in the compiled code until this file changes
     third, cubed, low = np.empty(SIDE_BY_SIDE), np.empty(SIDE_BY_SIDE), np.empty(SIDE_BY_SIDE, np.int64)
     for start in range(0, len(S), SIDE_BY_SIDE):
         count = min(SIDE_BY_SIDE, len(S) - start)
@@ -148,36 +152,7 @@ def _rates_of_frames(columns, decisions, table, slope):
             if either & ~1:
                 return rate, False
             S[k] = computed
-        _find(S, H, table, slope, rate[r])
+        find(S, H, table, slope, rate[r])
         for k in range(count):
-            known &= rate[r, k] == rate[r, k]
-    return rate, known
-
-
-@njit(
-    types.Tuple((float64[:, ::1], boolean))(_Frames, _Places, _Places, float64[:, ::1], float64[::1]),
-    cache=True,
-    error_model="numpy",
-    nogil=True,
-)
-def _nested_rates(columns, order, counts, table, slope):
-    users, known = order.shape[1], True
-    rate, running = np.full(counts.shape, nan), np.zeros((users + 1, columns.shape[2]))
-    S, H = np.empty(counts.shape[1]), np.empty((counts.shape[1], len(slope)))
-    for r in range(len(rate)):
-        inside = True  # machine code does not look where it reads; `nested_sums` raises the error
-        for place in order[r]:
-            inside &= 0 <= place < users
-        for count in counts[r]:
-            inside &= 0 <= count <= users
-        if not inside:
-            return rate, False
-        for place in range(users):
-            running[place + 1] = running[place] + columns[r, order[r, place]]
-        for k in range(len(S)):
-            S[k] = running[-1, 0] - running[counts[r, k], 0]
-            H[k] = running[counts[r, k], 1:]
-        _find(S, H, table, slope, rate[r])
-        for k in range(len(S)):
             known &= rate[r, k] == rate[r, k]
     return rate, known

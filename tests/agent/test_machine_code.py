@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agent.machine_code
 from agent import (
     FullyConnected,
     KNearest,
@@ -54,6 +55,38 @@ def test_the_machine_code_is_there():
     with without_machine_code():
         assert machine_code("compiled_search") is None
     assert machine_code("no_such_module") is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"quantizer": "OP", "adaptive_interval": 32},
+        {"quantizer": "KNN", "num_networks": 2},
+        {"published": True},
+        {"num_choices": 3},
+        {"network": SetNetwork(num_features=1, masked=False, slopes=[])},
+        {"backend": "torch"},
+        {"replicas": 2},
+        {"replicas": 2, "num_choices": 3},
+        {"replicas": 2, "network": SetNetwork(num_features=1, masked=False, slopes=[])},
+    ],
+)
+def test_what_an_agent_uses_and_nothing_else_is_loaded_before_its_first_frame(settings, monkeypatch):
+    loaded, load = set(), agent.machine_code._load
+
+    def noted(module):
+        loaded.add(module)
+        return load(module)
+
+    monkeypatch.setattr(agent.machine_code, "_load", noted)
+    made = OffloadingAgent(6, **settings)
+    ahead = set(loaded)
+    shape = (2, 6, 1) if "replicas" in settings else (6, 1)
+    rng = np.random.default_rng(0)
+    for _ in range(STARTING + 10):
+        made.decide(rng.normal(size=shape), lambda decisions: decisions.sum(-1))
+    assert loaded == ahead
 
 
 @given(relaxed_decisions(), st.integers(1, 40), st.sampled_from(["OP", "KNN", "MP", "OP+KNN"]), st.booleans())
@@ -208,16 +241,16 @@ def test_adam_takes_the_same_steps(rule):
 def test_a_trained_module_is_the_one_that_was_passed():
     network = FullyConnected(6, hidden=[20])
     before = network.layers[0].weight.detach().clone()
-    agent = OffloadingAgent(6, network=network, local_search=0, num_candidates=4)
-    assert agent.backend == "numpy"
+    made = OffloadingAgent(6, network=network, local_search=0, num_candidates=4)
+    assert made.backend == "numpy"
     world = WirelessPoweredMEC(6)
     for _ in range(40):
-        world.step(agent.decide(world.observe(), world.evaluate)[0])
+        world.step(made.decide(world.observe(), world.evaluate)[0])
     assert not torch.equal(network.layers[0].weight, before)
-    observation = agent._seen(world.observe()[None])
+    observation = made._seen(world.observe()[None])
     with torch.no_grad():
         np.testing.assert_allclose(
-            network(torch.from_numpy(observation)), agent.learner.predict(observation), rtol=1e-5, atol=1e-6
+            network(torch.from_numpy(observation)), made.learner.predict(observation), rtol=1e-5, atol=1e-6
         )
 
 
@@ -238,24 +271,24 @@ def test_an_agent_decides_the_same(name, quantizer):
     for context in (None, without_machine_code()):
         world = WORLDS[name]()
         num_features = world.observe().shape[-1]
-        agent = OffloadingAgent(
+        made = OffloadingAgent(
             world.num_users, num_features, num_choices=world.decisions.num_choices, quantizer=quantizer, seed=1
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if context is None:
-                histories.append(values_of(agent, world))
+                histories.append(values_of(made, world))
             else:
                 with context:
-                    histories.append(values_of(agent, world))
+                    histories.append(values_of(made, world))
     np.testing.assert_allclose(*histories, rtol=1e-9)
 
 
-def values_of(agent, world):
+def values_of(made, world):
     """Of 150 frames; learning differs by rounding, which later may change a decision."""
     values = []
     for _ in range(150):
-        decision, value = agent.decide(world.observe(), world.evaluate)
+        decision, value = made.decide(world.observe(), world.evaluate)
         world.step(decision)
         values.append(value)
     return values

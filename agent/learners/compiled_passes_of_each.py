@@ -1,0 +1,40 @@
+"""Passes of one observation, and Adam's steps, of many networks in machine code, each as `compiled_passes`."""
+
+import numpy as np
+from numba import float32, int64, njit, types, void
+
+from .compiled_passes import adam, fully_connected
+
+_GivenRows = types.Array(float32, 2, "C", readonly=True)
+_WeightsOfEach = float32[:, ::1]
+
+
+@njit(
+    _WeightsOfEach(_WeightsOfEach, int64[::1], int64[:, ::1], int64[::1], float32[::1], _GivenRows),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def fully_connected_of_each(weights, widths, begins, activations, slopes, observations):
+    """`fully_connected` for weights (R, ...) and observations (R, N F): logits (R, ...)."""
+    logits = np.empty((len(weights), widths[-1]), np.float32)
+    for row in range(len(weights)):
+        of_row = fully_connected(weights[row], widths, begins, activations, slopes, observations[row])
+        for unit in range(len(of_row)):
+            logits[row, unit] = of_row[unit]
+    return logits
+
+
+@njit(
+    void(*[_WeightsOfEach] * 4, float32, float32, float32, float32[::1], float32[::1], float32),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def adam_of_each(weights, gradient, first, second, decay, beta1, beta2, rate, correction, epsilon):
+    """`adam` for vectors (R, ...), each with its own rate and correction (R,)."""
+    for row in range(len(weights)):
+        adam(
+            *(weights[row], gradient[row], first[row], second[row]),
+            *(decay, beta1, beta2, rate[row], correction[row], epsilon),
+        )
