@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..arrays import Array, namespace, take
@@ -380,7 +379,11 @@ def _halves(
 
 def _beside(relaxed: Array, noise: Array) -> Array:
     """Random numbers where the relaxed decisions are, whatever drew them."""
-    return noise if isinstance(relaxed, np.ndarray) else torch.as_tensor(noise, device=relaxed.device)
+    if isinstance(relaxed, np.ndarray):
+        return noise
+    from torch import as_tensor
+
+    return as_tensor(noise, device=relaxed.device)
 
 
 def shift_logits(relaxed: Array, shift: Array) -> Array:

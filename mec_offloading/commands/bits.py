@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from agent.run.callbacks import Hooks, Run
@@ -123,6 +122,8 @@ def in_process(environment: dict[str, str], *of: Any) -> Played:
 
 def play(name: str, options: Sequence[str], frames: int, seconds: float = np.inf) -> Played:
     """Play a configuration as `simulate` does, without optima; its decisions and values."""
+    import torch
+
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     settings, parser = settings_of(read_yaml(name), [*options, "--optimum", "false"])
     made = (Single if settings.replicas is None else Replicated)(
@@ -147,11 +148,13 @@ def play(name: str, options: Sequence[str], frames: int, seconds: float = np.inf
 
 def recorded(agent: Any) -> list[tuple[NDArray[np.int8], NDArray[np.float64]]]:
     """What the agent decides from now on, a list that grows."""
+    from torch import as_tensor
+
     record, decide = [], agent.decide
 
     def decided(*of: Any) -> Any:
         decision, value = decide(*of)
-        record.append((torch.as_tensor(decision).cpu().numpy().astype(np.int8), np.array(value, dtype=float)))
+        record.append((as_tensor(decision).cpu().numpy().astype(np.int8), np.array(value, dtype=float)))
         return decision, value
 
     agent.decide = decided
