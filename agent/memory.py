@@ -44,7 +44,7 @@ class ReplayMemory:
         device: str | None = None,
         double: bool = False,
     ) -> None:
-        self.capacity = whole_number("capacity", capacity)
+        self.capacity = whole_number("capacity", capacity, 1, None)
         size("num_users", num_users)
         size("num_features", num_features)
         lead = () if replicas is None else (size("replicas", replicas),)

@@ -131,7 +131,7 @@ class AgentSettings(LearningRule):
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("num_users", "num_features", "num_networks", "batch_size"):
             size(name, getattr(self, name))
-        whole_number("memory_size", self.memory_size)
+        whole_number("memory_size", self.memory_size, 1, None)
         size("num_choices", self.num_choices, 2)
         for name in ("published", "learned_value"):
             flag(name, getattr(self, name))

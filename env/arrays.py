@@ -126,7 +126,7 @@ def choices(name: str, value: ArrayLike, num_choices: int) -> NDArray[np.int64]:
 def positive_number(name: str, value: Any) -> float:
     """`value` as a float; raises InputError unless it is one positive number, from 1e-60 to 1e60."""
     number = number_between(name, value, 0.0, np.inf, "be positive and finite", ends=False)
-    return number_between(name, number, 1 / EXTREME, EXTREME)
+    return number_between(name, number, 1e-60, EXTREME)
 
 
 def number_between(

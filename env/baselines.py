@@ -58,7 +58,7 @@ Baseline = Callable[[Evaluating, np.random.Generator], Choice]
 
 def exhaustive(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
     """The best of all decisions. Raises InputError for more than 2^20 of them (20 users with bits)."""
-    decisions = decisions_of(environment)
+    decisions = _decisions_of(environment)
     if decisions.num_users * np.log2(decisions.num_choices) > 20:
         count = f"{decisions.num_choices}^{decisions.num_users}"
         raise InputError(f"exhaustive search takes at most 2^20 decisions, got {count}")
@@ -73,7 +73,7 @@ def coordinate_descent(
     (CD of the papers: Bi and Zhang, IEEE Trans. Wireless Comm. 2018, Algorithm 2.)
     Raises InputError when `start` is not a decision or of another shape.
     """
-    decisions = decisions_of(environment)
+    decisions = _decisions_of(environment)
     decision = (
         decisions.random(1, generator("rng", rng))[0] if start is None else decisions.check_one("start", start)
     )
@@ -108,7 +108,7 @@ def greedy(environment: Evaluating, rng: np.random.Generator | None = None) -> C
 
 def all_local(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
     """Nobody offloads."""
-    return best_of(environment, decisions_of(environment).idle()[None])
+    return best_of(environment, _decisions_of(environment).idle()[None])
 
 
 def all_offload(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:
@@ -119,7 +119,7 @@ def all_offload(environment: Evaluating, rng: np.random.Generator | None = None)
 
 def best_of_random(environment: Evaluating, rng: np.random.Generator, k: int | None = None) -> Choice:
     """The best of `k` uniformly random decisions, N of them by default. Raises InputError for `k` below 1."""
-    decisions = decisions_of(environment)
+    decisions = _decisions_of(environment)
     count = decisions.num_users if k is None else size("k", k)
     return best_of(environment, decisions.random(count, generator("rng", rng)))
 
@@ -146,7 +146,7 @@ def linear_relaxation(environment: Relaxing, rng: np.random.Generator | None = N
 
 
 def _bits_of(environment: Evaluating, method: str) -> Decisions:
-    decisions = decisions_of(environment)
+    decisions = _decisions_of(environment)
     if not isinstance(decisions.kind if isinstance(decisions, Limited) else decisions, Binary):
         raise InputError(f"decisions must be bits for {method}, got {decisions}")
     return decisions
@@ -157,3 +157,9 @@ def best_of(environment: Evaluating, decisions: NDArray[Any]) -> Choice:
     values = np.asarray(environment.evaluate(decisions))
     best = int(values.argmax())
     return Choice(decisions[best].copy(), float(values[best]), len(decisions))
+
+
+def _decisions_of(environment: Evaluating) -> Decisions:
+    """The kind of decision of an environment; raises InputError for what values none."""
+    member(environment, "evaluate")
+    return decisions_of(environment)

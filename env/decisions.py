@@ -140,7 +140,6 @@ class Categorical:
 
 def decisions_of(environment: Any) -> Decisions:
     """The kind of decision of an environment: bits, where it says nothing; raises InputError for what is none."""
-    member(environment, "evaluate")
     found: Decisions | None = getattr(environment, "decisions", None)
     return Binary(member(environment, "num_users")) if found is None else found
 

@@ -76,7 +76,8 @@ def _import_all():
     from mec_offloading.commands import simulate
 
     for module in pkgutil.walk_packages(mec_offloading.commands.__path__, "mec_offloading.commands."):
-        import_module(module.name)
+        if module.name.rpartition(".")[2] != "preloaded":  # which is for what others fork from
+            import_module(module.name)
     for package in (agent, env):
         for module in pkgutil.walk_packages(package.__path__, ""):
             if "compiled_" in module.name:
@@ -91,7 +92,8 @@ def _import_all():
 def _forked():
     """In the process that forks: nothing, ever. In each fork: the words of its command line after Python's."""
     given = os.environ.get("PYTHONPATH")
-    searched = sys.path[1 + (len(given.split(os.pathsep)) if given else 0) :]
+    del sys.path[0]  # this folder, where `agent` and `env` are tests
+    searched = sys.path[len(given.split(os.pathsep)) if given else 0 :]
     {"all": _import_all, "libraries": _import_libraries}[sys.argv[2]]()
     gc.freeze()
     assert threading.active_count() == 1

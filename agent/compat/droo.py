@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from ..checks import InputError, positive_number, real_array, size, whole_number
+from ..checks import InputError, real_array, size, whole_number
 from ..decisions.quantizer import KNearest, OrderPreserving
 from ..networks.interface import dtype_of, first_weights
 
@@ -63,7 +63,8 @@ class MemoryDNN:
             raise InputError(f"net must hold two or more widths, got {net!r}")
         for layer, width in enumerate(net):
             size(f"net[{layer}]", width)
-        positive_number("training_interval", training_interval)
+        if not (isinstance(training_interval, int | float | np.integer | np.floating) and training_interval > 0):
+            raise InputError(f"training_interval must be positive, got {training_interval!r}")
         size("batch_size", batch_size)
         whole_number("memory_size", memory_size)
         self.net = net

@@ -167,7 +167,7 @@ class GaussMarkov(_Fading):
         frame_length: float = 0.1,
     ) -> None:
         super().__init__(path_loss)
-        number_between("doppler_frequency", doppler_frequency, 0, EXTREME)
+        number_between("doppler_frequency", doppler_frequency, 0, EXTREME, "be 0 Hz or more, up to 1e60")
         positive_number("frame_length", frame_length)
         self.correlation = _bessel_j0(2 * np.pi * doppler_frequency * frame_length)
 
