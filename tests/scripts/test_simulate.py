@@ -221,7 +221,7 @@ BAD = {
     "diverging": ("agent: {learning_rate: 1.0e+300}", [], "learning_rate must be positive and at most 1000"),
     "abbreviation": ("seed: 0", ["--fram", "5"], "--fram"),
     "no value": ("seed: 0", ["--resume"], "expected one argument"),
-    "constants": ("env: {noise_power: 1.0e-320}", [], "must give finite rates"),
+    "constants": ("env: {noise_power: 1.0e-320}", [], "noise_power must be from 1e-60 to 1e\\+60"),
     "no run": ("", ["--resume", "nowhere"], "resume must be the folder of a run"),
 }  # fmt: skip
 

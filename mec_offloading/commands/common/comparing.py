@@ -181,7 +181,7 @@ class Comparison:
         total = sum(len(names) for *_, names in todo)
         if not total:
             return
-        begin, processes = (trust.allow, list(allowed)), min(processes, total)
+        begin, processes = (trust.allow_all, list(allowed)), min(processes, total)
         with (
             RayPool(address, processes, *begin) if engine == "ray" else Pool(processes, *begin) as pool,
             opened(pool.alone) as gate,
