@@ -6,6 +6,7 @@ import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that waits for them to answer
 gc.disable()
 
+import agent.offloading  # noqa: E402, F401
 import env  # noqa: E402, F401
 from agent.machine_code import compile_ahead  # noqa: E402
 from env.machine_code import machine_code  # noqa: E402
