@@ -39,7 +39,8 @@ def main() -> None:
         for name in ("users", "seeds", "warmup", "frames"):
             if getattr(arguments, name) is not None:
                 settings[name] = getattr(arguments, name)
-        if several := arguments.processes > 1:
+        several = arguments.processes > 1
+        if several and arguments.engine == "local":
             parallel.ahead()  # while this process loads what it needs itself
         comparison = Comparison(settings)
         output = comparison.prepare(arguments.output)
