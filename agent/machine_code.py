@@ -13,6 +13,7 @@ from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 _HERE = sha256(os.fsencode(Path(__file__).parent)).hexdigest()[:12]
@@ -33,6 +34,13 @@ USUAL = (
     "learners.compiled_passes",
 )
 """What an agent by default uses."""
+INNER: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""How what only machine code calls is compiled."""
 _state = {"allowed": True}
 
 
@@ -65,11 +73,14 @@ def _load(module: str) -> Any:
         from numba.core import event
 
         class Refuses(event.Listener):
-            """Lets nothing be compiled."""
+            """Lets nothing be compiled by this thread; others are not its business."""
+
+            thread = get_ident()
 
             def on_start(self, event: Any) -> None:
                 """Of a compilation: it does not come to it."""
-                raise _MustCompile
+                if get_ident() == self.thread:
+                    raise _MustCompile
 
             def on_end(self, event: Any) -> None:
                 """Nothing to say."""
@@ -81,13 +92,13 @@ def _load(module: str) -> Any:
 
             def on_start(self, event: Any) -> None:
                 """Of something: the first of a module is told."""
-                if not self.said:
+                if not self.said and get_ident() == self.thread:
                     logging.getLogger("agent").warning("compiling agent.%s to machine code, once", module)
-                self.said = True
+                    self.said = True
 
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None
-        lock = ReadWriteLock(LOCK)
+        lock = ReadWriteLock(LOCK, is_singleton=False)  # which threads, too, wait for
         try:
             with lock.read_lock(), event.install_listener("numba:compile", Refuses()):
                 return import_module(f".{module}", __package__)

@@ -14,8 +14,8 @@ LARGEST_SIZE = 2**24
 """The most users, choices and the like that there can be: of whatever arrays have one entry each."""
 LONGEST = 1000
 """Letters of a message."""
-EXTREME = 1e60
-"""Constants are at most this, and at least one over it, so that products of a few of them are finite."""
+TINIEST, EXTREME = 1e-60, 1e60
+"""Of constants, so that products of a few of them are finite."""
 
 
 class InputError(ValueError):
@@ -126,7 +126,7 @@ def choices(name: str, value: ArrayLike, num_choices: int) -> NDArray[np.int64]:
 def positive_number(name: str, value: Any) -> float:
     """`value` as a float; raises InputError unless it is one positive number, from 1e-60 to 1e60."""
     number = number_between(name, value, 0.0, np.inf, "be positive and finite", ends=False)
-    return number_between(name, number, 1e-60, EXTREME)
+    return number_between(name, number, TINIEST, EXTREME)
 
 
 def number_between(

@@ -39,11 +39,9 @@ class Limited:
         self.kind = kind
         self.num_users, self.num_choices = kind.num_users, kind.num_choices
         others = kind.num_choices - 1
-        given = (
-            list(capacities)
-            if isinstance(capacities, Sequence | np.ndarray) and len(np.shape(np.asarray(capacities, object)))
-            else [capacities] * others
-        )
+        row = isinstance(capacities, np.ndarray) and capacities.ndim > 0
+        several = row or (isinstance(capacities, Sequence) and not isinstance(capacities, str | bytes))
+        given = list(capacities) if several else [capacities] * others  # type: ignore[arg-type]
         if len(given) != others:
             raise InputError(
                 f"capacities must be one number, or one for each of {others} choices, got {capacities}"

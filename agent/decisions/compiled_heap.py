@@ -1,15 +1,13 @@
 """A heap of subsets in machine code, the cheapest first: each has a cost, and `depth` places of an order."""
 
-from typing import Any
-
 from numba import njit
 
-_INNER: Any = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Of what only machine code calls."""
+from ..machine_code import INNER
+
 _HEAP = "i8[::1], i8, f8[::1], i8[::1], i8[:, ::1]"
 
 
-@njit("b1(f8[::1], i8[::1], i8[:, ::1], i8, i8)", **_INNER)
+@njit("b1(f8[::1], i8[::1], i8[:, ::1], i8, i8)", **INNER)
 def _before(cost, depth, places, one, other):
     """Whether a subset comes before another: it costs less, or at equal costs its places do."""
     if cost[one] != cost[other]:
@@ -20,7 +18,7 @@ def _before(cost, depth, places, one, other):
     return depth[one] < depth[other]
 
 
-@njit(f"i8({_HEAP})", **_INNER)
+@njit(f"i8({_HEAP})", **INNER)
 def popped(heap, waiting, cost, depth, places):
     """The first of `waiting` subsets of a heap, which then holds one less."""
     first, last, at = heap[0], heap[waiting - 1], 0
@@ -37,7 +35,7 @@ def popped(heap, waiting, cost, depth, places):
     return first
 
 
-@njit("void(i8[::1], i8, i8, f8[::1], i8[::1], i8[:, ::1])", **_INNER)
+@njit("void(i8[::1], i8, i8, f8[::1], i8[::1], i8[:, ::1])", **INNER)
 def push(heap, waiting, new, cost, depth, places):
     """Add a subset to a heap of `waiting` ones."""
     at = waiting

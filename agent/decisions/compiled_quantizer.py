@@ -3,19 +3,15 @@
 Relaxed decisions in single precision are given in double precision, which changes none.
 """
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
+from ..machine_code import INNER
 from .compiled_heap import popped, push
 from .compiled_smallest import smallest
 
-_INNER: Any = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Of what only machine code calls."""
 
-
-@njit("i8[::1](f8[::1])", **_INNER)
+@njit("i8[::1](f8[::1])", **INNER)
 def _falling(relaxed):
     """The order (N,) of a relaxed decision, of equal entries the first first."""
     negative = np.empty(len(relaxed))
@@ -24,7 +20,7 @@ def _falling(relaxed):
     return smallest(negative, len(relaxed))
 
 
-@njit("i8[::1](f8[::1], i8[::1], i8, b1)", **_INNER)
+@njit("i8[::1](f8[::1], i8[::1], i8, b1)", **INNER)
 def _counts_of_order(relaxed, order, k, single):
     """Of users that offload in each of k candidates of an order (N,), as of `OrderPreserving`.
 

@@ -1,15 +1,12 @@
 """A sort of few numbers in machine code, which ends with the smallest."""
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
-_INNER: Any = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Of what only machine code calls."""
+from ..machine_code import INNER
 
 
-@njit("i8[::1](f8[::1], i8)", **_INNER)
+@njit("i8[::1](f8[::1], i8)", **INNER)
 def smallest(values, count):
     """Places of the `count` smallest of values (N,), or of all, smallest first; of equal ones the first."""
     count = min(count, len(values))

@@ -30,12 +30,6 @@ def output_shape(num_users: int, num_choices: int) -> tuple[int, ...]:
     return (num_users,) if num_choices == 2 else (num_users, num_choices)
 
 
-def check_widths(**sizes: int) -> None:
-    """Raise InputError, naming it, for a size below 1."""
-    for name, width in sizes.items():
-        size(name, width)
-
-
 def widths_of(name: str, value: Any) -> list[int]:
     """The widths of layers as a list; raises InputError unless all are whole numbers from 1."""
     if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) != 1:

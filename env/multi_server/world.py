@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import (
     EXTREME,
     LARGEST,
+    TINIEST,
     FloatArray,
     InputError,
     binary,
@@ -340,8 +341,8 @@ def _range(name: str, value: Sequence[float]) -> tuple[float, float]:
 def _each(name: str, value: float | Sequence[float], count: int, zero: bool = False) -> FloatArray:
     """One number, or one for each of `count`, as (count,)."""
     array = not_negative(name, value) if zero else positive(name, value)
-    if not zero and not ((array >= 1 / EXTREME) & (array <= EXTREME)).all():
-        raise InputError(f"{name} must be from {1 / EXTREME:g} to {EXTREME:g}, got {value!r}")
+    if not zero and not ((array >= TINIEST) & (array <= EXTREME)).all():
+        raise InputError(f"{name} must be from {TINIEST:g} to {EXTREME:g}, got {value!r}")
     if array.ndim == 0:
         return frozen(np.full(count, float(array)))
     if array.shape != (count,):

@@ -186,7 +186,7 @@ class MultiTaskMEC(Environment):
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
         decisions = self.decisions.check("decisions", decisions)
-        return -self.cost_of(self._beside(self.sizes), decisions.reshape(*decisions.shape[:-1], *self._shape[-2:]))
+        return -self._cost(self._beside(self.sizes), decisions.reshape(*decisions.shape[:-1], *self._shape[-2:]))
 
     def cost(self, task_sizes: ArrayLike, decisions: ArrayLike) -> FloatArray:
         """Cost (...) of decisions (..., N, M) for tasks of `task_sizes` (..., N, M), MB.
@@ -204,7 +204,7 @@ class MultiTaskMEC(Environment):
                 f"task_sizes {sizes.shape} and decisions {decisions.shape} must have leading dimensions that "
                 "broadcast"
             ) from error
-        return self.cost_of(sizes, decisions)
+        return self._cost(sizes, decisions)
 
     def optimum(self, task_sizes: ArrayLike) -> TaskOptimum:
         """The decision of least cost for tasks of `task_sizes` (..., N, M), MB, exact for any number of users.
@@ -291,6 +291,9 @@ class MultiTaskMEC(Environment):
         sizes, decisions = real_numbers("sizes", sizes), real_numbers("decisions", decisions)
         self._check_tasks("sizes", sizes)
         self._check_tasks("decisions", decisions)
+        return self._cost(sizes, decisions)
+
+    def _cost(self, sizes: FloatArray, decisions: FloatArray) -> FloatArray:
         remote = (decisions * sizes).sum(-1)
         return self._user_costs(((1 - decisions) * sizes).sum(-1), remote, self._remote_delay).sum(-1)
 

@@ -1,6 +1,10 @@
 """Machine code does what NumPy does: held against each other part by part, and whole agents by their decisions."""
 
+import os
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +31,7 @@ from agent.standardization import STARTING, Standardization
 from env import MultiServerMEC, WirelessPoweredMEC
 
 pytest.importorskip("numba")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @st.composite
@@ -292,3 +297,35 @@ def values_of(made, world):
         world.step(decision)
         values.append(value)
     return values
+
+
+THREADS = """
+from threading import Thread
+import numba
+from agent.machine_code import machine_code
+
+def own():
+    for start in range(5):  # which others do not refuse
+        loaded.append(numba.njit(lambda x: x + start)(1) == 1 + start)
+
+def load(module):
+    loaded.append(machine_code(module) is not None)
+
+loaded = []
+threads = [Thread(target=own)]
+modules = ("decisions.compiled_sigmoid", "compiled_standardization") * 2
+threads += [Thread(target=load, args=[module]) for module in modules]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(loaded)
+"""
+
+
+def test_threads_compile_one_after_another_and_let_others_compile(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=False, env=environment
+    )
+    assert ended.stdout.strip() == str([True] * 9), ended.stderr

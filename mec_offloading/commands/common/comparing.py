@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,7 @@ class Comparison:
         with reading(path):
             with path.open(newline="", encoding="utf-8") as file:
                 text = file.read()
-            head, *rows = csv.reader(text.splitlines())
+            head, *rows = csv.reader(StringIO(text, newline=""))
             wrong = [row for row in rows if len(row) != len(COLUMNS) or row[2] not in self._methods]
             if tuple(head) != COLUMNS or wrong or not text.endswith("\n"):
                 raise ValueError(f"no whole row of a method: {(wrong or [rows[-1] if rows else head])[0]}")

@@ -18,6 +18,7 @@ from .tally import Tally
 
 SMALL = ("--env.num_users", "3", "--optimum", "false", "--agent.memory_size", "8")
 SUFFIXES = ".yaml", ".csv", ".json", ".pt", ".npz"
+"""Of the files that are torn."""
 OTHERS = b"- 1\n", b"{}\n", b"potato\n", b"a,b\n1,2\n", b"[" * 5000, b"\x00\xff" * 9, "\u03b1: \u4e2d\n".encode()
 """What a file may hold that is none of ours."""
 
@@ -90,9 +91,7 @@ def bad_files(rng: np.random.Generator, tally: Tally) -> None:
         kind = ("run", "compare")[int(rng.integers(2))]
         copy = Path(folder) / kind
         shutil.copytree(there / kind, copy)
-        files = sorted(
-            path for path in copy.rglob("*") if path.suffix in (".yaml", ".csv", ".json", ".pt", ".npz")
-        )
+        files = sorted(path for path in copy.rglob("*") if path.suffix in SUFFIXES)
         torn = files[int(rng.integers(len(files)))]
         done = f"{torn.relative_to(folder)}, {tear(torn, rng)}"
         if kind == "run":
