@@ -81,7 +81,7 @@ class FullyConnectedPasses:
         self._begins = np.array([(begins[layer.weight], begins[layer.bias]) for layer in layers], dtype=np.int64)
         names = list(ACTIVATIONS)
         self._activations = np.array([names.index(layer.activation) for layer in layers], dtype=np.int64)
-        self._slopes = np.array([layer.slope for layer in layers], dtype=np.float32)
+        self._slopes = np.array([layer.slope for layer in layers])
 
     def alike(self, other: "FullyConnectedPasses") -> bool:
         """Whether both are of networks of the same layers, whose weights may be stacked."""

@@ -1,7 +1,7 @@
 """Passes of one observation, and Adam's steps, of many networks in machine code, each as `compiled_passes`."""
 
 import numpy as np
-from numba import float32, int64, njit, types, void
+from numba import float32, float64, int64, njit, types, void
 
 from .compiled_passes import adam, fully_connected
 
@@ -10,7 +10,7 @@ _WeightsOfEach = float32[:, ::1]
 
 
 @njit(
-    _WeightsOfEach(_WeightsOfEach, int64[::1], int64[:, ::1], int64[::1], float32[::1], _GivenRows),
+    _WeightsOfEach(_WeightsOfEach, int64[::1], int64[:, ::1], int64[::1], float64[::1], _GivenRows),
     cache=True,
     error_model="numpy",
     nogil=True,

@@ -1,7 +1,7 @@
 """The pass of one observation through a set network in machine code (`agent.learners.set_backpropagation`)."""
 
 import numpy as np
-from numba import boolean, float32, int64, njit, types
+from numba import boolean, float32, float64, int64, njit, types
 
 from .compiled_passes import SUMS, affine
 
@@ -9,7 +9,7 @@ _GivenRows = types.Array(float32, 2, "C", readonly=True)
 
 
 @njit(
-    types.Tuple((float32[::1], int64))(float32[::1], int64, int64[::1], float32[::1]),
+    types.Tuple((float64[::1], int64))(float32[::1], int64, int64[::1], float64[::1]),
     cache=True,
     error_model="numpy",
 )
@@ -19,13 +19,13 @@ def _hidden(weights, start, widths, signal):
         result = affine(weights, start, start + len(signal) * width, width, signal)
         start += (len(signal) + 1) * width
         for unit in range(width):
-            result[unit] = max(result[unit], np.float32(0))
+            result[unit] = max(result[unit], 0.0)
         signal = result
     return signal, start
 
 
 @njit(
-    float32[::1](float32[::1], int64[::1], int64[::1], int64, boolean, boolean, int64, float32[::1], _GivenRows),
+    float32[::1](float32[::1], int64[::1], int64[::1], int64, boolean, boolean, int64, float64[::1], _GivenRows),
     cache=True,
     error_model="numpy",
     fastmath=SUMS,
@@ -37,7 +37,7 @@ def set_network(weights, embedding, hidden, sums, masked, relative, group, const
     """
     nobody, centre, spread, scale, off = constants[0], constants[1], constants[2], constants[3], constants[4]
     users, own = observation.shape[0], observation.shape[1] - masked
-    seen, terms = np.empty((users, own + sums), np.float32), np.empty((users, sums), np.float32)
+    seen, terms = np.empty((users, own + sums)), np.empty((users, sums))
     start = 0
     for user in range(users):
         for entry in range(own):
@@ -45,13 +45,13 @@ def set_network(weights, embedding, hidden, sums, masked, relative, group, const
         signal, start = seen[user, :own], (embedding[-1] if len(embedding) else own) * sums
         signal, start = _hidden(weights, start, embedding, signal)
         for k in range(sums):
-            total = np.float32(0)
+            total = 0.0
             for entry in range(len(signal)):
                 total += signal[entry] * weights[entry * sums + k]
             terms[user, k] = nobody if masked and not observation[user, own] > 0 else total
     for first in range(0, users, group):
         for k in range(sums):
-            top, total = np.float32(-np.inf), np.float32(0)
+            top, total = -np.inf, 0.0
             for user in range(first, first + group):
                 top = max(top, terms[user, k])
             for user in range(first, first + group):
@@ -63,7 +63,7 @@ def set_network(weights, embedding, hidden, sums, masked, relative, group, const
     logits, layers = np.empty(users, np.float32), start
     for user in range(users):
         signal, start = _hidden(weights, layers, hidden, seen[user])
-        total, skip = np.float32(0), start + len(signal)
+        total, skip = 0.0, start + len(signal)
         for entry in range(len(signal)):
             total += signal[entry] * weights[start + entry]
         for entry in range(own + sums):

@@ -1,7 +1,7 @@
 """Passes of one observation through many set networks in machine code, each as `compiled_set_pass`."""
 
 import numpy as np
-from numba import boolean, float32, int64, njit, types
+from numba import boolean, float32, float64, int64, njit, types
 
 from .compiled_set_pass import set_network
 
@@ -12,7 +12,7 @@ _GivenRowsOfEach = types.Array(float32, 3, "C", readonly=True)
 @njit(
     _WeightsOfEach(
         _WeightsOfEach,
-        *(int64[::1], int64[::1], int64, boolean, boolean, int64, float32[::1], _GivenRowsOfEach),
+        *(int64[::1], int64[::1], int64, boolean, boolean, int64, float64[::1], _GivenRowsOfEach),
     ),
     cache=True,
     error_model="numpy",

@@ -108,20 +108,24 @@ class NumpyLearner:
         return part
 
     def predict(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F)."""
+        """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F).
+
+        Those of one observation, B = 1, are computed in double precision and rounded: the same bits in machine
+        code and in NumPy, so that one decision follows from one state.
+        """
+        logits: NDArray[np.float32]
+        if observations.shape[-3] > 1:
+            logits = self._passes.forward(self._deciding, self._typed(observations))[0]
+            return logits
         vector = self._state["average" if self.rule.weight_averaging else "weights"]
-        if len(observations) == 1 and vector.ndim == 1 and hasattr(self._passes, "forward_one"):
-            code = machine_code(self._passes.compiled)
-            if code is not None and vector.dtype == observations.dtype == np.float32:
-                one: NDArray[np.float32] = self._passes.forward_one(code, vector, observations)
-                return one
-        if vector.ndim == 2 and observations.shape[1] == 1:
-            code = machine_code(f"{self._passes.compiled}_of_each")
-            if code is not None and vector.dtype == observations.dtype == np.float32:
-                each: NDArray[np.float32] = self._passes.forward_each(code, vector, observations)
-                return each
-        logits: NDArray[np.float32] = self._passes.forward(self._deciding, self._typed(observations))[0]
-        return logits
+        alone = vector.ndim == 1
+        code = machine_code(self._passes.compiled if alone else f"{self._passes.compiled}_of_each")
+        if code is not None and vector.dtype == observations.dtype == np.float32:
+            forward = self._passes.forward_one if alone else self._passes.forward_each
+            logits = forward(code, vector, observations)
+            return logits
+        exact = self._views(vector.astype(np.float64))
+        return self._passes.forward(exact, observations.astype(np.float64))[0].astype(vector.dtype)
 
     def deciding(self) -> dict[str, NDArray[np.floating]]:
         """The weights that `predict` takes, by the names they have in the torch network."""
@@ -173,12 +177,13 @@ class NumpyLearner:
             weights -= state["rate"].astype(gradient.dtype) * gradient / (np.abs(gradient) + ADAM_EPSILON)
         else:
             beta1, beta2 = rule.betas
-            first *= beta1
-            first += (1 - beta1) * gradient
-            second *= beta2
-            second += (1 - beta2) * gradient * gradient
+            one, kept1, kept2 = (first.dtype.type(factor) for factor in (1, beta1, beta2))
+            first *= kept1
+            first += (one - kept1) * gradient
+            second *= kept2
+            second += (one - kept2) * gradient * gradient
             deviation = np.sqrt(second)
-            deviation *= (1 / np.sqrt(1 - beta2**steps)).astype(second.dtype)
+            deviation *= ((1 - beta2**steps) ** -0.5).astype(second.dtype)
             deviation += ADAM_EPSILON
             weights -= (state["rate"] / (1 - beta1**steps)).astype(first.dtype) * first / deviation
         self._average()

@@ -14,7 +14,7 @@ from ..networks.set_network import CENTRE, NOBODY, OFF, SCALE, SPREAD, SetNetwor
 from .backpropagation import Weights
 
 Float = NDArray[np.floating]
-_CONSTANTS = np.array([NOBODY, CENTRE, SPREAD, SCALE, OFF], dtype=np.float32)
+_CONSTANTS = np.array([NOBODY, CENTRE, SPREAD, SCALE, OFF])
 
 
 class Signals(NamedTuple):
