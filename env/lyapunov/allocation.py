@@ -24,8 +24,14 @@ convex, so it may pass the root by as much as these are off: where more than `UN
 goes to those who transmit below full power, in proportion. The objective is stationary there: nothing is lost.
 
 Objectives are within 1e-9, for energy queues from 1e-300 to 1e300 (and 0) and data queues likewise.
+
+Queues remember, and grow a difference in the last digit until decisions are others. So NumPy takes the same steps
+for the frames of a world as machine code: sums go from the first user to the last, and where machine code takes an
+exponential or a logarithm itself, it is the C library's.
 """
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,20 +119,21 @@ def answers(value: FloatArray, cost: FloatArray, data: FloatArray, largest_expon
     """
     if (code := compiled_for(value)) is not None:
         return _compiled_answers(code, value, cost, data, largest_exponent)
-    log_cost = _log(cost, cost > 0, _NO_COST)
+    log_cost = _log_where(cost, cost > 0, _NO_COST)
     exponent = np.minimum(np.maximum(np.log(value) - log_cost, 0.0), largest_exponent)
     threshold = value * exponent - cost * np.expm1(exponent)
     sends = (data > 0) & (threshold > 0)
     exponent = np.where(sends, exponent, 1.0)
     log_exponent = np.log(exponent)
-    log_threshold = _log(threshold, sends, _NO_PRICE)
-    log_data = _log(data, sends, -np.inf)
+    log_threshold = _log_where(threshold, sends, _NO_PRICE)
+    log_data = _log_where(data, sends, -np.inf)
     shortest = np.exp(np.minimum(log_data - log_exponent, _LONGEST))
     log_alone = np.maximum(log_cost + np.interp(log_data, _LOG_EXPONENT, _LOG_PRICE, left=-np.inf), _NO_PRICE)
     rank = np.argsort(np.argsort(-log_threshold, axis=-1, kind="stable"), axis=-1)
 
-    log_x = np.interp(log_threshold[..., None, :] - log_cost[..., None], _LOG_PRICE, _LOG_EXPONENT)
-    time = np.exp(np.minimum(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]), _LONGEST))
+    log_x = _along(_LOG_EXPONENT, *_place(log_threshold[..., None, :] - log_cost[..., None]))
+    exp, _ = _functions_for(value)
+    time = exp(np.minimum(log_data[..., None] - np.minimum(log_x, log_exponent[..., None]), _LONGEST))
     behind = rank[..., None] - rank[..., None, :]
     demand = np.where(behind < 0, time, np.where(behind == 0, shortest[..., None], 0.0))
     return Answers(exponent, log_exponent, log_cost, log_data, shortest, log_threshold, log_alone, rank, demand)
@@ -137,9 +144,49 @@ def compiled_for(frames: FloatArray) -> Any:
 
     It goes on in the same way for one frame and for many, so that a replica is the single world to the last digit.
     """
-    if frames.ndim == 1 or (frames.ndim == 3 and frames.shape[1] == 1):
-        return machine_code("lyapunov.compiled_allocation")
-    return None
+    return machine_code("lyapunov.compiled_allocation") if _of_world(frames) else None
+
+
+def _of_world(frames: FloatArray) -> bool:
+    return frames.ndim == 1 or (frames.ndim == 3 and frames.shape[1] == 1)
+
+
+def _functions_for(frames: FloatArray) -> tuple[Callable[[FloatArray], FloatArray], ...]:
+    """Exponential and logarithm: the C library's for frames of a world, else NumPy's, which are quicker."""
+    return (_exp, _log) if _of_world(frames) else (np.exp, np.log)
+
+
+def _exp(array: FloatArray) -> FloatArray:
+    """The C library's, up to `_LONGEST`."""
+    return _by_entry(math.exp, np.minimum(array, _LONGEST))
+
+
+def _log(array: FloatArray) -> FloatArray:
+    """The C library's."""
+    return _by_entry(math.log, array)
+
+
+def _by_entry(function: Callable[[float], float], array: FloatArray) -> FloatArray:
+    return np.fromiter(map(function, array.ravel().tolist()), np.float64, array.size).reshape(array.shape)
+
+
+def _place(log_price: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
+    """Where logarithms of prices are in the table: the row below, and the share of the way to the next."""
+    row = (np.searchsorted(_LOG_PRICE, log_price, "right") - 1).clip(0, len(_LOG_PRICE) - 2)
+    share = (log_price - _LOG_PRICE[row]) / (_LOG_PRICE[row + 1] - _LOG_PRICE[row])
+    return row, share.clip(0.0, 1.0)
+
+
+def _along(column: FloatArray, row: NDArray[np.int64], share: FloatArray) -> FloatArray:
+    """Entries of a table's column, on the lines that join them."""
+    below: FloatArray = column[row]
+    return below + share * (column[row + 1] - below)
+
+
+def _total(array: FloatArray) -> FloatArray:
+    """Sums (...) over the users of (..., N), from the first to the last."""
+    sums: FloatArray = np.add.accumulate(array, -1)[..., -1]
+    return sums
 
 
 def rows_of(array: NDArray[Any]) -> NDArray[Any]:
@@ -192,15 +239,15 @@ def break_even(
         elsewhere: l, (..., N), what the user earns if it does not offload.
     """
     net = value - elsewhere / np.where(data > 0, data, 1.0)
-    log_net = _log(net, (data > 0) & (net > 0), -np.inf)
-    exponent = np.clip(log_net - _log(cost, cost > 0, _NO_COST), 0.0, largest_exponent)
+    log_net = _log_where(net, (data > 0) & (net > 0), -np.inf)
+    exponent = np.clip(log_net - _log_where(cost, cost > 0, _NO_COST), 0.0, largest_exponent)
     sends = exponent > 0
     price = np.where(sends, exponent * net - cost * np.expm1(exponent), 0.0)
     time = np.divide(data, exponent, out=np.full(exponent.shape, np.inf), where=sends)
     return np.maximum(price, 0.0), time
 
 
-def _log(value: FloatArray, where: NDArray[np.bool_], otherwise: float) -> FloatArray:
+def _log_where(value: FloatArray, where: NDArray[np.bool_], otherwise: float) -> FloatArray:
     return np.log(value, out=np.full(where.shape, otherwise), where=where)
 
 
@@ -219,8 +266,9 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
             raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
         shape = decisions.shape if frame.exponent.ndim == 1 else tables.shape
         return TimeSplit(transmit_time.reshape(shape), exponent.reshape(shape))
-    if frame.demand.ndim == 2:  # one frame: one matrix product for all decisions
-        demand = decisions @ frame.demand
+    exp, log = _functions_for(frame.exponent)
+    if _of_world(frame.exponent):
+        demand = _total(decisions[..., None, :] * frame.demand.swapaxes(-1, -2))
     else:
         demand = (decisions[..., None, :] @ frame.demand)[..., 0, :]
     offloads = decisions > 0
@@ -232,25 +280,26 @@ def split_time(frame: Answers, decisions: FloatArray) -> TimeSplit:
     price = np.where(next_one, frame.log_threshold, np.where(whole, frame.log_alone, _NO_PRICE)).max(-1)
     log_data = np.where(whole, frame.log_data, -np.inf)
     for _ in range(MAX_STEPS):
-        log_ratio = price[..., None] - frame.log_cost
-        log_x = np.minimum(np.interp(log_ratio, _LOG_PRICE, _LOG_EXPONENT), frame.log_exponent)
-        time = np.exp(log_data - log_x)
-        total = time.sum(-1)
+        place = _place(price[..., None] - frame.log_cost)
+        log_x = np.minimum(_along(_LOG_EXPONENT, *place), frame.log_exponent)
+        time = exp(log_data - log_x)
+        total = _total(time)
         over = total > 1 + MARGIN
         if not over.any():
             break
-        slope = time * np.interp(log_ratio, _LOG_PRICE, _SLOPE) * (log_x < frame.log_exponent)
+        slope = _total(time * _along(_SLOPE, *place) * (log_x < frame.log_exponent))
         # Those who are done stay as they are, so that no row depends on the others.
-        price = price + np.log(np.where(over, total, 1.0)) * total / np.maximum(slope.sum(-1), 1e-300)
+        price = price + log(np.where(over, total, 1.0)) * total / np.maximum(slope, 1e-300)
     else:
         raise ArithmeticError(f"no price of time found within {MAX_STEPS} Newton steps")
 
     left = 1 - total
     slower = whole & (log_x < frame.log_exponent) & ((left > UNUSED) & ~partial.any(-1))[..., None]
     if slower.any():
-        taken = np.where(slower, time, 0.0).sum(-1)
+        taken = _total(np.where(slower, time, 0.0))
+        slower &= (taken > 0)[..., None]
         longer = (1 + np.maximum(left, 0.0) / np.where(taken > 0, taken, 1.0))[..., None]
         time = np.where(slower, time * longer, time)
-        log_x = np.where(slower, log_x - np.log(longer), log_x)
+        log_x = np.where(slower, log_x - log(longer), log_x)
     rest = np.minimum(np.maximum(left, 0.0)[..., None], frame.shortest)
-    return TimeSplit(np.where(partial, rest, time), np.where(partial, frame.exponent, np.exp(log_x)))
+    return TimeSplit(np.where(partial, rest, time), np.where(whole, exp(log_x), frame.exponent))

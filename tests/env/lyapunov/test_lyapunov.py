@@ -441,15 +441,16 @@ def test_bad_arguments_are_named_and_change_nothing(call, message):
     np.testing.assert_array_equal(env.observe(), before)
 
 
-def test_machine_code_computes_a_frame_to_the_last_digit(monkeypatch):
+@pytest.mark.parametrize("num_users", [7, 30])
+def test_machine_code_computes_a_frame_to_the_last_digit(monkeypatch, num_users):
     pytest.importorskip("env.lyapunov.compiled_allocation", reason="the extra `fast` is not installed")
-    world, rng = LyapunovMEC(7, seed=3), np.random.default_rng(0)
+    world, rng = LyapunovMEC(num_users, seed=3), np.random.default_rng(0)
     for frame in range(60):
         if frame == 0:
-            queues = np.zeros(7), np.zeros(7)
+            queues = np.zeros((2, num_users))
         else:
-            queues = (10.0 ** rng.uniform(-3, 4, (2, 7))) * (rng.random((2, 7)) < 0.8)
-        gains = world.gains * 10 ** rng.uniform(-2, 2, 7)
+            queues = (10.0 ** rng.uniform(-3, 4, (2, num_users))) * (rng.random((2, num_users)) < 0.8)
+        gains = world.gains * 10 ** rng.uniform(-2, 2, num_users)
         compiled = world.fold(gains, *queues)
         decisions = world.decisions.random(9, rng)
         split = split_time(compiled.answers, decisions)
@@ -457,8 +458,10 @@ def test_machine_code_computes_a_frame_to_the_last_digit(monkeypatch):
         with monkeypatch.context() as without:
             without.setattr("env.lyapunov.allocation.machine_code", lambda module: None)
             plain = world.fold(gains, *queues)
-            np.testing.assert_array_equal(values, plain.objective(decisions, split))
-        for name in (*plain._fields[:-1], *plain.answers._fields[:-1]):
+            same = split_time(plain.answers, decisions)
+            np.testing.assert_array_equal(values, plain.objective(decisions, same))
+        for name in (*plain._fields[:-1], *plain.answers._fields):
             of = (compiled, plain) if hasattr(plain, name) else (compiled.answers, plain.answers)
             np.testing.assert_array_equal(*(getattr(one, name) for one in of), err_msg=name)
-        np.testing.assert_allclose(compiled.answers.demand, plain.answers.demand, rtol=1e-12)
+        for array, expected in zip(split, same, strict=True):
+            np.testing.assert_array_equal(array, expected)
