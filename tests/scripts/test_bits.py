@@ -32,8 +32,13 @@ def test_a_replica_in_a_group_in_threads_decides_as_the_single_run(backend):
 
 
 def test_without_machine_code_the_decisions_are_the_same():
-    ended = bits("--frames", 60, "--only", "wpmec_capped")
-    assert ended.stdout.startswith("wpmec_capped, numpy: 0 of 60 decisions differ, values before by at most ")
+    ended = bits("--frames", 150, "--only", "wpmec_30", "lydroo_best")
+    first, second = ended.stdout.splitlines()
+    assert first.startswith("wpmec_30, numpy: 0 of 150 decisions differ, values before by at most ")
+    assert (
+        second
+        == "lydroo_best, numpy: 0 of 150 decisions differ, values before by at most 0.0e+00, means by 0.0e+00"
+    )
 
 
 def test_where_decisions_part_their_worth_says_whether_it_is_a_tie():
