@@ -5,26 +5,27 @@ python scripts/reproduce.py all --quick
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from agent.run import loop
 from agent.run.comparison import optima
+from agent.run.contract import World, world_of
 from agent.run.folder import RunFolder
-from agent.run.loop import simulate
 from agent.run.plots import plot_points, save
-from agent.run.record import Columns, columns_of
+from agent.run.record import columns_of_replicas
 from env import InputError, WirelessPoweredMEC
 
 from .common.comparing import Comparison
 from .common.errors import explained
 from .common.figures import WINDOW, Figure, Scale, save_curves, write_csv
 from .common.lydroo_figures import LYDROO_FIGURES
-from .common.parallel import spread
+from .common.parallel import CORES, spread
 from .common.reporting import report
 from .common.settings import Maker, read_yaml
 from .common.shipped import CONFIGS
@@ -36,18 +37,18 @@ _OPTIMA: dict[Scale, dict[int, NDArray[np.float64]]] = {}
 """Of frames in which nothing happens."""
 
 
-class Scheduled(WirelessPoweredMEC):
-    """Ten users to whom something happens at given frames."""
+def scheduled(scale: Scale, schedule: Schedule, **seeds: Any) -> World:
+    """Ten users of one seed, or of replicas, to whom something happens at given frames."""
+    world = world_of(WirelessPoweredMEC(10, observation="gain", **seeds))
+    events, step = {round(share * scale.frames): event for share, event in schedule.items()}, world.step
 
-    def __init__(self, scale: Scale, seed: int, schedule: Schedule) -> None:
-        super().__init__(10, observation="gain", seed=seed)
-        self._events = {round(share * scale.frames): event for share, event in schedule.items()}
+    def stepped(decision: Any) -> None:
+        step(decision)
+        if world.environment.frame in events:
+            events[world.environment.frame](world.environment)
 
-    def step(self, decision: ArrayLike) -> None:
-        """Move to the next frame, and let what is due there happen."""
-        super().step(decision)
-        if self.frame in self._events:
-            self._events[self.frame](self)
+    world.step = stepped  # type: ignore[method-assign]
+    return world
 
 
 def published(**changes: Any) -> dict[str, Any]:
@@ -56,13 +57,18 @@ def published(**changes: Any) -> dict[str, Any]:
 
 
 def play(
-    scale: Scale, seed: int, settings: dict[str, Any], best: NDArray[np.float64], schedule: Schedule
-) -> Columns:
-    """One run of 10 users, against the optimum of each frame, (frames,)."""
-    world = Scheduled(scale, seed, schedule)
-    agent = Maker(None, {}, settings).agent(world, seed)
-    known = iter(best)
-    return columns_of(list(simulate(world, agent, scale.frames, optimum=lambda: float(next(known)))))
+    scale: Scale, seeds: Sequence[int], settings: dict[str, Any], best: NDArray[np.float64], schedule: Schedule
+) -> NDArray[np.float64]:
+    """Runs of 10 users side by side, each as it is alone, against the optima (seeds, frames).
+
+    Returns normalised rates and candidates, (2, seeds, frames).
+    """
+    world = scheduled(scale, schedule, seed=seeds, replicas=len(seeds))
+    agent = Maker(None, {}, settings).agent(world, seeds, replicas=len(seeds))
+    known = iter(best.T)
+    frames = list(loop.play(world, agent, scale.frames, optimum=lambda: next(known)))
+    columns = columns_of_replicas(frames, len(seeds), world.value_is_cost)
+    return np.ascontiguousarray([columns["normalized_rate"].T, columns["candidates"].T])
 
 
 def optima_of(scale: Scale, schedule: Schedule) -> dict[int, NDArray[np.float64]]:
@@ -78,7 +84,7 @@ def optima_of(scale: Scale, schedule: Schedule) -> dict[int, NDArray[np.float64]
 
 def best_of(scale: Scale, seed: int, schedule: Schedule) -> NDArray[np.float64]:
     """The optimum of each frame of one seed, (frames,)."""
-    return optima(Scheduled(scale, seed, schedule), seed, 0, scale.frames)
+    return optima(scheduled(scale, schedule), seed, 0, scale.frames)
 
 
 def sweep(
@@ -87,12 +93,14 @@ def sweep(
     """Normalised rate and candidates of each variant of the agent's settings, (2, seeds, frames)."""
     schedule = schedule or {}
     best = optima_of(scale, schedule)
-    results: dict[str, list[list[NDArray[np.float64]]]] = {label: [] for label in variants}
-    labels = [(label, seed) for label in variants for seed in scale.seeds]
-    jobs = [(scale, seed, variants[label], best[seed], schedule) for label, seed in labels]
-    for (label, _), columns in zip(labels, spread(play, jobs, name), strict=True):
-        results[label].append([columns["normalized_rate"], columns["candidates"]])
-    return {label: np.array(runs).swapaxes(0, 1) for label, runs in results.items()}
+    groups = np.array_split(scale.seeds, min(len(scale.seeds), -(-CORES // len(variants))))
+    jobs = [
+        (scale, seeds.tolist(), settings, np.stack([best[seed] for seed in seeds.tolist()]), schedule)
+        for settings in variants.values()
+        for seeds in groups
+    ]
+    played = iter(spread(play, jobs, name))
+    return {label: np.concatenate([next(played) for _ in groups], axis=1) for label in variants}
 
 
 RATE = {"Normalized computation rate": 0}

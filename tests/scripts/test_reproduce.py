@@ -8,6 +8,12 @@ import commands
 import numpy as np
 import pytest
 
+from agent.run.loop import simulate
+from mec_offloading.commands.common import lydroo_figures
+from mec_offloading.commands.common.figures import Scale
+from mec_offloading.commands.common.settings import Maker
+from mec_offloading.commands.reproduce import play, published, scheduled
+
 ROOT = Path(__file__).resolve().parents[2]
 CURVES = ("rate", "memory", "batch", "interval", "learning_rate", "adaptive_k", "weights", "on_off")
 
@@ -85,6 +91,24 @@ def test_more_arrivals_make_longer_queues(output):
         assert (np.diff(numbers[:, head.index(name)]) > 0).all() or setting == "V"
         for metric in ("data_queue", "energy", "rate"):
             assert (output / f"{figure}_{metric}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_seeds_side_by_side_are_what_each_is_alone(tmp_path):
+    scale = Scale(150, (3, 4), tmp_path)
+    schedule = {0.5: lambda world: world.set_active([user > 2 for user in range(10)])}
+    rates, candidates = play(scale, scale.seeds, published(), np.ones((2, 150)), schedule)
+    for seed, *together in zip(scale.seeds, rates, candidates, strict=True):
+        world = scheduled(scale, schedule, seed=seed)
+        alone = list(simulate(world, Maker(None, {}, published()).agent(world, seed), 150, optimum=lambda: None))
+        expected = np.transpose([(frame.value, frame.candidates) for frame in alone])
+        np.testing.assert_allclose(together, expected, rtol=1e-12)
+
+
+def test_seeds_with_queues_side_by_side_are_what_each_is_alone():
+    make = lydroo_figures.METHODS["LyDROO, best known"].make
+    together = lydroo_figures.play(make, (3, 4), {"rate_weight": 5.0}, 60)
+    alone = [lydroo_figures.play(make, (seed,), {"rate_weight": 5.0}, 60) for seed in (3, 4)]
+    np.testing.assert_array_equal(together, np.concatenate(alone, axis=1))
 
 
 def test_bad_options_are_one_line(tmp_path):

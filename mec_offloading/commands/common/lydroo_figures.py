@@ -1,14 +1,14 @@
 """The figures of the LyDROO paper's numerical section: queues and energy over time, stability, the effect of V."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.run import loop
 from agent.run.comparison import BaselineAgent
-from agent.run.contract import Agent
-from agent.run.loop import simulate
+from agent.run.contract import Agent, world_of
 from agent.run.plots import plot_points, save
 from env import ExponentialArrivals, LyapunovMEC, MyopicMEC, baselines
 
@@ -25,22 +25,30 @@ FIGURES = {
     "rate": "Data processed (Mbit a frame)",
 }
 """The environment's metrics that are kept, in this order."""
-_PLAYED: dict[tuple[tuple[str, str, int], Scale], NDArray[np.float64]] = {}
-"""The figures of runs that several of the papers' figures show, by method, variant and seed."""
-Method = Callable[[int, dict[str, Any]], tuple[Any, Agent]]
-"""Makes a world and an agent from a seed and the world's settings."""
+_PLAYED: dict[tuple[str, str, Scale], NDArray[np.float64]] = {}
+"""The figures of runs that several of the papers' figures show, by method and variant."""
 
 
-def learned(name: str) -> Method:
+class Method(NamedTuple):
+    """How to play one of the methods."""
+
+    make: Callable[..., tuple[Any, Any]]
+    """A world and an agent from a seed, or as replicas from several, and the world's settings."""
+    side_by_side: bool = False
+    """Whether it takes several seeds, each of which is then as it is alone."""
+
+
+def learned(name: str, side_by_side: bool = False) -> Method:
     """The agent and the observation of configs/NAME.yaml."""
 
-    def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
+    def make(seed: Any, settings: dict[str, Any]) -> tuple[Any, Any]:
         config = read_yaml(CONFIGS / f"{name}.yaml")
         maker = Maker(config["environment"], config["env"], config["agent"])
-        world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **settings)
-        return world, maker.agent(world, seed)
+        replicas = {"replicas": len(seed)} if side_by_side else {}
+        world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **replicas, **settings)
+        return world, maker.agent(world, seed, **replicas)
 
-    return make
+    return Method(make, side_by_side)
 
 
 def asked(kind: type) -> Method:
@@ -50,12 +58,12 @@ def asked(kind: type) -> Method:
         world = kind(10, seed=seed, **settings)
         return world, BaselineAgent(baselines.coordinate_descent, world, seed)
 
-    return make
+    return Method(make)
 
 
 METHODS: dict[str, Method] = {
     "LyDROO, published": learned("lydroo"),
-    "LyDROO, best known": learned("lydroo_best"),
+    "LyDROO, best known": learned("lydroo_best", side_by_side=True),
     "Lyapunov, coordinate descent": asked(LyapunovMEC),
     "myopic, coordinate descent": asked(MyopicMEC),
 }
@@ -65,24 +73,28 @@ def sweep(
     name: str, scale: Scale, variants: dict[str, dict[str, Any]], methods: dict[str, Method] = METHODS
 ) -> dict[tuple[str, str], NDArray[np.float64]]:
     """The figures (metrics, seeds, frames) of each (method, variant of the world's settings)."""
-    wanted = [(method, label, seed) for method in methods for label in variants for seed in scale.seeds]
-    missing = [one for one in wanted if (one, scale) not in _PLAYED]
-    jobs = [(methods[method], seed, variants[label], scale.frames) for method, label, seed in missing]
-    for one, metrics in zip(missing, spread(play, jobs, name), strict=True):
-        _PLAYED[one, scale] = metrics
-    runs = {one: _PLAYED[one, scale] for one in wanted}
-    return {
-        (method, label): np.stack([runs[method, label, seed] for seed in scale.seeds], 1)
-        for method in methods
-        for label in variants
-    }
+    wanted = [(method, label) for method in methods for label in variants]
+    missing = [one for one in wanted if (*one, scale) not in _PLAYED]
+    groups = {method: [scale.seeds] if methods[method].side_by_side else scale.seeds for method in methods}
+    jobs = [
+        (methods[method].make, seeds, variants[label], scale.frames)
+        for method, label in missing
+        for seeds in groups[method]
+    ]
+    played = iter(spread(play, jobs, name))
+    for method, label in missing:
+        _PLAYED[method, label, scale] = np.concatenate([next(played) for _ in groups[method]], axis=1)
+    return {(method, label): _PLAYED[method, label, scale] for method, label in wanted}
 
 
-def play(make: Method, seed: int, settings: dict[str, Any], frames: int) -> NDArray[np.float64]:
-    """The figures (metrics, frames) of one run."""
+def play(
+    make: Callable[..., tuple[Any, Agent]], seed: int | Sequence[int], settings: dict[str, Any], frames: int
+) -> NDArray[np.float64]:
+    """The figures (metrics, seeds, frames) of one run, or of several side by side."""
     world, agent = make(seed, settings)
-    history = simulate(world, agent, frames, optimum=lambda: None)
-    return np.array([[frame.metrics[metric] for metric in FIGURES] for frame in history]).T
+    history = loop.play(world_of(world), agent, frames, optimum=lambda: None)
+    figures = np.array([[frame.metrics[metric] for metric in FIGURES] for frame in history])
+    return figures.reshape(frames, len(FIGURES), -1).transpose(1, 2, 0)
 
 
 def arriving(rates: tuple[float, ...]) -> dict[str, dict[str, Any]]:

@@ -240,6 +240,6 @@ class Maker:
         """A world of its own."""
         return world_of(make_environment(self._parser, self._settings, self.environment, **more))
 
-    def agent(self, environment: Any, seed: int) -> "OffloadingAgent":
-        """An agent for an environment."""
-        return make_agent_for(world_of(environment), self._parser, self._settings, seed)
+    def agent(self, environment: Any, seed: Any, **more: Any) -> "OffloadingAgent":
+        """An agent for an environment; `more` are `replicas`, say."""
+        return make_agent_for(world_of(environment), self._parser, self._settings, seed, **more)
