@@ -1,6 +1,6 @@
-"""A sweep on a cluster of two nodes, each in a network namespace of its own, one of which is killed.
+"""A sweep and a comparison on a cluster of two nodes, each in a network namespace, one of which is killed.
 
-It takes a minute and root's rights: SWEEP_CLUSTER=1 python -m pytest -n0 tests/scripts/test_sweep_cluster.py
+They take two minutes and root's rights: SWEEP_CLUSTER=1 python -m pytest -n0 tests/scripts/test_cluster.py
 """
 
 import csv
@@ -19,8 +19,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 TRIALS = int(os.environ.get("SWEEP_TRIALS", "8"))
 RAY = Path(sys.executable).parent / "ray"
-NODES = {"sweep-a": "10.213.7.1", "sweep-b": "10.213.7.2"}
-ADDRESS = f"{NODES['sweep-a']}:6379"
+NODES = {"node-a": "10.213.7.1", "node-b": "10.213.7.2"}
+ADDRESS = f"{NODES['node-a']}:6379"
 ENVIRON = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 ENVIRON |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 ENVIRON["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -48,22 +48,29 @@ def end(node):
         subprocess.run(["kill", "-9", pid], check=False, capture_output=True)
 
 
+def work_of(node):
+    """What Ray's processes in a namespace are doing."""
+    held = subprocess.run(["ip", "netns", "pids", node], capture_output=True, text=True, check=False)
+    shown = ["ps", "-o", "args=", "-p", ",".join(held.stdout.split())]
+    return subprocess.run(shown, capture_output=True, text=True, check=False).stdout
+
+
 @pytest.fixture
 def nodes(tmp_path):
     """Two namespaces that reach each other."""
     try:
         for node in NODES:
             ip("netns", "add", node)
-        ip("link", "add", "sweep-a", "netns", "sweep-a", "type", "veth", "peer", "sweep-b", "netns", "sweep-b")
+        ip("link", "add", "node-a", "netns", "node-a", "type", "veth", "peer", "node-b", "netns", "node-b")
         for node, address in NODES.items():
             ip("-n", node, "addr", "add", f"{address}/24", "dev", node)
             ip("-n", node, "link", "set", node, "up")
             ip("-n", node, "link", "set", "lo", "up")
         for node, address in NODES.items():
             role = ["--head", "--port=6379", "--include-dashboard=false"]
-            role = role if node == "sweep-a" else [f"--address={ADDRESS}"]
+            role = role if node == "node-a" else [f"--address={ADDRESS}"]
             words = ["start", *role, f"--node-ip-address={address}", "--num-cpus=1", f"--temp-dir=/tmp/ray-{node}"]
-            words = words if node == "sweep-a" else words[:-1]
+            words = words if node == "node-a" else words[:-1]
             with (tmp_path / f"{node}.log").open("w") as log:
                 started = inside(node, RAY, *words, stdout=log, stderr=log)
             assert started.wait(120) == 0, (tmp_path / f"{node}.log").read_text()
@@ -72,7 +79,7 @@ def nodes(tmp_path):
         for node in NODES:
             end(node)
             subprocess.run(["ip", "netns", "del", node], check=False, capture_output=True)
-        shutil.rmtree("/tmp/ray-sweep-a", ignore_errors=True)
+        shutil.rmtree("/tmp/ray-node-a", ignore_errors=True)
 
 
 def lines(output):
@@ -104,13 +111,13 @@ def test_one_of_two_nodes_is_killed(nodes, tmp_path):
     command = [sys.executable, ROOT / "scripts" / "sweep.py", "--config", tmp_path / "mine.yaml"]
     command += ["--output", output, "--address", ADDRESS]
     with (tmp_path / "driver.log").open("w") as log:
-        driver = inside("sweep-a", *command, stdout=log, stderr=log)
+        driver = inside("node-a", *command, stdout=log, stderr=log)
     begun = time.monotonic()
-    while not list(output.glob("trials/*/summary.json")) or not (running := half_way(output, NODES["sweep-b"])):
+    while not list(output.glob("trials/*/summary.json")) or not (running := half_way(output, NODES["node-b"])):
         assert driver.poll() is None, (tmp_path / "driver.log").read_text()
         assert time.monotonic() - begun < 240
         time.sleep(0.05)
-    end("sweep-b")  # the whole node, and the trial that runs there
+    end("node-b")  # the whole node, and the trial that runs there
     finished = set(output.glob("trials/*/summary.json"))
     status = driver.wait(60 + 30 * TRIALS)
     assert status == 0, (tmp_path / "driver.log").read_text()
@@ -121,3 +128,39 @@ def test_one_of_two_nodes_is_killed(nodes, tmp_path):
     assert [(row["status"], row["frames"]) for row in table] == [("finished", "3000")] * TRIALS
     assert {node for node, _ in lines(output)} == set(NODES.values())
     print(*lines(output), sep="\n")
+
+
+def test_a_comparison_whose_second_node_is_killed_has_the_rows_of_one_process(nodes, tmp_path):
+    content = {
+        "environment": "env.WirelessPoweredMEC",
+        "env": {},
+        "users": [5, 10],
+        "seeds": list(range(TRIALS // 2)),
+        "warmup": 1500,
+        "frames": 300,
+        "methods": {"ours": {"agent": {}}, "others": {"baseline": "env.baselines.coordinate_descent"}},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    command = [sys.executable, ROOT / "scripts" / "compare.py", "--config", tmp_path / "mine.yaml", "--output"]
+    with (tmp_path / "driver.log").open("w") as log:
+        more = [tmp_path / "cluster", "--engine", "ray", "--address", ADDRESS]
+        driver = inside("node-a", *command, *more, stdout=log, stderr=log)
+    rows, begun = tmp_path / "cluster" / "rows.csv", time.monotonic()
+    while not rows.is_file() or rows.read_text().count("\n") < 3 or "ray::_run_there" not in work_of("node-b"):
+        assert driver.poll() is None, (tmp_path / "driver.log").read_text()
+        assert time.monotonic() - begun < 240
+        time.sleep(0.02)
+    assert "ray::_run_there" in work_of("node-a")
+    end("node-b")
+    assert driver.wait(60 + 30 * TRIALS) == 0, (tmp_path / "driver.log").read_text()
+    alone = [*map(str, command), str(tmp_path / "alone"), "--processes", "1"]
+    subprocess.run(alone, check=True, capture_output=True, env=ENVIRON)
+    here, there = (
+        [
+            {**row, "milliseconds": None}
+            for row in csv.DictReader((tmp_path / name / "rows.csv").read_text().splitlines())
+        ]
+        for name in ("alone", "cluster")
+    )
+    assert len(here) == 4 * (TRIALS // 2)
+    assert here == there
