@@ -3,6 +3,7 @@
 import logging
 import os
 import tempfile
+from contextlib import closing
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
@@ -54,13 +55,13 @@ def machine_code(module: str) -> Any:
 
         if config.DISABLE_JIT:  # type: ignore[attr-defined]
             return None
-        lock = ReadWriteLock(LOCK, is_singleton=False)  # which threads, too, wait for
-        try:
-            with lock.read_lock(), event.install_listener("numba:compile", Refuses()):
-                return import_module(f".{module}", __package__)
-        except _MustCompile:
-            with lock.write_lock(), event.install_listener("numba:compile", Says()):
-                return import_module(f".{module}", __package__)
+        with closing(ReadWriteLock(LOCK, is_singleton=False)) as lock:  # which threads, too, wait for
+            try:
+                with lock.read_lock(), event.install_listener("numba:compile", Refuses()):
+                    return import_module(f".{module}", __package__)
+            except _MustCompile:
+                with lock.write_lock(), event.install_listener("numba:compile", Says()):
+                    return import_module(f".{module}", __package__)
     except ImportError:
         return None
     except RuntimeError as error:

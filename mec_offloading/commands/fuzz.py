@@ -33,7 +33,11 @@ def loaded_later(name: str) -> Callable[..., None]:
     return check
 
 
-CHECKS = {**SOLVERS, **QUANTIZERS, **{name: loaded_later(name) for name in ("bad_inputs", "bad_files")}}
+CHECKS = {
+    **SOLVERS,
+    **QUANTIZERS,
+    **{name: loaded_later(name) for name in ("bad_inputs", "bad_files", "bad_settings")},
+}
 
 
 def main() -> None:

@@ -229,6 +229,9 @@ class Maker:
         agent: Mapping[str, Any] | None = None,
         left_out: Sequence[str] = (),
     ) -> None:
+        for name, part in (("env", env), ("agent", agent)):
+            if part is not None and not isinstance(part, Mapping):
+                raise InputError(f"{name} must hold settings, got {part!r}")
         self.environment = load_environment(environment)
         self._parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
         add_environment(self._parser, self.environment, list(env), {"replicas", "device", *left_out})

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -23,6 +24,8 @@ from .trials import CONFIGS, TRIALS, Trial
 ENTRIES = ("config", "settings", "over", "seeds", "samples", "search", "replicas", "draw")
 """Of the YAML."""
 KINDS = ("choices", "uniform", "log", "integers")
+MOST = 1_000_000
+"""Seeds, and points of a sweep."""
 NOT_VARIED = ("config", "allow", "output", "resume", "seed", "replicas")
 DIGITS = 6
 """Significant ones of a number that is drawn."""
@@ -53,6 +56,8 @@ class Plan:
         self.metrics: tuple[str, ...] = ()
         """Of the world, known once a trial was made."""
         self._allow = tuple(allow)
+        if not isinstance(content.get("config"), str | None):
+            raise InputError(f"config must be a file, or the name of one that ships, got {content['config']!r}")
         self._base = read_yaml(content["config"]) if content.get("config") else {}
         for path, value in _mapping(content, "settings").items():
             _set(self._base, str(path), value)
@@ -75,6 +80,9 @@ class Plan:
         drawn = [path for path, kind in self.over.items() if not isinstance(kind, list)]
         if drawn and self.samples is None and self.search is None:
             raise InputError(f"samples, or search, must say how often {', '.join(drawn)} is drawn")
+        count = (self.samples or 1) * math.prod(len(kind) for kind in self.over.values() if isinstance(kind, list))
+        if self.search is None and count > MOST:
+            raise InputError(f"over and samples must make at most {MOST:,} points, got {count}")
         if self.samples is not None and not drawn:
             raise InputError("samples must be left out where over holds nothing but lists, which are a grid")
 
@@ -199,7 +207,9 @@ def _whole(content: Mapping[str, Any], name: str, least: int, default: Any) -> A
 
 
 def _seeds(seeds: Any) -> list[int]:
-    listed = list(range(seeds)) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+    if type(seeds) is int and seeds > MOST:
+        raise InputError(f"seeds must be at most {MOST:,}, got {seeds}")
+    listed = list(range(seeds)) if type(seeds) is int else seeds
     right = isinstance(listed, list) and listed and all(type(seed) is int and seed >= 0 for seed in listed)
     if not right or len(set(listed)) != len(listed):
         raise InputError(f"seeds must be a list of different whole numbers, or how many from 0 on, got {seeds!r}")
