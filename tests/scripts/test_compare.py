@@ -231,7 +231,7 @@ BAD = {
     "type": ({"frames": "many"}, "frames must be a int, got 'many'"),
     "users": ({"users": [0]}, r"users must be integers from 1, got \[0\]"),
     "method": ({"methods": {"x": {"bazeline": "y"}}}, "methods: x must be one of"),
-    "agent": ({"methods": {"x": {"agent": 3}}}, "agent must hold settings, got 3"),
+    "no settings": ({"methods": {"x": {"agent": 3}}}, "agent must hold settings, got 3"),
     "baseline": (
         {"methods": {"x": {"baseline": "env.baselines.nothing"}}},
         "methods: x: baseline must be an import",
