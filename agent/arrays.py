@@ -48,6 +48,11 @@ def on_device(array: Any, device: str | None) -> Array:
     return tensor.to(device, non_blocking=True)
 
 
+def like(array: Array, other: Array) -> Array:
+    """`other`, of NumPy or torch, as an array of NumPy where `array` is one."""
+    return np.asarray(other) if isinstance(array, np.ndarray) else other
+
+
 def copy_of(array: Array) -> Array:
     """The same numbers, kept apart."""
     return array.copy() if isinstance(array, np.ndarray) else array.clone()

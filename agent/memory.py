@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .arrays import Array, copy_of, integers, namespace, on_device, rows
+from .arrays import Array, copy_of, integers, like, namespace, on_device, rows
 from .checks import InputError, flag, size, torch_device, whole_number
 
 
@@ -182,8 +182,8 @@ class ReplayMemory:
             expected = (*own.shape[:at], used, *own.shape[at + 1 :])
             if tuple(saved.shape) != expected:
                 raise InputError(f"memory must hold {name} of shape {expected}, got {tuple(saved.shape)}")
-        self.observations[..., :used, :, :] = state["observations"]
-        self.decisions[..., :used, :] = state["decisions"]
+        self.observations[..., :used, :, :] = like(self.observations, state["observations"])
+        self.decisions[..., :used, :] = like(self.decisions, state["decisions"])
         self.counter = counter
         self.stored = stored if isinstance(stored, int) else np.asarray(stored)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .arrays import Array, copy_of, namespace
+from .arrays import Array, copy_of, like, namespace
 from .machine_code import compile_ahead, machine_code
 
 COMPILED = "compiled_standardization"
@@ -105,8 +105,8 @@ class Standardization:
         """Take over what `state_dict` returned."""
         self.frames = int(state["frames"])
         self._used = None
-        self._mean[...] = state["mean"]
-        self._variance[...] = state["variance"]
+        self._mean[...] = like(self._mean, state["mean"])
+        self._variance[...] = like(self._variance, state["variance"])
 
 
 def _scale(mean: Array, variance: Array) -> Array:
