@@ -161,15 +161,12 @@ class Table:
             for row in self.rows
         ]
         for row, group in zip(written, groups, strict=True):
-            beside = [other for other, of in zip(written, groups, strict=True) if of == group]
-            yield [
-                (
-                    text,
-                    more,
-                    len(beside) > 1 and _is_best(text, [other[place][0] for other in beside], column.best),
-                )
-                for place, ((text, more), column) in enumerate(zip(row, self.columns, strict=True))
+            beside = [place for place, of in enumerate(groups) if of == group]
+            best = [
+                _best([(self.rows[place][at], written[place][at][0]) for place in beside], column.best)
+                for at, column in enumerate(self.columns)
             ]
+            yield [(text, more, text != "" and text == best[at]) for at, (text, more) in enumerate(row)]
 
 
 WRITERS: dict[str, Callable[[Table], str]] = {".csv": Table.csv, ".md": Table.markdown, ".tex": Table.latex}
@@ -257,12 +254,16 @@ def _number(value: float, form: str | Callable[[float], str]) -> str:
     return text[1:] if re.fullmatch(r"-[0.]+(e[+-]\d+)?", text) else text  # there is no -0
 
 
-def _is_best(text: str, beside: Sequence[str], best: str | None) -> bool:
-    """Whether a number is the best of a group as it is written: those that look alike are all bold."""
-    if best is None or not text or len(beside) < 2:
-        return False
-    numbers = [float(other.replace(",", "")) for other in beside if other]
-    return float(text.replace(",", "")) == (max if best == "most" else min)(numbers)
+def _best(cells: Sequence[tuple[Cell, str]], best: str | None) -> str | None:
+    """How the best of a group is written, by its value: those that look alike are all bold. None for one alone."""
+    numbers = [
+        (cell.estimate if isinstance(cell, Interval) else float(cell), text)
+        for cell, text in cells
+        if text and cell is not None and not isinstance(cell, str)
+    ]
+    if best is None or len(cells) < 2 or not numbers:
+        return None
+    return (max if best == "most" else min)(numbers)[1]
 
 
 def _aligned(text: str, more: str, bold: bool) -> str:

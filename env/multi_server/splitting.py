@@ -27,6 +27,7 @@ for whom the energy counts sends its whole task as soon as the server is fast en
 of its shares, becomes steeper there.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -141,15 +142,19 @@ def split_by_scipy(worth: Worth, on: NDArray[np.bool_]) -> Split:
         }
         point, best = np.full(2 * count, 1 / count), np.inf
         for _ in range(RESTARTS):
-            found = minimize(
-                negated,
-                point,
-                jac=True,
-                bounds=[(1e-9, 1)] * (2 * count),
-                constraints=within,
-                method="SLSQP",
-                options={"ftol": 1e-13, "maxiter": 300},
-            )
+            with (
+                warnings.catch_warnings()
+            ):  # SciPy before 1.16 tells of a last digit beyond a bound, and puts it there
+                warnings.filterwarnings("ignore", "Values in x were outside bounds", RuntimeWarning)
+                found = minimize(
+                    negated,
+                    point,
+                    jac=True,
+                    bounds=[(1e-9, 1)] * (2 * count),
+                    constraints=within,
+                    method="SLSQP",
+                    options={"ftol": 1e-13, "maxiter": 300},
+                )
             point = found.x
             if found.fun > best - 1e-9:
                 break

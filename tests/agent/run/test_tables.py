@@ -55,6 +55,8 @@ def test_what_looks_alike_is_bold_together_and_one_row_alone_is_not():
     rate = Column("rate", form=".2f", best="most")
     assert Table([rate], [[0.991], [0.99], [0.5]]).markdown().count("**0.99**") == 2
     assert "**" not in Table([rate], [[0.991]]).markdown()
+    wide = Table([rate], [[Interval(0.957, -8.6, 1.0)], [Interval(0.99993, 0.99986, 0.99996)]])
+    assert "| 1.0 [-8.6, 1.0] |\n| **0.999930** [0.999860, 0.999960] |" in wide.markdown()
     assert "**" not in Table([Column("rate")], [[0.991], [0.5]]).markdown()
 
 
