@@ -142,9 +142,8 @@ def split_by_scipy(worth: Worth, on: NDArray[np.bool_]) -> Split:
         }
         point, best = np.full(2 * count, 1 / count), np.inf
         for _ in range(RESTARTS):
-            with (
-                warnings.catch_warnings()
-            ):  # SciPy before 1.16 tells of a last digit beyond a bound, and puts it there
+            with warnings.catch_warnings():
+                # SciPy before 1.16 tells of a last digit beyond a bound
                 warnings.filterwarnings("ignore", "Values in x were outside bounds", RuntimeWarning)
                 found = minimize(
                     negated,
