@@ -1,10 +1,13 @@
-"""Folders of runs and comparisons in which a file is torn: commands go on, or say in one line what is wrong."""
+"""Folders of runs, comparisons, sweeps and papers in which a file is torn.
+
+Commands go on, or say in one line what is wrong.
+"""
 
 import io
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -13,32 +16,67 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import yaml
 
-from .. import compare, simulate, summarize
+from .. import compare, paper, simulate, summarize, sweep
 from .tally import Tally
 
 SMALL = ("--env.num_users", "3", "--optimum", "false", "--agent.memory_size", "8")
+KINDS = "run", "compare", "sweep", "paper"
 SUFFIXES = ".yaml", ".csv", ".json", ".pt", ".npz"
 """Of the files that are torn."""
 OTHERS = b"- 1\n", b"{}\n", b"potato\n", b"a,b\n1,2\n", b"[" * 5000, b"\x00\xff" * 9, "\u03b1: \u4e2d\n".encode()
 """What a file may hold that is none of ours."""
 
 
+COMPARISON = {
+    "environment": "env.WirelessPoweredMEC", "env": {}, "users": [3], "seeds": [0], "warmup": 0, "frames": 5,
+    "methods": {"random": {"baseline": "env.baselines.random"}, "idle": {"baseline": "env.baselines.all_local"}},
+}  # fmt: skip
+SWEEP = {
+    "config": "wpmec", "replicas": False, "over": {"agent.learning_rate": [0.01]},
+    "settings": {"frames": 60, "env.num_users": 3, "optimum": False, "agent.memory_size": 64},
+}  # fmt: skip
+PAPER = {
+    "experiments": {
+        "run": "simulate --config wpmec --frames 120 --env.num_users 3",
+        "rates": "summarize {run} --windows 0-100",
+    },
+    "tables": {"rates": {"from": "rates/table", "group": "main"}},
+    "figures": {"curves": {"from": "rates/curves", "group": "main"}},
+}
+Commands = dict[str, tuple[Callable[[], None], Sequence[str]]]
+
+
 @cache
 def _there() -> TemporaryDirectory[str]:
-    """A run and a comparison."""
-    folder = TemporaryDirectory()
-    methods = {"random": {"baseline": "env.baselines.random"}, "idle": {"baseline": "env.baselines.all_local"}}
-    content = {"environment": "env.WirelessPoweredMEC", "env": {}, "users": [3], "seeds": [0]}
-    content |= {"warmup": 0, "frames": 5, "methods": methods}
-    config = Path(folder.name) / "compare.yaml"
-    config.write_text(yaml.safe_dump(content), encoding="utf-8")
-    ended = called(simulate.main, "--frames", "5", *SMALL, "--output", f"{folder.name}/run")
-    ended += called(
-        compare.main, "--config", str(config), "--output", f"{folder.name}/compare", "--processes", "1"
-    )
-    if ended:
-        raise AssertionError(ended)
-    return folder
+    """Where what is torn is made, once of each kind."""
+    return TemporaryDirectory()
+
+
+def commands_of(kind: str, folder: Path, first: bool = False) -> Commands:
+    """What makes a folder of a kind, and what reads it again."""
+    if kind == "run":
+        if first:
+            return {"simulate": (simulate.main, ("--frames", "5", *SMALL, "--output", str(folder)))}
+        again = "--resume", str(folder), "--frames", "6"
+        return {"summarize": (summarize.main, (str(folder),)), "simulate --resume": (simulate.main, again)}
+    config = Path(_there().name) / f"{kind}.yaml"
+    given = str(config), "--output", str(folder)
+    if kind == "paper":
+        return {"paper": (paper.main, (*given, "--cores", "1"))}
+    of_kind = {"compare": compare.main, "sweep": sweep.main}[kind]
+    return {kind: (of_kind, ("--config", *given, "--engine", "local", "--processes", "1"))}
+
+
+@cache
+def made(kind: str) -> Path:
+    """A folder of a kind, whole."""
+    there = Path(_there().name)
+    for name, content in {"compare": COMPARISON, "sweep": SWEEP, "paper": PAPER}.items():
+        (there / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    for main, arguments in commands_of(kind, there / kind, first=True).values():
+        if wrong := called(main, *arguments):
+            raise AssertionError(wrong)
+    return there / kind
 
 
 def called(main: Callable[[], None], *arguments: str) -> str:
@@ -49,6 +87,8 @@ def called(main: Callable[[], None], *arguments: str) -> str:
         with redirect_stderr(said), redirect_stdout(io.StringIO()):
             main()
     except SystemExit as ended:
+        if not ended.code:
+            return ""
         errors = re.findall(r"^error: .*$", said.getvalue(), re.MULTILINE)
         if ended.code == 2 and len(errors) == 1 and said.getvalue().rstrip().endswith(errors[0]):
             return ""
@@ -86,20 +126,14 @@ def tear(path: Path, rng: np.random.Generator) -> str:
 
 def bad_files(rng: np.random.Generator, tally: Tally) -> None:
     """One torn file, and the commands that read it."""
-    there = Path(_there().name)
+    kind = KINDS[int(rng.integers(len(KINDS)))]
     with TemporaryDirectory() as folder:
-        kind = ("run", "compare")[int(rng.integers(2))]
         copy = Path(folder) / kind
-        shutil.copytree(there / kind, copy)
+        shutil.copytree(made(kind), copy)
         files = sorted(path for path in copy.rglob("*") if path.suffix in SUFFIXES)
         torn = files[int(rng.integers(len(files)))]
         done = f"{torn.relative_to(folder)}, {tear(torn, rng)}"
-        if kind == "run":
-            commands = {"summarize": called(summarize.main, str(copy))}
-            commands["simulate --resume"] = called(simulate.main, "--resume", str(copy), "--frames", "6")
-        else:
-            again = "--config", str(there / "compare.yaml"), "--output", str(copy), "--processes", "1"
-            commands = {"compare": called(compare.main, *again)}
+        commands = {name: called(main, *arguments) for name, (main, arguments) in commands_of(kind, copy).items()}
     for command, wrong in commands.items():
         tally.inputs["bad files"] += 1
         if wrong:
