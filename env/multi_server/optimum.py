@@ -34,6 +34,8 @@ STEPS = 8
 """Of Newton's method at a temperature; each point gives a valid bound, so running out costs tightness only."""
 WIDEST = 2**17
 """Decisions of the first users that are kept side by side; more are dropped, at the price of the bound."""
+PIECE = 2**21
+"""Numbers at once of what these add up to, after which the time is looked at."""
 SLACK = 1e-11
 """Rounding of a cost, relative to N."""
 
@@ -229,25 +231,39 @@ def _search(
     least, most = (one[::-1].cumsum(0)[::-1] - one for one in (least, most))
     goal = np.concatenate([relaxed.loads, capacities[1:].astype(np.float64)])
 
-    total, chosen = np.zeros((1, 3 * servers)), np.zeros((1, num_users), dtype=np.int8)
-    spent, dropped = np.zeros(1), np.inf
+    total: NDArray[Any] = np.zeros((1, 3 * servers))
+    chosen: NDArray[Any] = np.zeros((1, num_users), dtype=np.int8)
+    spent: NDArray[Any] = np.zeros(1)
+    at_least, dropped = spent, np.inf
     for place, user in enumerate(users):
+        if not len(chosen):
+            break
         choices = np.flatnonzero(open_[user])
-        total = (total[:, None] + adds[user, choices]).reshape(-1, 3 * servers)
-        spent = (spent[:, None] + reduced[user, choices]).ravel()
-        chosen = np.repeat(chosen, len(choices), 0)
-        chosen[:, user] = np.tile(choices, len(chosen) // len(choices))
-        low, high = total + least[place] - goal, total + most[place] - goal
-        missed = np.maximum(np.maximum(low, -high), 0.0)
-        at_least = spent + (missed[:, : 2 * servers] ** 2).sum(-1)
-        at_least += np.maximum(-high[:, 2 * servers :], 0.0) @ relaxed.prices
-        kept = np.flatnonzero((low[:, 2 * servers :] <= 0).all(-1) & (at_least < gap))
-        if len(kept) > WIDEST or (time.monotonic() > deadline and len(kept) > 1):
-            few = WIDEST if len(kept) > WIDEST else 1
-            order = at_least[kept].argsort()
-            dropped = min(dropped, float(at_least[kept[order[few]]]))
-            kept = kept[order[:few]]
-        total, spent, chosen = total[kept], spent[kept], chosen[kept]
+        rows, late = max(1, PIECE // (3 * servers * len(choices))), False
+        parts: list[tuple[NDArray[Any], ...]] = []
+        for first in range(0, len(chosen), rows):
+            late = time.monotonic() > deadline
+            if late and any(len(part[0]) for part in parts):  # what has no time is dropped
+                dropped = min(dropped, float(at_least[first:].min()))
+                break
+            of = slice(first, first + rows)
+            sums = (total[of, None] + adds[user, choices]).reshape(-1, 3 * servers)
+            costs_so_far = (spent[of, None] + reduced[user, choices]).ravel()
+            low, high = sums + least[place] - goal, sums + most[place] - goal
+            missed = np.maximum(np.maximum(low, -high), 0.0)
+            bounds = costs_so_far + (missed[:, : 2 * servers] ** 2).sum(-1)
+            bounds += np.maximum(-high[:, 2 * servers :], 0.0) @ relaxed.prices
+            kept = np.flatnonzero((low[:, 2 * servers :] <= 0).all(-1) & (bounds < gap))
+            before, choice = np.divmod(kept, len(choices))
+            parts.append((sums[kept], costs_so_far[kept], bounds[kept], first + before, choices[choice]))
+        total, spent, at_least, before, choice = (np.concatenate(part) for part in zip(*parts, strict=True))
+        chosen = chosen[before]
+        chosen[:, user] = choice
+        few = 1 if late else WIDEST
+        if len(chosen) > few:
+            order = at_least.argsort()
+            dropped = min(dropped, float(at_least[order[few]]))
+            total, spent, at_least, chosen = (one[order[:few]] for one in (total, spent, at_least, chosen))
     bound = relaxed.bound + min(gap, dropped)
     if not len(chosen):
         return None, bound

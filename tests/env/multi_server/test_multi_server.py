@@ -108,6 +108,31 @@ def test_the_bound_holds_where_the_search_is_cut_short(monkeypatch):
     assert max(gaps) > 1e-6
 
 
+@pytest.mark.parametrize("looks", [1, 2, 3, 5, 8, 13])
+def test_a_search_that_runs_out_of_time_ends_at_once_with_a_bound_that_holds(monkeypatch, looks):
+    env = MultiServerMEC(10, 2)
+    rng = np.random.default_rng(looks)
+    env.set_frame(
+        gains=1e-9 * (1 + 0.01 * rng.random((10, 2))),
+        task_bits=1e6 * (1 + rng.random(10)),
+        task_cycles=1e9 * (1 + rng.random(10)),
+    )
+    exact = env.optimum()
+    assert exact.cost - exact.lower_bound <= 1e-8
+    looked = []
+
+    def clock():
+        looked.append(None)
+        return 0.0 if len(looked) <= looks else 10.0
+
+    monkeypatch.setattr("env.multi_server.optimum.time.monotonic", clock)
+    monkeypatch.setattr("env.multi_server.optimum.PIECE", 1)  # a look at the clock for each decision so far
+    monkeypatch.setattr("env.multi_server.optimum.WIDEST", 4)
+    found = env.optimum(tolerance=1e-15, time_limit=1.0)
+    assert found.lower_bound <= exact.cost + 1e-9 <= found.cost + 2e-9
+    assert len(looked) <= looks + 10 + 2  # then one decision goes on, user by user
+
+
 def test_marginal_costs_are_differences_of_costs():
     env = MultiServerMEC(5, 3, seed=5)
     for decision in env.decisions.random(4, np.random.default_rng(0)):
