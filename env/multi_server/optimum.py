@@ -203,6 +203,75 @@ def _descend(
         decision[user] = choice
 
 
+class _Begun(NamedTuple):
+    """Decisions of the first users, side by side."""
+
+    chosen: NDArray[Any]
+    """(K, N)."""
+    total: NDArray[Any]
+    """What they add to loads and places, (K, 3 M)."""
+    spent: NDArray[Any]
+    """The sum of r so far, (K,)."""
+    at_least: NDArray[Any]
+    """How far above D what they begin is at least, (K,)."""
+
+    def some(self, rows: Any) -> "_Begun":
+        """Those of some rows."""
+        return _Begun(*(one[rows] for one in self))
+
+
+class _Choices:
+    """The choices that are open below a gap above D, user by user, and what those of later users may add."""
+
+    def __init__(
+        self, costs: Costs, relaxed: _Relaxed, capacities: NDArray[np.int64], mask: NDArray[np.bool_], gap: float
+    ) -> None:
+        num_users, servers = costs.cpu.shape
+        w = _weights(costs, relaxed.loads, relaxed.prices, mask)
+        self._reduced = w - w.min(-1, keepdims=True)
+        self._open = self._reduced < gap
+        largest = np.where(self._open, self._reduced, 0.0).max(-1)
+        self.users = np.lexsort((-largest, self._open.sum(-1)))  # the settled ones first
+        # What each choice adds to loads and places, (N, M + 1, 3 M); between what the users after one add, (N, 3 M).
+        self._adds = np.zeros((num_users, servers + 1, 3 * servers))
+        for server in range(servers):
+            self._adds[:, server + 1, server] = costs.bandwidth[:, server]
+            self._adds[:, server + 1, servers + server] = costs.cpu[:, server]
+            self._adds[:, server + 1, 2 * servers + server] = 1
+        least, most = (
+            limit(np.where(self._open[..., None], self._adds, beyond), 1)[self.users]
+            for limit, beyond in ((np.min, np.inf), (np.max, 0.0))
+        )
+        self._least, self._most = (one[::-1].cumsum(0)[::-1] - one for one in (least, most))
+        self._goal = np.concatenate([relaxed.loads, capacities[1:].astype(np.float64)])
+        self._prices, self._gap = relaxed.prices, gap
+
+    def nothing(self) -> _Begun:
+        """Before the first user."""
+        num_users, _, width = self._adds.shape
+        return _Begun(np.zeros((1, num_users), dtype=np.int8), np.zeros((1, width)), np.zeros(1), np.zeros(1))
+
+    def at_once(self, place: int) -> int:
+        """How many decisions go on with the user of a place at once."""
+        return max(1, PIECE // (self._adds.shape[-1] * int(self._open[self.users[place]].sum())))
+
+    def extended(self, begun: _Begun, place: int) -> _Begun:
+        """The decisions with each open choice of the user of a place, but those that the gap rules out."""
+        user, servers = self.users[place], len(self._prices)
+        choices = np.flatnonzero(self._open[user])
+        total = (begun.total[:, None] + self._adds[user, choices]).reshape(-1, 3 * servers)
+        spent = (begun.spent[:, None] + self._reduced[user, choices]).ravel()
+        low, high = total + self._least[place] - self._goal, total + self._most[place] - self._goal
+        missed = np.maximum(np.maximum(low, -high), 0.0)
+        at_least = spent + (missed[:, : 2 * servers] ** 2).sum(-1)
+        at_least += np.maximum(-high[:, 2 * servers :], 0.0) @ self._prices
+        kept = np.flatnonzero((low[:, 2 * servers :] <= 0).all(-1) & (at_least < self._gap))
+        before, choice = np.divmod(kept, len(choices))
+        chosen = begun.chosen[before]
+        chosen[:, user] = choices[choice]
+        return _Begun(chosen, total[kept], spent[kept], at_least[kept])
+
+
 def _search(
     costs: Costs,
     relaxed: _Relaxed,
@@ -212,62 +281,27 @@ def _search(
     deadline: float,
 ) -> tuple[NDArray[np.int64] | None, float]:
     """The best decision of less cost than the known one, None where there is none, and a bound on every one."""
-    num_users, servers = costs.cpu.shape
-    w = _weights(costs, relaxed.loads, relaxed.prices, mask)
-    reduced = w - w.min(-1, keepdims=True)
-    gap = known - relaxed.bound
-    open_ = reduced < gap
-    users = np.lexsort((-np.where(open_, reduced, 0.0).max(-1), open_.sum(-1)))  # the settled ones first
-    # What each choice adds to loads and places, (N, M + 1, 3 M), and between what the users after u add, (N, 3 M).
-    adds = np.zeros((num_users, servers + 1, 3 * servers))
-    for server in range(servers):
-        adds[:, server + 1, server] = costs.bandwidth[:, server]
-        adds[:, server + 1, servers + server] = costs.cpu[:, server]
-        adds[:, server + 1, 2 * servers + server] = 1
-    least, most = (
-        limit(np.where(open_[..., None], adds, beyond), 1)[users]
-        for limit, beyond in ((np.min, np.inf), (np.max, 0.0))
-    )
-    least, most = (one[::-1].cumsum(0)[::-1] - one for one in (least, most))
-    goal = np.concatenate([relaxed.loads, capacities[1:].astype(np.float64)])
-
-    total: NDArray[Any] = np.zeros((1, 3 * servers))
-    chosen: NDArray[Any] = np.zeros((1, num_users), dtype=np.int8)
-    spent: NDArray[Any] = np.zeros(1)
-    at_least, dropped = spent, np.inf
-    for place, user in enumerate(users):
-        if not len(chosen):
-            break
-        choices = np.flatnonzero(open_[user])
-        rows, late = max(1, PIECE // (3 * servers * len(choices))), False
-        parts: list[tuple[NDArray[Any], ...]] = []
-        for first in range(0, len(chosen), rows):
+    gap, dropped = known - relaxed.bound, np.inf
+    open_ = _Choices(costs, relaxed, capacities, mask, gap)
+    begun = open_.nothing()
+    for place in range(len(mask)):
+        parts, late, rows = [begun.some(slice(0))], False, open_.at_once(place)
+        for first in range(0, len(begun.spent), rows):
             late = time.monotonic() > deadline
-            if late and any(len(part[0]) for part in parts):  # what has no time is dropped
-                dropped = min(dropped, float(at_least[first:].min()))
+            if late and any(len(part.spent) for part in parts):  # what has no time is dropped
+                dropped = min(dropped, float(begun.at_least[first:].min()))
                 break
-            of = slice(first, first + rows)
-            sums = (total[of, None] + adds[user, choices]).reshape(-1, 3 * servers)
-            costs_so_far = (spent[of, None] + reduced[user, choices]).ravel()
-            low, high = sums + least[place] - goal, sums + most[place] - goal
-            missed = np.maximum(np.maximum(low, -high), 0.0)
-            bounds = costs_so_far + (missed[:, : 2 * servers] ** 2).sum(-1)
-            bounds += np.maximum(-high[:, 2 * servers :], 0.0) @ relaxed.prices
-            kept = np.flatnonzero((low[:, 2 * servers :] <= 0).all(-1) & (bounds < gap))
-            before, choice = np.divmod(kept, len(choices))
-            parts.append((sums[kept], costs_so_far[kept], bounds[kept], first + before, choices[choice]))
-        total, spent, at_least, before, choice = (np.concatenate(part) for part in zip(*parts, strict=True))
-        chosen = chosen[before]
-        chosen[:, user] = choice
+            parts.append(open_.extended(begun.some(slice(first, first + rows)), place))
+        begun = _Begun(*map(np.concatenate, zip(*parts, strict=True)))
         few = 1 if late else WIDEST
-        if len(chosen) > few:
-            order = at_least.argsort()
-            dropped = min(dropped, float(at_least[order[few]]))
-            total, spent, at_least, chosen = (one[order[:few]] for one in (total, spent, at_least, chosen))
+        if len(begun.spent) > few:
+            order = begun.at_least.argsort()
+            dropped = min(dropped, float(begun.at_least[order[few]]))
+            begun = begun.some(order[:few])
     bound = relaxed.bound + min(gap, dropped)
-    if not len(chosen):
+    if not len(begun.spent):
         return None, bound
-    decisions = chosen.astype(np.int64)
+    decisions = begun.chosen.astype(np.int64)
     cost = cost_of(costs, decisions)
     best = int(cost.argmin())
     if cost[best] >= known:

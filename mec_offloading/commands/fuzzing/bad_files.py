@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import yaml
@@ -20,29 +21,31 @@ from .. import compare, paper, simulate, summarize, sweep
 from .tally import Tally
 
 SMALL = ("--env.num_users", "3", "--optimum", "false", "--agent.memory_size", "8")
-KINDS = "run", "compare", "sweep", "paper"
 SUFFIXES = ".yaml", ".csv", ".json", ".pt", ".npz"
 """Of the files that are torn."""
 OTHERS = b"- 1\n", b"{}\n", b"potato\n", b"a,b\n1,2\n", b"[" * 5000, b"\x00\xff" * 9, "\u03b1: \u4e2d\n".encode()
 """What a file may hold that is none of ours."""
-
-
-COMPARISON = {
-    "environment": "env.WirelessPoweredMEC", "env": {}, "users": [3], "seeds": [0], "warmup": 0, "frames": 5,
-    "methods": {"random": {"baseline": "env.baselines.random"}, "idle": {"baseline": "env.baselines.all_local"}},
-}  # fmt: skip
-SWEEP = {
-    "config": "wpmec", "replicas": False, "over": {"agent.learning_rate": [0.01]},
-    "settings": {"frames": 60, "env.num_users": 3, "optimum": False, "agent.memory_size": 64},
-}  # fmt: skip
-PAPER = {
-    "experiments": {
-        "run": "simulate --config wpmec --frames 120 --env.num_users 3",
-        "rates": "summarize {run} --windows 0-100",
+CONFIGURATIONS: dict[str, Any] = {
+    "compare": {
+        "environment": "env.WirelessPoweredMEC", "env": {}, "users": [3], "seeds": [0], "warmup": 0, "frames": 5,
+        "methods": {
+            "random": {"baseline": "env.baselines.random"}, "idle": {"baseline": "env.baselines.all_local"},
+        },
     },
-    "tables": {"rates": {"from": "rates/table", "group": "main"}},
-    "figures": {"curves": {"from": "rates/curves", "group": "main"}},
-}
+    "sweep": {
+        "config": "wpmec", "replicas": False, "over": {"agent.learning_rate": [0.01]},
+        "settings": {"frames": 60, "env.num_users": 3, "optimum": False, "agent.memory_size": 64},
+    },
+    "paper": {
+        "experiments": {
+            "run": "simulate --config wpmec --frames 120 --env.num_users 3",
+            "rates": "summarize {run} --windows 0-100",
+        },
+        "tables": {"rates": {"from": "rates/table", "group": "main"}},
+        "figures": {"curves": {"from": "rates/curves", "group": "main"}},
+    },
+}  # fmt: skip
+"""The smallest of each kind of folder but a run's."""
 Commands = dict[str, tuple[Callable[[], None], Sequence[str]]]
 
 
@@ -52,11 +55,9 @@ def _there() -> TemporaryDirectory[str]:
     return TemporaryDirectory()
 
 
-def commands_of(kind: str, folder: Path, first: bool = False) -> Commands:
-    """What makes a folder of a kind, and what reads it again."""
+def commands_of(kind: str, folder: Path) -> Commands:
+    """What reads a folder of a kind again; all but a run's makes it, too."""
     if kind == "run":
-        if first:
-            return {"simulate": (simulate.main, ("--frames", "5", *SMALL, "--output", str(folder)))}
         again = "--resume", str(folder), "--frames", "6"
         return {"summarize": (summarize.main, (str(folder),)), "simulate --resume": (simulate.main, again)}
     config = Path(_there().name) / f"{kind}.yaml"
@@ -70,13 +71,17 @@ def commands_of(kind: str, folder: Path, first: bool = False) -> Commands:
 @cache
 def made(kind: str) -> Path:
     """A folder of a kind, whole."""
-    there = Path(_there().name)
-    for name, content in {"compare": COMPARISON, "sweep": SWEEP, "paper": PAPER}.items():
-        (there / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    for main, arguments in commands_of(kind, there / kind, first=True).values():
-        if wrong := called(main, *arguments):
-            raise AssertionError(wrong)
-    return there / kind
+    folder = Path(_there().name) / kind
+    if kind == "run":
+        wrong = called(simulate.main, "--frames", "5", *SMALL, "--output", str(folder))
+    else:
+        config = yaml.safe_dump(CONFIGURATIONS[kind])
+        folder.with_suffix(".yaml").write_text(config, encoding="utf-8")
+        main, arguments = commands_of(kind, folder)[kind]
+        wrong = called(main, *arguments)
+    if wrong:
+        raise AssertionError(wrong)
+    return folder
 
 
 def called(main: Callable[[], None], *arguments: str) -> str:
@@ -126,7 +131,8 @@ def tear(path: Path, rng: np.random.Generator) -> str:
 
 def bad_files(rng: np.random.Generator, tally: Tally) -> None:
     """One torn file, and the commands that read it."""
-    kind = KINDS[int(rng.integers(len(KINDS)))]
+    kinds = "run", *CONFIGURATIONS
+    kind = kinds[int(rng.integers(len(kinds)))]
     with TemporaryDirectory() as folder:
         copy = Path(folder) / kind
         shutil.copytree(made(kind), copy)
