@@ -232,7 +232,7 @@ class _Choices:
         self._open = self._reduced < gap
         largest = np.where(self._open, self._reduced, 0.0).max(-1)
         self.users = np.lexsort((-largest, self._open.sum(-1)))  # the settled ones first
-        # What each choice adds to loads and places, (N, M + 1, 3 M); between what the users after one add, (N, 3 M).
+        # To loads and places: what each choice adds, (N, M + 1, 3 M); between what later users add, (N, 3 M).
         self._adds = np.zeros((num_users, servers + 1, 3 * servers))
         for server in range(servers):
             self._adds[:, server + 1, server] = costs.bandwidth[:, server]
