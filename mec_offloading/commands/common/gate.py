@@ -24,9 +24,8 @@ except ImportError:  # Windows
 
 OFTEN = 0.002
 """Seconds of work after which a process lets those that wait pass."""
-BLOCKS, FRAMES, AT_MOST = 2, 60, 0.2
-"""Decisions are timed at the beginning of so many equal parts of a row's frames, in so many frames each, or in as
-many as end within so many seconds."""
+FRAMES, AT_MOST = 60, 0.2
+"""Decisions are timed in so many frames, or in as many as end within so many seconds."""
 COLD = 0.004
 """Seconds before them in which the process is alone too, for after a wait frames take longer."""
 
@@ -133,20 +132,15 @@ class Gate:
 
 
 def timed_apart(world: World, agent: Agent, frames: int, best: NDArray[Any] | None, gate: Gate) -> Columns:
-    """As `measure`; beside others at the gate, `decide_seconds` are nan but in the frames that have it alone."""
+    """As `measure`; beside others at the gate, `decide_seconds` are nan but in the first frames, taken alone."""
     if gate.name is None:
         return measure(world, agent, frames, best)
-    parts, first = [], 0
-    for block in range(1, min(BLOCKS, frames) + 1):
-        last = block * frames // min(BLOCKS, frames)
-        with gate.alone():
-            part = measure(world, agent, last - first, None if best is None else best[first:last])
-        beside = np.ones(last - first, dtype=bool)
-        beside[gate.timed] = False
-        part["decide_seconds"][beside] = np.nan
-        parts.append(part)
-        first = last
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    with gate.alone():
+        measured = measure(world, agent, frames, best)
+    beside = np.ones(frames, dtype=bool)
+    beside[gate.timed] = False
+    measured["decide_seconds"][beside] = np.nan
+    return measured
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import inspect
 import re
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -138,7 +139,7 @@ def knows_replicas(environment: type) -> bool:
     return own and takes(environment, "replicas")
 
 
-def add_environment(parser: ArgumentParser, environment: type, given: Sequence[str], left_out: set[str]) -> None:
+def add_environment(parser: ArgumentParser, environment: type, given: Iterable[str], left_out: Set[str]) -> None:
     """An environment's arguments as `--env.*`, but those left out; of a `**kwargs`, those that are given."""
     trust.allow_kinds_of("env")
     known = {name for name in left_out if takes(environment, name)}
@@ -210,6 +211,15 @@ def make_agent_for(
     return OffloadingAgent(num_users, num_features, num_choices=choices, seed=seed, **arguments, **more)
 
 
+@lru_cache(maxsize=64)
+def _parser_of(environment: type, given: Set[str], left_out: Set[str]) -> ArgumentParser:
+    """The parser of an environment's and an agent's settings, shared by what differs in values only."""
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    add_environment(parser, environment, given, left_out)
+    add_agent(parser)
+    return parser
+
+
 class Maker:
     """Makes worlds of one class and agents in them from settings as in a configuration file, checked here.
 
@@ -233,9 +243,7 @@ class Maker:
             if part is not None and not isinstance(part, Mapping):
                 raise InputError(f"{name} must hold settings, got {part!r}")
         self.environment = load_environment(environment)
-        self._parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
-        add_environment(self._parser, self.environment, list(env), {"replicas", "device", *left_out})
-        add_agent(self._parser)
+        self._parser = _parser_of(self.environment, frozenset(env), frozenset({"replicas", "device", *left_out}))
         content = {name: part for name, part in (("env", env), ("agent", agent)) if part}
         self._settings = self._parser.parse_object(content)
 
