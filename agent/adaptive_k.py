@@ -51,6 +51,23 @@ class AdaptiveK:
             self.k = -_larger(-self._lists * (self._highest + 2), -self.maximum)
             self._frames = 0
 
+    def own(self, count: int) -> Any:
+        """Which of `count` candidates, as many as the largest K is, are each replica's own, (R, count)."""
+        lengths, length = self._lengths(count)
+        places = namespace(self.k).arange(count, device=self.k.device)
+        return places % length < lengths[:, None]
+
+    def own_place(self, best: Array, count: int) -> Array:
+        """Where the candidates (R,) of `count` are among each replica's own K."""
+        if isinstance(self.k, int) or self._lists == 1:
+            return best
+        lengths, length = self._lengths(count)
+        return best // length * lengths + best % length
+
+    def _lengths(self, count: int) -> tuple[Array, int]:
+        """Of a list of each replica's own candidates, (R,), and of one of `count`."""
+        return -(-self.k // self._lists), -(-count // self._lists)
+
     def limit(self, maximum: int, lists: int = 1) -> None:
         """Let K be at most `maximum`, in so many lists, from now on."""
         self.maximum, self._lists = maximum, lists

@@ -14,7 +14,7 @@ from .checks import InputError, callable_one, real_array, whole_number
 from .configured import Configured
 from .decisions.limits import Limits, limits_of
 from .decisions.nested import Nested, pick, takes_nested
-from .decisions.quantizer import Nesting, propose_within
+from .decisions.quantizer import Nesting, lists_of, propose_within
 from .diagnostics import PROBES, RECENT, Diagnostics
 from .generators import Generators
 from .local_search import Found, LocalSearch
@@ -91,7 +91,9 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         self._diagnostics = [
             Diagnostics(made.num_choices, made.probe_interval or 0, adaptive, seed, said) for seed in made.seeds
         ]
-        self._adaptive_k = AdaptiveK(made.proposed, made.adaptive_interval, skip_last=made.published)
+        self._adaptive_k = AdaptiveK(
+            made.proposed, made.adaptive_interval, skip_last=made.published, lists=lists_of(made.proposer)
+        )
         self._groups: list[_Group] = []
         self._intervals = np.zeros(0)
         self.learning_steps = 0
@@ -161,17 +163,18 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         best, value = self._best_of_each(callable_one("evaluate", evaluate)(candidates), most)
         decision = pick(candidates, best)
         self._evaluated = self.num_candidates
-        self._adaptive_k.update(best)
+        place = self._adaptive_k.own_place(best, most)
+        self._adaptive_k.update(place)
         if self._search is not None:
             found = Found(decision, value, best)
-            decision, value, best = self._search(
+            decision, value, place = self._search(
                 relaxed, candidates, found, evaluate, self._rngs, self.memory.counter, limits
             )
         if self._device is None:
             self._watch(relaxed, decision, value, evaluate, limits)
         feasible = value > -np.inf
         self._encode(checked, decision, True if self._device is None and feasible.all() else feasible)
-        self.best_candidate = best
+        self.best_candidate = place
         own = isinstance(candidates, Nested) or self._device is not None
         return (decision if own else decision.copy()), value
 
@@ -362,9 +365,8 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         if tuple(values.shape) != (*self._lead, count):
             raise InputError(f"evaluate must return shape {(*self._lead, count)}, got {tuple(values.shape)}")
         xp = namespace(values)
-        k = self._adaptive_k.k
-        if not isinstance(k, int):
-            values = xp.where(xp.arange(count, device=values.device) < k[:, None], values, -xp.inf)
+        if not isinstance(self._adaptive_k.k, int):
+            values = xp.where(self._adaptive_k.own(count), values, -xp.inf)
         best = values.argmax(-1)
         value = take(values, best[:, None])[:, 0]
         if self._device is None and np.isnan(value).any():

@@ -318,7 +318,9 @@ class ReplicaSettings(AgentSettings):
                 f"device must be None for choices, whose candidates are found on the host, got {self.device!r}"
             )
         if self.adaptive_interval is not None and not is_prefix(self.proposer):
-            raise InputError("adaptive_interval must be None for replicas, unless the quantizer is 'OP' or 'KNN'")
+            raise InputError(
+                "adaptive_interval must be None for replicas but of quantizers 'OP', 'KNN' and, published, 'OPN'"
+            )
 
     def each(self, name: str) -> tuple[Any, ...]:
         """What a setting is for each replica, (R,); raises InputError for a list of another length."""

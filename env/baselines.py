@@ -4,7 +4,7 @@ Each takes an environment at its current frame, which it leaves unchanged, and t
 ones draw from, and returns a `Choice`. They work with any environment of `num_users`, `observe` and `evaluate`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -43,13 +43,13 @@ class Replaying(Evaluating, Protocol):
 
 
 class Choice(NamedTuple):
-    """What a method decided in one frame."""
+    """What a method decided in one frame; in R worlds side by side arrays of R."""
 
     decision: NDArray[Any]
     """(N,)."""
-    value: float
-    """Of the decision, as `evaluate` gives it."""
-    evaluations: int
+    value: Any
+    """Of the decision, as `evaluate` gives it: a float."""
+    evaluations: Any
     """Decisions that were evaluated for it: the critic calls of the frame."""
 
 
@@ -89,6 +89,29 @@ def coordinate_descent(
         if not values[best] > value:
             return Choice(decision, value, evaluations)
         decision, value = neighbours[best], float(values[best])
+
+
+def coordinate_descent_of_each(environment: Evaluating, rngs: Sequence[np.random.Generator]) -> Choice:
+    """`coordinate_descent` in each of R worlds side by side, such as `LyapunovMEC(replicas=R)`: arrays of R.
+
+    Each starts from its own generator and ends where it would alone. Raises InputError where places are limited,
+    so that decisions have different numbers of neighbours.
+    """
+    decisions = _decisions_of(environment)
+    if isinstance(decisions, Limited):
+        raise InputError(f"decisions must have no limits for worlds side by side, got {decisions}")
+    decision = np.stack([decisions.random(1, generator("rngs", rng))[0] for rng in rngs])
+    value = np.asarray(environment.evaluate(decision[:, None]))[:, 0]
+    rows, going, evaluations = np.arange(len(rngs)), np.ones(len(rngs), dtype=bool), np.ones(len(rngs), np.int64)
+    while going.any():
+        neighbours = np.stack([decisions.neighbours(one) for one in decision])
+        values = np.asarray(environment.evaluate(neighbours))
+        evaluations[going] += neighbours.shape[1]
+        best = values.argmax(-1)
+        going &= values[rows, best] > value
+        decision = np.where(going[:, None], neighbours[rows, best], decision)
+        value = np.where(going, values[rows, best], value)
+    return Choice(decision, value, evaluations)
 
 
 def greedy(environment: Evaluating, rng: np.random.Generator | None = None) -> Choice:

@@ -36,11 +36,11 @@ class Quantizer(Protocol):
 
     Five things it may have besides: `within(relaxed, k, rng, limits)`, `k` candidates or fewer that keep limits,
     for one relaxed decision, without which it cannot propose where places are limited; `nested(relaxed, k)`, the
-    same candidates for critics that take those (it is then `Nesting`); a true `prefix` when its first k of more
-    candidates are its k candidates, without which replicas cannot adapt K; and `lists`, where its k candidates are
-    so many lists of equal length one after another, by the places in which K is to adapt; and a true `distinct`
-    when its candidates always differ, which is then not looked for. For replicas it is called with relaxed
-    decisions (R, N), on a device as tensors.
+    same candidates for critics that take those (it is then `Nesting`); `lists`, where its k candidates are so many
+    lists of equal length one after another, by the places in which K is to adapt; a true `prefix` when its k
+    candidates are the first of more, or of each list of more, without which replicas cannot adapt K; and a true
+    `distinct` when its candidates always differ, which is then not looked for. For replicas it is called with
+    relaxed decisions (R, N), on a device as tensors.
     """
 
     def max_candidates(self, num_users: int) -> int:
@@ -61,7 +61,7 @@ def propose_within(quantizer: Quantizer, relaxed: Array, k: int, rng: Random, li
 
 
 def is_prefix(quantizer: Quantizer) -> bool:
-    """Whether its first k of more candidates are its k candidates."""
+    """Whether its k candidates are the first of more, in each of its lists."""
     return bool(getattr(quantizer, "prefix", False))
 
 
@@ -285,6 +285,7 @@ class NoisyProbabilities:
     """
 
     lists: ClassVar[int] = 2
+    prefix: ClassVar[bool] = True
 
     def max_candidates(self, num_users: int) -> int:
         """2 (N + 1): as many of each half as OP has."""

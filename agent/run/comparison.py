@@ -32,13 +32,20 @@ class BaselineAgent:
     Args:
         baseline: called with (environment, rng); what it returns begins with the decision (N,) and its value.
         environment: the one that the simulation runs; the baseline sees its other attributes too.
-        seed: of the baseline's random generator.
+        seed: of the baseline's random generator; several for one that decides in worlds side by side, as
+            `env.baselines.coordinate_descent_of_each` does, which then gets a list of generators.
     """
 
-    def __init__(self, baseline: Callable[..., Any], environment: Environment, seed: int = 0) -> None:
+    def __init__(
+        self, baseline: Callable[..., Any], environment: Environment, seed: int | Sequence[int] = 0
+    ) -> None:
         self._baseline = baseline
         self._environment = environment
-        self._rng = np.random.default_rng(stream(seed, BASELINE))
+        self._rng: Any = (
+            [np.random.default_rng(stream(one, BASELINE)) for one in seed]
+            if isinstance(seed, Sequence)
+            else np.random.default_rng(stream(seed, BASELINE))
+        )
 
     def decide(
         self, observation: NDArray[np.floating], evaluate: Callable[[NDArray[np.int64]], ArrayLike]

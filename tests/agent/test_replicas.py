@@ -33,7 +33,14 @@ def side_by_side(replicas, channel=None, seed=0, device=None, frames=FRAMES, **s
 @pytest.mark.parametrize("device", [None, "cpu"])
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 @pytest.mark.parametrize(
-    "settings", [{}, {"published": True}, {"quantizer": "OPN", "adaptive_interval": None}, {"learning_starts": 60}]
+    "settings",
+    [
+        {},
+        {"published": True},
+        {"published": True, "quantizer": "OPN", "adaptive_interval": 8, "num_candidates": 9},
+        {"quantizer": "OPN", "adaptive_interval": None},
+        {"learning_starts": 60},
+    ],
 )
 def test_a_replica_is_the_single_run_of_its_seed(backend, device, settings):
     if device is not None and backend == "numpy":
@@ -200,6 +207,7 @@ class BlockingCopies(TorchDispatchMode):
         {"published": True, "adaptive_interval": 5},
         {"training_interval": [3, 4, 3], "learning_rate": [0.01, 0.02, 0.03]},
         {"quantizer": "OPN", "adaptive_interval": None},
+        {"published": True, "quantizer": "OPN", "adaptive_interval": 5},
         {"weight_averaging": 0.9, "optimizer": "gradient_descent"},
     ],
 )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from env import LyapunovMEC, MultiTaskMEC, MyopicMEC, WirelessPoweredMEC, baselines
+from env import InputError, Limited, LyapunovMEC, MultiTaskMEC, MyopicMEC, WirelessPoweredMEC, baselines
 
 
 class Knapsack:
@@ -41,6 +41,29 @@ def test_coordinate_descent_ends_where_no_single_change_helps(start):
     neighbours = np.abs(choice.decision - np.eye(6))
     assert (world.evaluate(neighbours) <= choice.value).all()
     assert choice.evaluations % 6 == 1
+
+
+@pytest.mark.parametrize("kind", [LyapunovMEC, WirelessPoweredMEC, MultiTaskMEC])
+def test_worlds_side_by_side_are_descended_as_each_is_alone(kind):
+    seeds = [3, 0, 1]
+    together, alone = kind(5, seed=seeds, replicas=3), [kind(5, seed=seed) for seed in seeds]
+    rngs, own = ([np.random.default_rng(seed) for seed in seeds] for _ in range(2))
+    for _ in range(20):
+        choice = baselines.coordinate_descent_of_each(together, rngs)
+        for place, world in enumerate(alone):
+            expected = baselines.coordinate_descent(world, own[place])
+            np.testing.assert_array_equal(choice.decision[place], expected.decision)
+            assert choice.value[place] == expected.value
+            assert choice.evaluations[place] == expected.evaluations
+            world.step(expected.decision)
+        together.step(choice.decision)
+
+
+def test_worlds_side_by_side_with_limits_are_not_descended():
+    world = LyapunovMEC(5, seed=[0, 1], replicas=2)
+    world.decisions = Limited(world.decisions, 2)
+    with pytest.raises(InputError, match="decisions must have no limits"):
+        baselines.coordinate_descent_of_each(world, [RNG, RNG])
 
 
 @pytest.mark.parametrize(

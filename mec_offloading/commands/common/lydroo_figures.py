@@ -51,21 +51,22 @@ def learned(name: str, side_by_side: bool = False) -> Method:
     return Method(make, side_by_side)
 
 
-def asked(kind: type) -> Method:
+def descended(kind: type, side_by_side: bool = False) -> Method:
     """Coordinate descent in a class of worlds."""
+    baseline = baselines.coordinate_descent_of_each if side_by_side else baselines.coordinate_descent
 
-    def make(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
-        world = kind(10, seed=seed, **settings)
-        return world, BaselineAgent(baselines.coordinate_descent, world, seed)
+    def make(seed: Any, settings: dict[str, Any]) -> tuple[Any, Agent]:
+        world = kind(10, seed=seed, **({"replicas": len(seed)} if side_by_side else {}), **settings)
+        return world, BaselineAgent(baseline, world, seed)
 
-    return Method(make)
+    return Method(make, side_by_side)
 
 
 METHODS: dict[str, Method] = {
-    "LyDROO, published": learned("lydroo"),
+    "LyDROO, published": learned("lydroo", side_by_side=True),
     "LyDROO, best known": learned("lydroo_best", side_by_side=True),
-    "Lyapunov, coordinate descent": asked(LyapunovMEC),
-    "myopic, coordinate descent": asked(MyopicMEC),
+    "Lyapunov, coordinate descent": descended(LyapunovMEC, side_by_side=True),
+    "myopic, coordinate descent": descended(MyopicMEC),
 }
 
 
