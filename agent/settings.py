@@ -319,7 +319,8 @@ class ReplicaSettings(AgentSettings):
             )
         if self.adaptive_interval is not None and not is_prefix(self.proposer):
             raise InputError(
-                "adaptive_interval must be None for replicas but of quantizers 'OP', 'KNN' and, published, 'OPN'"
+                "adaptive_interval must be None for replicas, unless K candidates are the first of more (OP, KNN, "
+                f"MP, published OPN), got {self.adaptive_interval}"
             )
 
     def each(self, name: str) -> tuple[Any, ...]:

@@ -94,8 +94,9 @@ def coordinate_descent(
 def coordinate_descent_of_each(environment: Evaluating, rngs: Sequence[np.random.Generator]) -> Choice:
     """`coordinate_descent` in each of R worlds side by side, such as `LyapunovMEC(replicas=R)`: arrays of R.
 
-    Each starts from its own generator and ends where it would alone. Raises InputError where places are limited,
-    so that decisions have different numbers of neighbours.
+    Each starts from its own generator and ends where it would alone. (Of one world these arrays take 1.7 times as
+    long as `coordinate_descent` does, so that does not call this.) Raises InputError where places are limited, so
+    that decisions have different numbers of neighbours.
     """
     decisions = _decisions_of(environment)
     if isinstance(decisions, Limited):

@@ -104,10 +104,11 @@ def test_seeds_side_by_side_are_what_each_is_alone(tmp_path):
         np.testing.assert_allclose(together, expected, rtol=1e-12)
 
 
-def test_seeds_with_queues_side_by_side_are_what_each_is_alone():
-    make = lydroo_figures.METHODS["LyDROO, best known"].make
-    together = lydroo_figures.play(make, (3, 4), {"rate_weight": 5.0}, 60)
-    alone = [lydroo_figures.play(make, (seed,), {"rate_weight": 5.0}, 60) for seed in (3, 4)]
+@pytest.mark.parametrize("method", [name for name, one in lydroo_figures.METHODS.items() if one.side_by_side])
+def test_seeds_with_queues_side_by_side_are_what_each_is_alone(method):
+    make = lydroo_figures.METHODS[method].make
+    together = lydroo_figures.play(make, (3, 4), {"rate_weight": 5.0}, 200)
+    alone = [lydroo_figures.play(make, (seed,), {"rate_weight": 5.0}, 200) for seed in (3, 4)]
     np.testing.assert_array_equal(together, np.concatenate(alone, axis=1))
 
 

@@ -34,39 +34,40 @@ class Method(NamedTuple):
 
     make: Callable[..., tuple[Any, Any]]
     """A world and an agent from a seed, or as replicas from several, and the world's settings."""
-    side_by_side: bool = False
+    side_by_side: bool = True
     """Whether it takes several seeds, each of which is then as it is alone."""
 
 
-def learned(name: str, side_by_side: bool = False) -> Method:
+def learned(name: str) -> Method:
     """The agent and the observation of configs/NAME.yaml."""
 
-    def make(seed: Any, settings: dict[str, Any]) -> tuple[Any, Any]:
-        config = read_yaml(CONFIGS / f"{name}.yaml")
+    def make(seeds: Sequence[int], settings: dict[str, Any]) -> tuple[Any, Any]:
+        config, count = read_yaml(CONFIGS / f"{name}.yaml"), len(seeds)
         maker = Maker(config["environment"], config["env"], config["agent"])
-        replicas = {"replicas": len(seed)} if side_by_side else {}
-        world = LyapunovMEC(10, observation=config["env"]["observation"], seed=seed, **replicas, **settings)
-        return world, maker.agent(world, seed, **replicas)
+        observation = config["env"]["observation"]
+        world = LyapunovMEC(10, observation=observation, seed=seeds, replicas=count, **settings)
+        return world, maker.agent(world, seeds, replicas=count)
 
-    return Method(make, side_by_side)
+    return Method(make)
 
 
-def descended(kind: type, side_by_side: bool = False) -> Method:
-    """Coordinate descent in a class of worlds."""
-    baseline = baselines.coordinate_descent_of_each if side_by_side else baselines.coordinate_descent
+def descended(seeds: Sequence[int], settings: dict[str, Any]) -> tuple[Any, Agent]:
+    """Coordinate descent."""
+    world = LyapunovMEC(10, seed=seeds, replicas=len(seeds), **settings)
+    return world, BaselineAgent(baselines.coordinate_descent_of_each, world, seeds)
 
-    def make(seed: Any, settings: dict[str, Any]) -> tuple[Any, Agent]:
-        world = kind(10, seed=seed, **({"replicas": len(seed)} if side_by_side else {}), **settings)
-        return world, BaselineAgent(baseline, world, seed)
 
-    return Method(make, side_by_side)
+def myopic(seed: int, settings: dict[str, Any]) -> tuple[Any, Agent]:
+    """Coordinate descent where only this frame counts."""
+    world = MyopicMEC(10, seed=seed, **settings)
+    return world, BaselineAgent(baselines.coordinate_descent, world, seed)
 
 
 METHODS: dict[str, Method] = {
-    "LyDROO, published": learned("lydroo", side_by_side=True),
-    "LyDROO, best known": learned("lydroo_best", side_by_side=True),
-    "Lyapunov, coordinate descent": descended(LyapunovMEC, side_by_side=True),
-    "myopic, coordinate descent": descended(MyopicMEC),
+    "LyDROO, published": learned("lydroo"),
+    "LyDROO, best known": learned("lydroo_best"),
+    "Lyapunov, coordinate descent": Method(descended),
+    "myopic, coordinate descent": Method(myopic, side_by_side=False),
 }
 
 

@@ -19,5 +19,13 @@ machine_code("wireless_powered.compiled_optimum")
 gc.freeze()  # what all share is not searched for garbage by each
 gc.enable()
 
-server = os.getpid()
-atexit.register(lambda: os.getpid() == server and os._exit(0))  # tearing PyTorch down takes 0.2 s
+_SERVER = os.getpid()
+
+
+def _leave() -> None:
+    """End at once, for to tear PyTorch down takes 0.2 s; what is forked from here ends as it would."""
+    if os.getpid() == _SERVER:
+        os._exit(0)
+
+
+atexit.register(_leave)
