@@ -65,4 +65,8 @@ def integers(array: Array) -> Array:
 
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     """1 / (1 + exp(-logits)), without overflow."""
-    return 0.5 * np.tanh(0.5 * logits) + 0.5
+    output = 0.5 * logits
+    np.tanh(output, out=output)
+    output *= 0.5
+    output += 0.5
+    return output

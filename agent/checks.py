@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 LARGEST = float(np.finfo(np.float64).max)
 LARGEST_SIZE = 2**24
 """The most users, choices and the like that there can be: of whatever arrays have one entry each."""
@@ -77,7 +78,7 @@ def real_array(name: str, value: Any, dtype: Any = None) -> np.ndarray:
         array = np.asarray(value)
         if array.dtype.kind not in "buif":
             raise TypeError(f"dtype {array.dtype}")
-        return array if dtype is None else array.astype(dtype, copy=False)
+        return array if dtype is None or array.dtype == dtype else array.astype(dtype)
     except (TypeError, ValueError, RuntimeError) as error:  # the last of a tensor that needs its gradient
         raise InputError(f"{name} must be an array of real numbers, got {value!r}") from error
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit, types
 
+from .decisions.compiled_quantizer import list_order_preserving_and_nearest
 from .decisions.compiled_smallest import smallest
 
 _Decision = types.Array(types.int64, 1, "C", readonly=True)
@@ -30,18 +31,29 @@ def codes(decisions, weights):
     return sums
 
 
+@njit(types.void(_Numbers, _Codes, _Codes, types.int64[:, ::1], _Table, _Codes), cache=True, error_model="numpy")
+def propose(relaxed, order, weights, candidates, likely, of_candidates):
+    """Fill in candidates (k, N) by `order_preserving_and_nearest`, log-probabilities (N, 2) and the first k codes."""
+    list_order_preserving_and_nearest(relaxed, order, False, candidates)
+    likely[:] = log_probabilities_of_bits(relaxed)
+    of_candidates[: len(candidates)] = codes(candidates, weights)
+
+
 @njit(
-    types.Tuple((types.int64[:, ::1], _Codes, types.int64))(
-        _Table, _Decision, _Codes, _Codes, types.int64, types.int64, types.int64, types.int64
+    types.UniTuple(types.int64, 2)(
+        _Table, _Decision, _Codes, types.int64, _Codes, types.int64, types.int64, types.int64, types.int64[:, ::1]
     ),
     cache=True,
     error_model="numpy",
 )
-def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchanging):
-    """Up to `calls` neighbours (L, N) of a decision (N,), the codes of these
-    after the known ones (K,), (K + L,), and how many of the first are new."""
+def neighbours(likely, decision, codes, known, weights, frame, sweeping, exchanging, near):
+    """Fill in neighbours (calls, N) of a decision (N,), and their codes after the `known` ones.
+
+    Returns how many there are, L, which may be less, and how many of the first are new.
+    """
     num_users, num_choices = likely.shape
-    most = calls + len(known)
+    calls = len(near)
+    most = calls + known
     loss = np.empty(num_users * num_choices)  # of user u's choice c, at C u + c
     least = np.empty(num_users)
     own = 0
@@ -68,9 +80,6 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
     swept = max(calls // sweeping, 1)
     moves = swept + len(single) + len(exchange)
     count = min(calls, moves)
-    near, codes = np.empty((count, num_users), np.int64), np.empty(len(known) + count, np.int64)
-    for row in range(len(known)):
-        codes[row] = known[row]
     sweep_codes = np.empty(swept, np.int64)
     new = 0
     for again in range(2):  # what is new, then, where there is room, what is not
@@ -95,8 +104,8 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
             if second != first:
                 code += weights[second] * (to_second - decision[second])
             old = code == own
-            for row in range(len(known)):
-                old = old or known[row] == code
+            for row in range(known):
+                old = old or codes[row] == code
             if move < swept:
                 sweep_codes[move] = code
             else:
@@ -108,8 +117,8 @@ def neighbours(likely, decision, known, weights, calls, frame, sweeping, exchang
                 near[filled, user] = decision[user]
             near[filled, first] = to_first
             near[filled, second] = to_second
-            codes[len(known) + filled] = code
+            codes[known + filled] = code
             filled += 1
         if not again:
             new = filled
-    return near, codes, new
+    return count, new

@@ -18,16 +18,12 @@ _Decisions = types.Array(types.int64, 2, "C", readonly=True)
 )
 def neighbours_of_each(likely, decision, known, weights, calls, frame, sweeping, exchanging):
     """The neighbours (R, L, N) of decisions (R, N), L being the same for all."""
-    replicas, users = decision.shape
-    first = neighbours(likely[0], decision[0], known[0], weights, calls, frame, sweeping, exchanging)[0]
-    near = np.empty((replicas, len(first), users), np.int64)
+    replicas, count, found = len(decision), known.shape[1], calls
+    near, codes = np.empty((replicas, calls, decision.shape[1]), np.int64), np.empty(count + calls, np.int64)
     for row in range(replicas):
-        of_row = first
-        if row > 0:
-            of_row = neighbours(
-                likely[row], decision[row], known[row], weights, calls, frame, sweeping, exchanging
-            )[0]
-        for place in range(len(first)):
-            for user in range(users):
-                near[row, place, user] = of_row[place, user]
-    return near
+        for place in range(count):
+            codes[place] = known[row, place]
+        found = neighbours(
+            likely[row], decision[row], codes, count, weights, frame, sweeping, exchanging, near[row]
+        )[0]
+    return near if found == calls else near[:, :found].copy()

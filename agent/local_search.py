@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array, namespace, on_device
+from .checks import FLOAT64
 from .decisions.limits import Limited, Limits
-from .decisions.nested import Nested
-from .decisions.quantizer import Quantizer, propose_within
+from .decisions.nested import Nested, listed
+from .decisions.quantizer import LISTED, OrderPreservingAndNearest, Quantizer, order_for, propose_within
 from .machine_code import machine_code
+from .valuing import highest
 
 COMPILED = "compiled_search"
 """Machine code of one agent; for many `_of_each` is added."""
+INT64 = np.dtype(np.int64)
 ROUNDS = 2
 """The search goes on from the best decision of its first half."""
 SWEEPING = 4
@@ -98,10 +101,7 @@ class LocalSearch:
         """
         if found.decision.shape[-1] != self._settled_for:
             self._settle_for(found.decision.shape[-1])
-        alone = len(found.decision) == 1
-        code = None
-        if self._device is None and limits is None:
-            code = machine_code(COMPILED if alone else f"{COMPILED}_of_each")
+        code = machine_code(f"{COMPILED}_of_each") if self._device is None and limits is None else None
         xp = namespace(relaxed)
         likely = self._log_probabilities(relaxed)
         known = self._codes(candidates)
@@ -113,11 +113,7 @@ class LocalSearch:
                 near = self._neighbours(likely, decision, known, calls, frame, limits)
             else:
                 start = np.ascontiguousarray(decision, dtype=np.int64), np.ascontiguousarray(known)
-                how = self._weights, calls, frame, SWEEPING, EXCHANGING
-                if alone:
-                    near = code.neighbours(likely[0], *(one[0] for one in start), *how)[0][None]
-                else:
-                    near = code.neighbours_of_each(likely, *start, *how)
+                near = code.neighbours_of_each(likely, *start, self._weights, calls, frame, SWEEPING, EXCHANGING)
             if self._device is None:
                 half = near.shape[1] // 2
                 for row in np.flatnonzero(value == -np.inf).tolist():
@@ -138,6 +134,23 @@ class LocalSearch:
             count += near.shape[1]
         return Found(decision, value, place)
 
+    def propose(
+        self, relaxed: NDArray[np.float64], k: int
+    ) -> tuple[NDArray[np.int64] | None, tuple[Array, Array] | None]:
+        """The quantizer's `k` candidates for one relaxed decision of bits (N,), and what the search asks of them.
+
+        All in one call of machine code, for the quantizer of bits that is the default; else None and None.
+        """
+        code = machine_code(COMPILED)
+        if code is None or type(self._quantizer) is not OrderPreservingAndNearest or k * len(relaxed) > LISTED:
+            return None, None
+        if len(relaxed) != self._settled_for:
+            self._settle_for(len(relaxed))
+        candidates, likely = np.empty((k, len(relaxed)), INT64), np.empty((len(relaxed), 2))
+        codes = np.empty(k + sum(self._rounds), INT64)
+        code.propose(relaxed, order_for(relaxed), self._weights, candidates, likely, codes)
+        return candidates, (likely, codes)
+
     def around(
         self,
         relaxed: NDArray[np.float64],
@@ -147,49 +160,61 @@ class LocalSearch:
         rng: np.random.Generator,
         frame: int,
         limits: Limits | None,
+        start: tuple[Array, Array] | None = None,
     ) -> tuple[NDArray[np.int64], float, int]:
         """The same for one agent on the host: decision (N,), value and place of the best.
 
         All as above without the first dimension; `evaluate` gives the values (L,) of decisions (L, N), and is told
-        whether all of them are known to be new.
+        whether all of them are known to be new; `start` is what `propose` gave.
         """
         code = machine_code(COMPILED) if limits is None else None
-        if code is None or isinstance(candidates, Nested):
+        if code is None:
             if isinstance(candidates, Nested):
                 candidates = Nested(candidates.order[None], candidates.counts[None])
             else:
                 candidates = candidates[None]
-            best = Found(found[0][None], np.array([found[1]]), np.array([found[2]]))
-            best = self(
-                relaxed[None], candidates, best, lambda near: evaluate(near[0], False)[None], [rng], frame, limits
-            )
-            return best.decision[0], float(best.value[0]), int(best.place[0])
-        decision, value, place = np.ascontiguousarray(found[0], dtype=np.int64), found[1], found[2]
-        relaxed = np.ascontiguousarray(relaxed, dtype=np.float64)
-        candidates = np.ascontiguousarray(candidates, dtype=np.int64)
+            one = Found(found[0][None], np.array([found[1]]), np.array([found[2]]))
+
+            def value_of(near: Array) -> Array:
+                values = evaluate(near[0], False)
+                highest(values)
+                return values[None]
+
+            one = self(relaxed[None], candidates, one, value_of, [rng], frame, limits)
+            return one.decision[0], float(one.value[0]), int(one.place[0])
+        decision, value, place = np.ascontiguousarray(found[0], INT64), found[1], found[2]
         if len(decision) != self._settled_for:
             self._settle_for(len(decision))
-        likely = code.log_probabilities_of_bits(relaxed) if relaxed.ndim == 1 else self._log_probabilities(relaxed)
-        known, weights = code.codes(candidates, self._weights), self._weights
-        values: Any = None
+        weights, count = self._weights, len(candidates)
+        if start is None:
+            relaxed = np.ascontiguousarray(relaxed, FLOAT64)
+            bits = relaxed.ndim == 1
+            likely = code.log_probabilities_of_bits(relaxed) if bits else self._log_probabilities(relaxed)
+            codes = np.empty(count + sum(self._rounds), INT64)
+            codes[:count] = code.codes(np.ascontiguousarray(listed(candidates), INT64), weights)
+        else:
+            likely, codes = start
+        best = 0.0
         for calls in self._rounds:
-            near, codes, new = code.neighbours(
-                likely, decision, known, weights, calls, frame, SWEEPING, EXCHANGING
+            near = np.empty((calls, len(decision)), INT64)
+            there, new = code.neighbours(
+                likely, decision, codes, count, weights, frame, SWEEPING, EXCHANGING, near
             )
-            if value == -np.inf:
-                half = len(near) // 2
-                near[half:] = anyhow(len(near) - half, len(decision), self._num_choices, rng)
+            if there < calls:
+                near = near[:there]
+            if value == -np.inf or best == -np.inf:
+                if value == -np.inf:
+                    half = there // 2
+                    near[half:] = anyhow(there - half, len(decision), self._num_choices, rng)
+                else:
+                    near = self._elsewhere(near, relaxed, codes[:count], rng, None)
+                codes[count : count + there] = code.codes(near, weights)
                 new = -1
-            elif values is not None and values.max() == -np.inf:
-                near = self._elsewhere(near, relaxed, known, rng, None)
-                new = -1
-            if new < 0:
-                codes = np.concatenate([known, code.codes(near, weights)])
-            values = evaluate(near, new == len(near))
-            best_of = int(values.argmax())
-            if values[best_of] > value:
-                decision, value, place = near[best_of], float(values[best_of]), best_of + len(known)
-            known = codes
+            values = evaluate(near, new == there)
+            at, best = highest(values)
+            if best > value:
+                decision, value, place = near[at], best, at + count
+            count += there
         return decision, value, place
 
     def _elsewhere(self, near: Array, relaxed: Array, known: Array, rng: Any, limits: Limited | None) -> Array:

@@ -152,6 +152,10 @@ class ReplayMemory:
             places = (self.stored[:, None] - count + xp.arange(count, device=device)) % self.capacity
             replicas = xp.arange(len(self.stored), device=device)[:, None]
             return self.observations[replicas, places], self.decisions[replicas, places]
+        first = (self.stored - count) % self.capacity
+        if first + count <= self.capacity:
+            places: Any = slice(first, first + count)
+            return copy_of(self.observations[..., places, :, :]), copy_of(self.decisions[..., places, :])
         places = xp.arange(self.stored - count, self.stored, device=device) % self.capacity
         return self.observations[..., places, :, :], self.decisions[..., places, :]
 

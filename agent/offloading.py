@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch import nn
 from . import checkpoint, parts, seeds
 from .adaptive_k import AdaptiveK
 from .arrays import Array
-from .checks import InputError, callable_one, real_array, size, whole_number
+from .checks import FLOAT32, FLOAT64, InputError, callable_one, real_array, size, whole_number
 from .configured import Configured, as_now
+from .decisions.binary import Binary
 from .decisions.limits import Limits, limits_of
 from .decisions.nested import Nested, pick, takes_nested
 from .decisions.quantizer import Nesting, OrderPreserving, Quantizer, lists_of, propose_within
@@ -31,7 +33,7 @@ from .networks.set_network import SetNetwork
 from .parts import NetworkFactory
 from .settings import BUDGET, AgentSettings
 from .standardization import Standardization
-from .valuing import FrameCritic, Valuing, number
+from .valuing import FrameCritic, Valuing, highest
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -132,6 +134,11 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         self._search = LocalSearch(made.num_choices, proposer, made.searched) if made.searched else None
         alone = made.num_networks == 1 and not made.learned_value
         self._nesting: Nesting | None = proposer if alone and isinstance(proposer, Nesting) else None
+        bits_alone = made.num_networks == 1 and made.kind == Binary()
+        standardized = bits_alone and self._standardization is not None
+        self._relax_at_once = getattr(self.learner, "relax_one", None) if standardized else None
+        searches = bits_alone and not made.learned_value
+        self._propose_at_once = self._search.propose if searches and self._search is not None else None
         self._valuing = Valuing(made)
         self._interval = int(self._settings.each("training_interval")[0])
 
@@ -163,24 +170,34 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             self._valuing.of_frame(callable_one("evaluate", evaluate)),
             self._valuing.proposals(self._k(checked)),
         )
-        candidates: Any
+        candidates: Any = None
+        start = None
         if limits is None and self._nesting is not None and self._valuing.takes_nested and takes_nested(evaluate):
             candidates = self._nesting.nested(relaxed, k)
         else:
-            candidates = self._candidates(checked, relaxed, k, limits)
+            if limits is None and self._propose_at_once is not None:
+                candidates, start = self._propose_at_once(relaxed, k)
+            if candidates is None:
+                candidates = self._candidates(checked, relaxed, k, limits)
             candidates.setflags(write=False)  # what was valued is what is carried out and learned
         values = critic.proposals(candidates)
         if self._learned_value is not None:
             self._learned_value.learn(checked, candidates[: len(values)], values, self._seen)
-        best = int(values.argmax())  # the first nan where there is one
-        value = number(float(values[best]), best)
+        best, value = highest(values)
         decision = pick(candidates, best)
         self._adaptive_k.update(best // self._settings.num_networks)
         if self._search is not None:
             around = relaxed if self._settings.num_networks == 1 else relaxed.mean(0)
             valued = candidates if isinstance(candidates, Nested) else candidates[: len(values)]
             decision, value, best = self._search.around(
-                around, valued, (decision, value, best), critic.neighbours, self._rng, self.memory.counter, limits
+                around,
+                valued,
+                (decision, value, best),
+                critic.neighbours,
+                self._rng,
+                self.memory.counter,
+                limits,
+                start if len(valued) == len(candidates) else None,
             )
         self._watch(relaxed, decision, value, critic, limits)
         self._encode(checked, decision, value > -np.inf)
@@ -292,7 +309,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         if untrained:
             observations, decisions = memory.recent(untrained)
             right = settings.kind.right(self.learner.predict(self._seen(observations)), decisions)
-            self.accuracy = float(np.mean(right.mean((-1, -2))))
+            self.accuracy = np.count_nonzero(right) / right.size
         self._last_learned = memory.counter
         observations, decisions = memory.sample(settings.num_networks * settings.batch_size, self._rng)
         self.loss = loss = float(self.learner.learn(self._seen(observations), decisions))
@@ -427,23 +444,33 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         return self._learned_value.ranked(self._seen(observation[None])[0], candidates, k, within)
 
     def _relaxed(self, observation: Array) -> NDArray[np.float64]:
-        logits = self.learner.predict(self._seen(observation[None]))
-        one = logits[0] if self._settings.num_networks == 1 else logits[:, 0]
-        relaxed: NDArray[np.float64] = self._settings.kind.relax(one)
-        if np.isnan(np.add.reduce(relaxed, None)):
+        relaxed = self._relax(observation)
+        flat = relaxed.ravel()
+        if isnan(flat.dot(flat)):
             raise FloatingPointError(
                 f"learning diverged, the network's output is nan: learning_rate is {self._settings.learning_rate}"
             )
         return relaxed
 
+    def _relax(self, observation: Array) -> NDArray[np.float64]:
+        relaxed: NDArray[np.float64]
+        if self._relax_at_once is not None:
+            relaxed = self._relax_at_once(observation, self._standardization)
+            if relaxed is not None:
+                return relaxed
+        logits = self.learner.predict(self._seen(observation[None]))
+        relaxed = self._settings.kind.relax(logits[0] if self._settings.num_networks == 1 else logits[:, 0])
+        return relaxed
+
     def _checked(self, observation: ArrayLike) -> NDArray[Any]:
-        array = real_array("observation", observation, np.float32 if self._standardization is None else np.float64)
+        array = real_array("observation", observation, FLOAT32 if self._standardization is None else FLOAT64)
         settings = self._settings
         num_users = len(array) if self._any_size and array.ndim == 2 and array.size else settings.num_users
         if array.shape != (num_users, settings.num_features):
             shape = (num_users, settings.num_features)
             raise InputError(f"observation must have shape {shape}, one row a user, got {array.shape}")
-        if not np.isfinite(array).all():
+        flat = array.ravel()
+        if not isfinite(flat.dot(flat)) and not np.isfinite(array).all():  # a product may overflow
             raise InputError(f"observation must be finite, got {array.ravel().tolist()}")
         return array
 

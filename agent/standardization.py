@@ -72,11 +72,8 @@ class Standardization:
 
         Before the first `update`, they are their own mean and variance.
         """
-        if self._alone and len(observations) == 1 and self.frames >= STARTING:
-            code = machine_code(COMPILED)
-            if code is not None:
-                one = code.standardized(observations[0], self._mean, self._variance, _NO_SPREAD, LIMIT)
-                return one[None]
+        if self._alone and (how := self.settled) is not None and (code := machine_code(COMPILED)) is not None:
+            return code.standardized(observations, *how)
         if self.frames == 0:
             mean = observations.mean((-3, -2))[..., None, None, :]
             scale = _scale(mean, ((observations - mean) ** 2).mean((-3, -2))[..., None, None, :])
@@ -86,6 +83,11 @@ class Standardization:
             )
         seen = ((observations - mean) / scale).clip(-LIMIT, LIMIT)
         return seen.astype(np.float32) if isinstance(seen, np.ndarray) else seen.float()
+
+    @property
+    def settled(self) -> tuple[Array, Array, float, float] | None:
+        """Mean, variance (N, F) and both constants, as machine code takes them; None before entries have their own."""
+        return (self._mean, self._variance, _NO_SPREAD, LIMIT) if self.frames >= STARTING else None
 
     def mean_and_scale(self) -> tuple[Array, Array]:
         """What is subtracted and divided by, (..., 1, N or 1, F) each."""

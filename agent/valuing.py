@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .checks import InputError
-from .decisions.nested import Nested
+from .decisions.nested import Nested, listed
 from .decisions.quantizer import always_differ
 from .settings import AgentSettings
 from .workers import Workers, values_of
@@ -91,15 +91,11 @@ class FrameCritic:
         Once patience has ended it without a better one, nothing more is valued. Where all are known to be `new`,
         none is looked for among those before.
         """
-        before = self.best
         if new and self._how.at_once:
-            values = self._value(near)
-        else:
-            values = np.zeros(0) if self._in_vain else self._new_ones(near, 0, self._how.patience)
+            return self._value(near)
+        before = self.best
+        values = np.zeros(0) if self._in_vain else self._new_ones(near, 0, self._how.patience)
         self._in_vain |= len(values) < len(near) and self.best == before > -np.inf
-        if len(values):
-            best = int(values.argmax())
-            number(float(values[best]), best)
         if len(values) == len(near):
             return values
         return np.concatenate([values, np.full(len(near) - len(values), -np.inf)])
@@ -160,8 +156,7 @@ class FrameCritic:
 
 def codes_of(decisions: Any) -> list[Any]:
     """One hashable object for each of decisions (K, N), or `Nested` ones; equal ones for equal decisions."""
-    listed = decisions.expand() if isinstance(decisions, Nested) else decisions
-    rows = np.ascontiguousarray(listed, dtype=np.int64)
+    rows = np.ascontiguousarray(listed(decisions), dtype=np.int64)
     codes: list[Any] = rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel().tolist()
     return codes
 
@@ -172,8 +167,10 @@ def _rows(decisions: NDArray[Any], places: Sequence[int]) -> NDArray[Any]:
     return rows
 
 
-def number(value: float, candidate: int) -> float:
-    """A value; raises InputError when it is none."""
+def highest(values: NDArray[np.float64]) -> tuple[int, float]:
+    """Place and value of the best of values (K,), of equal ones the first; raises InputError where one is nan."""
+    best = int(values.argmax())  # the first nan where there is one
+    value = float(values[best])
     if value != value:
-        raise InputError(f"evaluate must return numbers, got nan for candidate {candidate}")
-    return value
+        raise InputError(f"evaluate must return numbers, got nan for candidate {best}")
+    return best, value

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checks import InputError, real_array
+from .checks import FLOAT64, InputError, real_array
 
 IDLE = 300.0
 """Seconds without work after which a process ends, as it does when the one that it works for was killed."""
@@ -184,7 +184,9 @@ def _start(owner: bytes | None) -> None:
 
 def values_of(evaluate: Callable[[Any], ArrayLike], decisions: Any) -> NDArray[np.float64]:
     """Values (K,) of decisions (K, N); raises InputError when `evaluate` returns another shape."""
-    values = real_array("what evaluate returns", evaluate(decisions), np.float64)
+    values: Any = evaluate(decisions)
+    if not isinstance(values, np.ndarray) or values.dtype != FLOAT64:
+        values = real_array("what evaluate returns", values, FLOAT64)
     if values.shape != (len(decisions),):
         raise InputError(f"evaluate must return shape ({len(decisions)},), got {values.shape}")
     return values

@@ -156,6 +156,8 @@ def one_of(name: str, value: Any, allowed: Collection[str | None]) -> None:
 
 def shape_of(name: str, value: Any) -> tuple[int, ...]:
     """The shape of an array, or of lists; raises InputError where they are ragged."""
+    if isinstance(value, np.ndarray):
+        return value.shape
     try:
         return np.shape(value)
     except ValueError as error:

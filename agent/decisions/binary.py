@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, sigmoid
-from ..checks import InputError
+from ..checks import FLOAT32, InputError
 from ..machine_code import machine_code
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Binary:
         if self.published:
             return _single_sigmoid(logits)
         if isinstance(logits, np.ndarray):
-            if logits.dtype == np.float32 and logits.flags.c_contiguous:
+            if logits.dtype == FLOAT32 and logits.flags.c_contiguous:
                 code = machine_code(COMPILED)
                 if code is not None:
                     relaxed = code.sigmoid(logits.ravel())
@@ -84,8 +84,13 @@ class Binary:
             return -logarithms.mean((-1, -2)), error
         output = sigmoid(logits)
         if kind == "cross_entropy":
-            softplus = np.maximum(logits, 0) + np.log(1 + np.exp(-np.abs(logits)))
-            return (softplus - logits * decisions).mean((-1, -2)), (output - decisions) / count
+            loss = np.abs(logits)
+            np.log(1 + np.exp(np.negative(loss, out=loss), out=loss), out=loss)
+            loss += np.maximum(logits, 0)
+            loss -= logits * decisions
+            output -= decisions
+            output /= count
+            return np.add.reduce(loss, (-1, -2)) / count, output
         error = 2 * (output - decisions) * output * (1 - output) / count
         return ((output - decisions) ** 2).mean((-1, -2)), error
 

@@ -97,10 +97,10 @@ def nearest(relaxed, costs, k):
     return candidates
 
 
-@njit("i8[:, ::1](f8[::1], i8[::1], i8, b1)", cache=True, error_model="numpy")
-def order_preserving_and_nearest(relaxed, order, k, single):
-    """Candidates (k, N), as of `OrderPreservingAndNearest`; of few users the order may be left empty."""
-    users = len(relaxed)
+@njit("void(f8[::1], i8[::1], b1, i8[:, ::1])", **INNER)
+def list_order_preserving_and_nearest(relaxed, order, single, candidates):
+    """Fill in candidates (k, N), as of `OrderPreservingAndNearest`; of few users the order may be left empty."""
+    k, users = candidates.shape
     if len(order) == 0:
         order = _falling(relaxed)
     counts = _counts_of_order(relaxed, order, min((k + 1) // 2, users + 1), single)
@@ -108,7 +108,7 @@ def order_preserving_and_nearest(relaxed, order, k, single):
     for user in range(users):
         costs[user] = abs(1 - 2 * relaxed[user])
     others = nearest(relaxed, costs, k)
-    candidates, kept = np.empty((k, users), np.int64), len(counts)
+    kept = len(counts)
     for row in range(kept):
         for place in range(users):
             candidates[row, order[place]] = place < counts[row]
@@ -130,4 +130,11 @@ def order_preserving_and_nearest(relaxed, order, k, single):
             for user in range(users):
                 candidates[filled, user] = others[other, user]
             filled += 1
+
+
+@njit("i8[:, ::1](f8[::1], i8[::1], i8, b1)", cache=True, error_model="numpy")
+def order_preserving_and_nearest(relaxed, order, k, single):
+    """The same, made here."""
+    candidates = np.empty((k, len(relaxed)), np.int64)
+    list_order_preserving_and_nearest(relaxed, order, single, candidates)
     return candidates

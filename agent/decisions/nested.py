@@ -42,6 +42,11 @@ class Nested:
         return integers(rank < take(self.counts, best[..., None]))
 
 
+def listed(candidates: Array) -> Array:
+    """Candidates (..., K, N) one by one, of an array or `Nested`."""
+    return candidates.expand() if isinstance(candidates, Nested) else candidates
+
+
 def pick(candidates: Array, best: Array) -> Array:
     """Of candidates (..., K, N), as an array or `Nested`, that at place `best` (...): (..., N)."""
     if isinstance(candidates, Nested):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Array, namespace, take
-from ..checks import InputError, positive_number, size
+from ..checks import FLOAT32, FLOAT64, InputError, positive_number, size
 from ..machine_code import machine_code
 from .asked import count_of, draws, relaxed_of
 from .limits import Limited, cheapest_within
@@ -27,6 +27,7 @@ LISTED = 2**16
 """Entries of a table of K decisions and N users up to which machine code lists the nearest."""
 COMPILED = "decisions.compiled_quantizer"
 """Machine code of the quantizers of bits for one relaxed decision; for many `_of_each` is added."""
+_OF_EACH = f"{COMPILED}_of_each"
 Random = Any
 """A `numpy.random.Generator`, or for replicas `agent.generators.Generators`."""
 
@@ -319,26 +320,30 @@ class OrderPreservingAndNearest:
         """`k` candidates, (..., k, N), for relaxed decisions (..., N)."""
         listed: NDArray[np.int64]
         relaxed = relaxed_of(relaxed)
-        k = count_of(k, self.max_candidates(relaxed.shape[-1]))
+        k = count_of(k, 2 ** relaxed.shape[-1])
+        if (code := _for_one(relaxed, single=True)) is not None and k * relaxed.size <= LISTED:
+            single = relaxed.dtype == FLOAT32
+            listed = code.order_preserving_and_nearest(_double(relaxed), order_for(relaxed), k, single)
+            return listed
         if (code := _for_each(relaxed, single=True)) is not None and k * relaxed.shape[1] <= LISTED:
             few = relaxed.shape[1] <= FEW
             orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
-            double, single = relaxed.astype(np.float64, copy=False), relaxed.dtype == np.float32
-            listed = code.order_preserving_and_nearest_of_each(double, orders, k, single)
+            single = relaxed.dtype == FLOAT32
+            listed = code.order_preserving_and_nearest_of_each(_double(relaxed), orders, k, single)
             return listed
         if relaxed.ndim > 1 or not isinstance(relaxed, np.ndarray):
             return _row_by_row(self, relaxed, k)
-        if (code := _for_one(relaxed, single=True)) is not None and k * relaxed.size <= LISTED:
-            order = _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
-            double, single = relaxed.astype(np.float64, copy=False), relaxed.dtype == np.float32
-            listed = code.order_preserving_and_nearest(double, order, k, single)
-            return listed
         return _joined(OrderPreserving()(relaxed, min((k + 1) // 2, relaxed.size + 1)), KNearest()(relaxed, k), k)
 
     def within(self, relaxed: NDArray[np.floating], k: int, rng: Random | None, limits: Limited) -> Array:
         """The same of candidates that keep the limits, or all there are, for one relaxed decision (N,)."""
         kept = OrderPreserving().within(relaxed, (k + 1) // 2, None, limits)
         return _joined(kept, KNearest().within(relaxed, k, None, limits), k)
+
+
+def order_for(relaxed: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The falling order (N,) of one relaxed decision, as machine code takes it: empty for few users."""
+    return _UNSORTED if relaxed.size <= FEW else (-relaxed).argsort(stable=True)
 
 
 def _for_one(relaxed: Array, single: bool = False) -> Any:
@@ -348,15 +353,19 @@ def _for_one(relaxed: Array, single: bool = False) -> Any:
 
 def _for_each(relaxed: Array, single: bool = False) -> Any:
     """The machine code that takes these relaxed decisions (R, N), R from 1; None where there is none."""
-    return _code_for(relaxed, f"{COMPILED}_of_each", 2, single) if len(relaxed) else None
+    return _code_for(relaxed, _OF_EACH, 2, single) if len(relaxed) else None
 
 
 def _code_for(relaxed: Array, module: str, dimensions: int, single: bool) -> Any:
     if not isinstance(relaxed, np.ndarray) or relaxed.ndim != dimensions:
         return None
-    if relaxed.dtype != np.float64 and not (single and relaxed.dtype == np.float32):
+    if relaxed.dtype != FLOAT64 and not (single and relaxed.dtype == FLOAT32):
         return None
     return machine_code(module) if relaxed.flags.carray else None
+
+
+def _double(relaxed: NDArray[np.floating]) -> NDArray[np.float64]:
+    return relaxed if relaxed.dtype == FLOAT64 else relaxed.astype(np.float64)
 
 
 def _joined(kept: NDArray[np.int64], others: NDArray[np.int64], k: int) -> NDArray[np.int64]:

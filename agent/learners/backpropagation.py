@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..arrays import sigmoid
+from ..machine_code import machine_code
 from ..networks.fully_connected import FullyConnected
+from ..standardization import Standardization
 
 COMPILED = "learners.compiled_passes"
 """Machine code of one network's pass and Adam's step; for many `_of_each` is added."""
@@ -43,6 +45,7 @@ ACTIVATIONS = {
     ),
 }
 """In the order of their numbers in machine code."""
+LINEAR_IN_PARTS = ("none", "relu", "leaky_relu")
 
 
 class Layer(NamedTuple):
@@ -70,7 +73,7 @@ class FullyConnectedPasses:
 
     def __init__(self, network: nn.Module, layers: Sequence[Layer], output: tuple[int, ...]) -> None:
         self.layers = list(layers)
-        self._output = output
+        self._output, self._one = output, (1, *output)
         shapes = {name: weight.shape for name, weight in network.named_parameters()}
         ends = np.cumsum([shape.numel() for shape in shapes.values()]).tolist()
         begins: dict[str | None, int] = dict(zip(shapes, [0, *ends[:-1]], strict=True))
@@ -94,7 +97,17 @@ class FullyConnectedPasses:
         logits = code.fully_connected(
             vector, self._widths, self._begins, self._activations, self._slopes, observation.ravel()
         )
-        return logits.reshape(1, *self._output)
+        return logits.reshape(self._one)
+
+    def relax_one(self, vector: NDArray[np.float32], observation: Float, standardization: Standardization) -> Any:
+        """The relaxed decision (N,) of bits of one observation (1, N, F); None without machine code for it."""
+        code, how = machine_code(COMPILED), standardization.settled
+        if code is None or how is None:
+            return None
+        relaxed = np.empty(self._output)
+        layers = self._widths, self._begins, self._activations, self._slopes
+        code.relax(vector, *layers, observation, *how, relaxed)
+        return relaxed
 
     def forward_each(self, code: Any, vectors: NDArray[np.float32], observations: NDArray[np.float32]) -> Any:
         """The same of R networks, one observation each, (R, 1, N, F); `vectors` are all their weights."""
@@ -108,10 +121,15 @@ class FullyConnectedPasses:
         """Logits (..., B, N) or (..., B, N, C) of observations (..., B, N, F), and each layer's input."""
         signal = observations.reshape(*observations.shape[:-2], observations.shape[-2] * observations.shape[-1])
         signals = []
-        for layer in self.layers:
+        code = _between_products(signal)
+        for place, layer in enumerate(self.layers):
             signals.append(signal)
             signal = signal @ weights[layer.weight].swapaxes(-1, -2)
-            if layer.bias is not None:
+            if code is not None and layer.bias is not None:
+                code.finish(signal, weights[layer.bias], self._activations[place], layer.slope)
+                if layer.activation in LINEAR_IN_PARTS:
+                    continue
+            elif layer.bias is not None:
                 signal += weights[layer.bias][..., None, :]
             signal = ACTIVATIONS[layer.activation].apply(signal, layer.slope)
         if len(self._output) > 1:
@@ -122,15 +140,25 @@ class FullyConnectedPasses:
         """Fill `gradients`, arrays like the weights, for the error term of the logits, of their shape."""
         if len(self._output) > 1:
             error = error.reshape(*error.shape[:-2], -1)
+        code, output = _between_products(error), error
         for place in reversed(range(len(self.layers))):
             layer, signal = self.layers[place], signals[place]
+            if code is not None and layer.bias is not None and error.shape[1] > 1:
+                code.pass_back(error, output, self._activations[place], layer.slope, gradients[layer.bias])
+            else:
+                if layer.activation != "none":
+                    error *= ACTIVATIONS[layer.activation].derivative(output, layer.slope)
+                if layer.bias is not None:
+                    np.sum(error, axis=-2, out=gradients[layer.bias])
             np.matmul(error.swapaxes(-1, -2), signal, out=gradients[layer.weight])
-            if layer.bias is not None:
-                np.sum(error, axis=-2, out=gradients[layer.bias])
             if place:
-                before = self.layers[place - 1]
-                error = error @ weights[layer.weight]
-                error *= ACTIVATIONS[before.activation].derivative(signal, before.slope)
+                error, output = error @ weights[layer.weight], signal
+
+
+def _between_products(signal: Float) -> Any:
+    """Machine code for what is done to a minibatch (B, width) between products; None where NumPy does it."""
+    fits = signal.ndim == 2 and signal.dtype == np.float32 and signal.flags.c_contiguous
+    return machine_code(COMPILED) if fits else None
 
 
 def of_fully_connected(network: FullyConnected) -> FullyConnectedPasses:

@@ -8,10 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ..checks import FLOAT32
 from ..decisions import Kind
 from ..machine_code import compile_ahead, machine_code
 from ..networks.fully_connected import FullyConnected
 from ..networks.set_network import SetNetwork
+from ..standardization import Standardization
 from .backpropagation import COMPILED, of_fully_connected
 from .rule import ADAM_EPSILON, LearningRule
 from .set_backpropagation import SetPasses
@@ -118,14 +120,26 @@ class NumpyLearner:
             logits = self._passes.forward(self._deciding, self._typed(observations))[0]
             return logits
         vector = self._state["average" if self.rule.weight_averaging else "weights"]
-        alone = vector.ndim == 1
-        code = machine_code(self._passes.compiled if alone else f"{self._passes.compiled}_of_each")
-        if code is not None and vector.dtype == observations.dtype == np.float32:
-            forward = self._passes.forward_one if alone else self._passes.forward_each
-            logits = forward(code, vector, observations)
-            return logits
+        if vector.dtype == observations.dtype == FLOAT32:
+            passes = self._passes
+            if vector.ndim == 1 and (code := machine_code(passes.compiled)) is not None:
+                logits = passes.forward_one(code, vector, observations)
+                return logits
+            if vector.ndim > 1 and (code := machine_code(f"{passes.compiled}_of_each")) is not None:
+                logits = passes.forward_each(code, vector, observations)
+                return logits
         exact = self._views(vector.astype(np.float64))
         return self._passes.forward(exact, observations.astype(np.float64))[0].astype(vector.dtype)
+
+    def relax_one(self, observation: NDArray[np.float64], standardization: Standardization) -> Any:
+        """The relaxed decision (N,) of bits of one observation (N, F), standardised, all in one call.
+
+        None where there is no machine code for that; bit for bit it is what `predict` leads to.
+        """
+        vector = self._state["average" if self.rule.weight_averaging else "weights"]
+        if vector.dtype != FLOAT32 or not hasattr(self._passes, "relax_one"):
+            return None
+        return self._passes.relax_one(vector, observation[None], standardization)
 
     def deciding(self) -> dict[str, NDArray[np.floating]]:
         """The weights that `predict` takes, by the names they have in the torch network."""

@@ -6,6 +6,7 @@ decision is a few additions and a bisection of the table, without an array in be
 """
 
 from math import log, log1p, nan
+from typing import Any
 
 import numpy as np
 from numba import boolean, float64, int64, njit, types
@@ -16,6 +17,7 @@ from .allocation import split_time
 from .price_curve import NO_RATE, nested_sums, tabulate
 
 _Frames, _Decisions = float64[:, :, ::1], types.Array(int64, 3, "C", readonly=True)
+INT64 = np.dtype(np.int64)
 SIDE_BY_SIDE = 64
 """Decisions whose prices are sought together."""
 
@@ -42,17 +44,18 @@ class CompiledCurve:
             return split_time(local_rate, snr, self.slope).rate
         return rate
 
-    def decided_rate(self, columns: FloatArray, decisions: np.ndarray) -> FloatArray | None:
-        """The best rates (K,), bit/s, of decisions (K, N), int64; None where one is no decision, or not known.
+    def decided_rate(self, columns: FloatArray, decisions: Any) -> FloatArray | None:
+        """The best rates (K,), bit/s, of decisions (K, N); None where one is no decision, or not known.
 
-        Columns (N, 1 + G) as of `nested_sums`. Of several frames side by side (R, K, N) and (R, N, 1 + G).
+        Columns (N, 1 + G) as of `nested_sums`. Of several frames side by side (R, K, N) and (R, N, 1 + G). None
+        also for what is not an array of these dimensions as machine code takes it, of 64-bit integers.
         """
-        one = decisions.ndim == 2
-        columns = np.ascontiguousarray(columns)
-        frames = (columns[None], decisions[None]) if one else (columns, decisions)
-        rate, known = _rates_of_frames(*frames, self._table, self.slope)
-        if one:
-            rate = rate[0]
+        if not isinstance(decisions, np.ndarray) or decisions.dtype != INT64 or not decisions.flags.c_contiguous:
+            return None
+        if decisions.ndim != columns.ndim or decisions.shape[:-2] + decisions.shape[-1:] != columns.shape[:-1]:
+            return None
+        of, rate = _rates if decisions.ndim == 2 else _rates_of_frames, np.empty(decisions.shape[:-1])
+        known = of(np.ascontiguousarray(columns), decisions, self._table, self.slope, rate)
         return rate if known else None
 
     def nested_rate(self, columns: FloatArray, order: np.ndarray, counts: np.ndarray) -> FloatArray:
@@ -130,29 +133,48 @@ def find(S, H, table, slope, rate):
 
 
 @njit(
-    types.Tuple((float64[:, ::1], boolean))(_Frames, _Decisions, float64[:, ::1], float64[::1]),
+    boolean(
+        float64[:, ::1],
+        types.Array(int64, 2, "C", readonly=True),
+        float64[:, ::1],
+        float64[::1],
+        float64[::1],
+    ),
     cache=True,
     error_model="numpy",
     nogil=True,
 )
-def _rates_of_frames(columns, decisions, table, slope):
-    frames, count, users = decisions.shape
-    groups = len(slope)
-    rate, S, H, known = np.empty((frames, count)), np.empty(count), np.empty((count, groups)), True
-    for r in range(frames):
-        for k in range(count):
-            computed, either = 0.0, 0
-            H[k] = 0.0
-            for user in range(users):
-                choice = decisions[r, k, user]
-                either |= choice
-                computed += (1 - choice) * columns[r, user, 0]
-                for g in range(groups):
-                    H[k, g] += choice * columns[r, user, 1 + g]
-            if either & ~1:
-                return rate, False
-            S[k] = computed
-        find(S, H, table, slope, rate[r])
-        for k in range(count):
-            known &= rate[r, k] == rate[r, k]
-    return rate, known
+def _rates(columns, decisions, table, slope, rate):
+    """Into `rate` (K,) those of decisions (K, N); returns whether all are decisions, and their rates known."""
+    count, users = decisions.shape
+    groups, known = len(slope), True
+    S, H = np.empty(count), np.empty((count, groups))
+    for k in range(count):
+        computed, either = 0.0, 0
+        H[k] = 0.0
+        for user in range(users):
+            choice = decisions[k, user]
+            either |= choice
+            computed += (1 - choice) * columns[user, 0]
+            for g in range(groups):
+                H[k, g] += choice * columns[user, 1 + g]
+        if either & ~1:
+            return False
+        S[k] = computed
+    find(S, H, table, slope, rate)
+    for k in range(count):
+        known &= rate[k] == rate[k]
+    return known
+
+
+@njit(
+    boolean(_Frames, _Decisions, float64[:, ::1], float64[::1], float64[:, ::1]),
+    cache=True,
+    error_model="numpy",
+    nogil=True,
+)
+def _rates_of_frames(columns, decisions, table, slope, rate):
+    for r in range(len(decisions)):
+        if not _rates(columns[r], decisions[r], table, slope, rate[r]):
+            return False
+    return True

@@ -16,14 +16,6 @@ MOST_IN_TABLE = 16
 """Distinct weights up to which a table over prices pays."""
 
 
-def is_compiled(curve: Any, decisions: Any, columns: Any) -> bool:
-    """Whether a curve has machine code for decisions (..., K, N) as they are, beside columns (..., N, 1 + G)."""
-    if not isinstance(decisions, np.ndarray) or decisions.dtype != np.int64 or decisions.ndim != columns.ndim:
-        return False
-    fits = decisions.shape[-1] == columns.shape[-2] and decisions.shape[:-2] == columns.shape[:-2]
-    return fits and decisions.flags.c_contiguous and hasattr(curve, "decided_rate")
-
-
 class WeightGroups:
     """The sums S and H of `allocation` over local and offloading users, one H for each distinct weight.
 

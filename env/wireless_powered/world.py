@@ -47,7 +47,7 @@ from .allocation import Allocation, split_time
 from .capped import Capped, kinks, split_capped
 from .optimum import Optimum, certified_optimum, rounded_relaxation
 from .physics import Physics
-from .weight_groups import WeightGroups, is_compiled
+from .weight_groups import WeightGroups
 
 _SEARCH_BLOCK = 2**17
 """Entries of the arrays that `optimum` works on at a time, few enough to stay in a processor's cache."""
@@ -231,7 +231,7 @@ class WirelessPoweredMEC(_OneOrMany):
         Raises InputError when a decision is not 0 or 1 or the shape does not fit.
         """
         groups, columns = self._groups, None if self._columns is None else self._columns[self._place]
-        if columns is not None and is_compiled(groups.curve, decisions, columns):
+        if columns is not None and hasattr(groups.curve, "decided_rate"):
             rates = groups.curve.decided_rate(columns, decisions)
             if rates is not None:
                 return rates
