@@ -33,7 +33,7 @@ def codes(decisions, weights):
 
 @njit(types.void(_Numbers, _Codes, _Codes, types.int64[:, ::1], _Table, _Codes), cache=True, error_model="numpy")
 def propose(relaxed, order, weights, candidates, likely, of_candidates):
-    """Fill in candidates (k, N) by `order_preserving_and_nearest`, log-probabilities (N, 2) and the first k codes."""
+    """Fill in candidates (k, N) by `order_preserving_and_nearest`, log-probabilities (N, 2) and k codes."""
     list_order_preserving_and_nearest(relaxed, order, False, candidates)
     likely[:] = log_probabilities_of_bits(relaxed)
     of_candidates[: len(candidates)] = codes(candidates, weights)

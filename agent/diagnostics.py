@@ -71,6 +71,11 @@ class Diagnostics:
         self._loss = 0.0
         self._lowest_loss = np.inf
 
+    @property
+    def next_is_due(self) -> bool:
+        """Whether the next frame's decision is to be probed."""
+        return self._interval > 0 and (self._frames + 1) % self._interval == 0
+
     def due(self) -> bool:
         """Count a frame; whether its decision is to be probed."""
         self._frames += 1

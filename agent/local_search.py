@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array, namespace, on_device
-from .checks import FLOAT64
+from .checks import FLOAT64, InputError
 from .decisions.limits import Limited, Limits
 from .decisions.nested import Nested, listed
 from .decisions.quantizer import LISTED, OrderPreservingAndNearest, Quantizer, order_for, propose_within
 from .machine_code import machine_code
-from .valuing import highest
 
 COMPILED = "compiled_search"
 """Machine code of one agent; for many `_of_each` is added."""
+COMPILED_FRAME = "compiled_frame"
+"""That of a frame whose critic is machine code too."""
 INT64 = np.dtype(np.int64)
 ROUNDS = 2
 """The search goes on from the best decision of its first half."""
@@ -142,7 +143,7 @@ class LocalSearch:
         All in one call of machine code, for the quantizer of bits that is the default; else None and None.
         """
         code = machine_code(COMPILED)
-        if code is None or type(self._quantizer) is not OrderPreservingAndNearest or k * len(relaxed) > LISTED:
+        if code is None or not self._lists(k, len(relaxed)):
             return None, None
         if len(relaxed) != self._settled_for:
             self._settle_for(len(relaxed))
@@ -150,6 +151,35 @@ class LocalSearch:
         codes = np.empty(k + sum(self._rounds), INT64)
         code.propose(relaxed, order_for(relaxed), self._weights, candidates, likely, codes)
         return candidates, (likely, codes)
+
+    def decide(
+        self, relaxed: NDArray[np.float64], k: int, critic: tuple[int, int], frame: int
+    ) -> tuple[NDArray[np.int64], tuple[int, int, int, float]] | None:
+        """A whole frame in one call of machine code, where its critic is machine code too.
+
+        Args:
+            relaxed: a relaxed decision of bits (N,).
+            k: proposals.
+            critic: addresses, as of `agent.valuing.critic_in_machine_code`.
+            frame: its number.
+
+        Returns the best decision (N,), its place, that of the best proposal, how many were valued, and its value.
+        None where something in this frame is not to be had that way.
+        """
+        code = machine_code(COMPILED_FRAME)
+        if code is None or not self._lists(k, len(relaxed)):
+            return None
+        if len(relaxed) != self._settled_for:
+            self._settle_for(len(relaxed))
+        decision = np.empty(len(relaxed), INT64)
+        first, second = (*self._rounds, 0)[:2]
+        how = self._weights, first, second, frame, SWEEPING, EXCHANGING
+        found = code.decide(relaxed, order_for(relaxed), k, *how, *critic, decision)
+        return None if found[0] < 0 else (decision, found)
+
+    def _lists(self, k: int, num_users: int) -> bool:
+        """Whether machine code proposes `k` candidates of the quantizer, that of bits which is the default."""
+        return type(self._quantizer) is OrderPreservingAndNearest and k * num_users <= LISTED
 
     def around(
         self,
@@ -307,6 +337,15 @@ class LocalSearch:
             turn = np.concatenate([np.arange(singles) / 2, np.arange(exchanges) + 0.5])
             self._known_turns[singles, exchanges] = on_device(turn.argsort(kind="stable"), self._device)
         return self._known_turns[singles, exchanges]
+
+
+def highest(values: NDArray[np.float64]) -> tuple[int, float]:
+    """Place and value of the best of values (K,), of equal ones the first; raises InputError where one is nan."""
+    best = int(values.argmax())  # the first nan where there is one
+    value = float(values[best])
+    if value != value:
+        raise InputError(f"evaluate must return numbers, got nan for candidate {best}")
+    return best, value
 
 
 def anyhow(

@@ -153,9 +153,8 @@ class ReplayMemory:
             replicas = xp.arange(len(self.stored), device=device)[:, None]
             return self.observations[replicas, places], self.decisions[replicas, places]
         first = (self.stored - count) % self.capacity
-        if first + count <= self.capacity:
-            places: Any = slice(first, first + count)
-            return copy_of(self.observations[..., places, :, :]), copy_of(self.decisions[..., places, :])
+        if (end := first + count) <= self.capacity:
+            return copy_of(self.observations[..., first:end, :, :]), copy_of(self.decisions[..., first:end, :])
         places = xp.arange(self.stored - count, self.stored, device=device) % self.capacity
         return self.observations[..., places, :, :], self.decisions[..., places, :]
 

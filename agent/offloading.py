@@ -25,7 +25,7 @@ from .diagnostics import RECENT, Diagnostics
 from .learned_value import LearnedValue
 from .learners.ensemble import Ensemble
 from .learners.rule import Learner
-from .local_search import LocalSearch
+from .local_search import LocalSearch, highest
 from .machine_code import compile_ahead
 from .memory import ReplayMemory
 from .networks.interface import first_weights
@@ -33,7 +33,7 @@ from .networks.set_network import SetNetwork
 from .parts import NetworkFactory
 from .settings import BUDGET, AgentSettings
 from .standardization import Standardization
-from .valuing import FrameCritic, Valuing, highest
+from .valuing import FrameCritic, Valuing, critic_in_machine_code
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -140,6 +140,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         searches = bits_alone and not made.learned_value
         self._propose_at_once = self._search.propose if searches and self._search is not None else None
         self._valuing = Valuing(made)
+        self._in_machine_code = self._propose_at_once is not None and self._valuing.all_at_once
         self._interval = int(self._settings.each("training_interval")[0])
 
     def decide(
@@ -151,7 +152,8 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             observation: (N, F).
             evaluate: maps candidates (K, N) to their values (K,), larger is better, -inf for what must not be
                 done. Where it has an attribute `takes_nested`, it is given `agent.decisions.nested.Nested`
-                candidates where the quantizer proposes such.
+                candidates where the quantizer proposes such; where it has `in_machine_code`, values are mostly
+                asked there (`agent.valuing.critic_in_machine_code`).
             decisions: the kind of decision in this frame, where places are limited (`env.Limited`): whatever is
                 proposed keeps the limits. By default the `decisions` of `evaluate`, or of the environment whose
                 method it is.
@@ -170,9 +172,39 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             self._valuing.of_frame(callable_one("evaluate", evaluate)),
             self._valuing.proposals(self._k(checked)),
         )
+        decided = None
+        if limits is None and self._in_machine_code and not self._diagnostics[0].next_is_due:
+            decided = self._decide_at_once(relaxed, k, evaluate)
+        if decided is None:
+            decided = self._decide(checked, relaxed, k, critic, limits, takes_nested(evaluate))
+        decision, value, self.best_candidate = decided
+        self._watch(relaxed, decision, value, critic, limits)
+        self._encode(checked, decision, value > -np.inf)
+        return decision, value
+
+    def _decide_at_once(
+        self, relaxed: Array, k: int, evaluate: Callable[[Any], ArrayLike]
+    ) -> tuple[NDArray[Any], float, int] | None:
+        """The best decision (N,), its value and place; None where a step of this frame is not in machine code."""
+        critic = critic_in_machine_code(evaluate)
+        if critic is None or self._search is None:
+            return None
+        found = self._search.decide(relaxed, k, critic, self.memory.counter)
+        if found is None:
+            return None
+        decision, (best, proposal, valued, value) = found
+        if (tell := getattr(evaluate.in_machine_code, "valued", None)) is not None:  # type: ignore[attr-defined]
+            tell(valued)
+        self._adaptive_k.update(proposal)
+        return decision, value, best
+
+    def _decide(
+        self, checked: Array, relaxed: Array, k: int, critic: FrameCritic, limits: Limits | None, nested: bool
+    ) -> tuple[NDArray[Any], float, int]:
+        """The same, step by step."""
         candidates: Any = None
         start = None
-        if limits is None and self._nesting is not None and self._valuing.takes_nested and takes_nested(evaluate):
+        if limits is None and self._nesting is not None and self._valuing.takes_nested and nested:
             candidates = self._nesting.nested(relaxed, k)
         else:
             if limits is None and self._propose_at_once is not None:
@@ -199,10 +231,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
                 limits,
                 start if len(valued) == len(candidates) else None,
             )
-        self._watch(relaxed, decision, value, critic, limits)
-        self._encode(checked, decision, value > -np.inf)
-        self.best_candidate = best
-        return (decision if isinstance(candidates, Nested) else decision.copy()), value
+        return (decision if isinstance(candidates, Nested) else decision.copy()), value, best
 
     def _watch(
         self,

@@ -241,6 +241,8 @@ class AgentSettings(LearningRule):
             modules.append(cheapest.COMPILED)
         if self.searched:
             modules.append(local_search.COMPILED + each)
+            if not each and isinstance(self.proposer, quantizers.OrderPreservingAndNearest):
+                modules.append(local_search.COMPILED_FRAME)
         if isinstance(self.kind, binary.Binary) and not self.kind.published:
             modules.append(binary.COMPILED)
         return modules

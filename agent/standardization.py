@@ -86,7 +86,7 @@ class Standardization:
 
     @property
     def settled(self) -> tuple[Array, Array, float, float] | None:
-        """Mean, variance (N, F) and both constants, as machine code takes them; None before entries have their own."""
+        """Mean, variance (N, F) and both constants, as machine code takes them; None while users share a mean."""
         return (self._mean, self._variance, _NO_SPREAD, LIMIT) if self.frames >= STARTING else None
 
     def mean_and_scale(self) -> tuple[Array, Array]:

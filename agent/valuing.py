@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checks import InputError
 from .decisions.nested import Nested, listed
 from .decisions.quantizer import always_differ
 from .settings import AgentSettings
@@ -43,6 +42,11 @@ class Valuing:
     def takes_nested(self) -> bool:
         """Whether proposals may be `Nested` too."""
         return self.patience is None and self._workers is None
+
+    @property
+    def all_at_once(self) -> bool:
+        """Whether decisions are valued all at once, in this process."""
+        return self.at_once and self._workers is None
 
     def proposals(self, k: int) -> int:
         """Of how many of `k` proposals the budget has room for, at most."""
@@ -154,6 +158,25 @@ class FrameCritic:
         return values
 
 
+def critic_in_machine_code(evaluate: Any) -> tuple[int, int] | None:
+    """The addresses of a C function that values decisions, and of what it is to be given in this frame.
+
+    None unless the critic has an attribute `in_machine_code` that says them, a function without arguments (of a
+    method, with its owner as argument). That has an attribute `of`, the critic whose values those are: what is
+    wrapped around it, attributes and all, has values of its own. And it may have an attribute `valued`, a function
+    that is told of how many decisions values were asked.
+
+    The C function is ``int64_t f(void *given, const int64_t *decisions, int64_t L, int64_t N, double *values)``:
+    it fills in the values (L,) of decisions (L, N) and returns 1, or anything else: then the critic is called.
+    """
+    says = getattr(evaluate, "in_machine_code", None)
+    if says is None or getattr(says, "of", None) is not getattr(evaluate, "__func__", evaluate):
+        return None
+    owner = getattr(evaluate, "__self__", None)
+    addresses: tuple[int, int] | None = says() if owner is None else says(owner)
+    return addresses
+
+
 def codes_of(decisions: Any) -> list[Any]:
     """One hashable object for each of decisions (K, N), or `Nested` ones; equal ones for equal decisions."""
     rows = np.ascontiguousarray(listed(decisions), dtype=np.int64)
@@ -165,12 +188,3 @@ def _rows(decisions: NDArray[Any], places: Sequence[int]) -> NDArray[Any]:
     rows = decisions[places]
     rows.setflags(write=False)
     return rows
-
-
-def highest(values: NDArray[np.float64]) -> tuple[int, float]:
-    """Place and value of the best of values (K,), of equal ones the first; raises InputError where one is nan."""
-    best = int(values.argmax())  # the first nan where there is one
-    value = float(values[best])
-    if value != value:
-        raise InputError(f"evaluate must return numbers, got nan for candidate {best}")
-    return best, value

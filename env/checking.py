@@ -29,6 +29,7 @@ OPTIONAL = (
         "bar_labels",
         "choice_labels",
         "takes_nested",
+        "in_machine_code",
     ),
     *("start", "begin_frame", "carry_out", "advance"),
 )

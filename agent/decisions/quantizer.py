@@ -323,13 +323,17 @@ class OrderPreservingAndNearest:
         k = count_of(k, 2 ** relaxed.shape[-1])
         if (code := _for_one(relaxed, single=True)) is not None and k * relaxed.size <= LISTED:
             single = relaxed.dtype == FLOAT32
-            listed = code.order_preserving_and_nearest(_double(relaxed), order_for(relaxed), k, single)
+            listed = code.order_preserving_and_nearest(
+                np.ascontiguousarray(relaxed, FLOAT64), order_for(relaxed), k, single
+            )
             return listed
         if (code := _for_each(relaxed, single=True)) is not None and k * relaxed.shape[1] <= LISTED:
             few = relaxed.shape[1] <= FEW
             orders = np.empty((len(relaxed), 0), np.int64) if few else (-relaxed).argsort(stable=True)
             single = relaxed.dtype == FLOAT32
-            listed = code.order_preserving_and_nearest_of_each(_double(relaxed), orders, k, single)
+            listed = code.order_preserving_and_nearest_of_each(
+                np.ascontiguousarray(relaxed, FLOAT64), orders, k, single
+            )
             return listed
         if relaxed.ndim > 1 or not isinstance(relaxed, np.ndarray):
             return _row_by_row(self, relaxed, k)
@@ -362,10 +366,6 @@ def _code_for(relaxed: Array, module: str, dimensions: int, single: bool) -> Any
     if relaxed.dtype != FLOAT64 and not (single and relaxed.dtype == FLOAT32):
         return None
     return machine_code(module) if relaxed.flags.carray else None
-
-
-def _double(relaxed: NDArray[np.floating]) -> NDArray[np.float64]:
-    return relaxed if relaxed.dtype == FLOAT64 else relaxed.astype(np.float64)
 
 
 def _joined(kept: NDArray[np.int64], others: NDArray[np.int64], k: int) -> NDArray[np.int64]:

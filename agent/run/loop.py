@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..checks import InputError, callable_one, whole_number
+from ..valuing import critic_in_machine_code
 from .callbacks import Callback, Hooks, Run
 from .contract import Agent, Environment, World, figures_of, world_of
 from .record import Frame, normalized_one
@@ -110,6 +111,16 @@ class _Counting:
         self.calls = 0
         self.counted = world.evaluate
         self._world = world
+
+        def says() -> tuple[int, int] | None:
+            return critic_in_machine_code(world.evaluate)
+
+        def valued(count: int) -> None:
+            self.calls += count
+
+        if hasattr(world.evaluate, "in_machine_code"):
+            says.of, says.valued = self, valued  # type: ignore[attr-defined]
+            self.in_machine_code = says
 
     @property
     def decisions(self) -> Any:

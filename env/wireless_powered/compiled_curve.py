@@ -27,18 +27,21 @@ class CompiledCurve:
 
     Args:
         slope: W, (G,), bit/s.
+
+    Attributes:
+        table: of each price (bit/s) itself, 1/y and W/(1+y) of each slope, (P, 1 + 2 G).
     """
 
     def __init__(self, slope: FloatArray) -> None:
-        self.slope = slope
+        self.slope = np.ascontiguousarray(slope)
         price, inverse_snr, gain = tabulate(slope)
-        self._table = np.column_stack([price, inverse_snr, gain])
+        self.table = np.column_stack([price, inverse_snr, gain])
 
     def rate(self, local_rate: FloatArray, snr: FloatArray) -> FloatArray:
         """The best rate (...), bit/s, for S (...), bit/s, and H (..., G)."""
         rate = np.empty(local_rate.size)
         rows = (np.ascontiguousarray(local_rate).ravel(), np.ascontiguousarray(snr).reshape(-1, snr.shape[-1]))
-        find(*rows, self._table, self.slope, rate)
+        find(*rows, self.table, self.slope, rate)
         rate = rate.reshape(local_rate.shape)[()]
         if np.isnan(rate).any():  # a price that is not in the table
             return split_time(local_rate, snr, self.slope).rate
@@ -54,8 +57,8 @@ class CompiledCurve:
             return None
         if decisions.ndim != columns.ndim or decisions.shape[:-2] + decisions.shape[-1:] != columns.shape[:-1]:
             return None
-        of, rate = _rates if decisions.ndim == 2 else _rates_of_frames, np.empty(decisions.shape[:-1])
-        known = of(np.ascontiguousarray(columns), decisions, self._table, self.slope, rate)
+        of, rate = rates_of_decisions if decisions.ndim == 2 else rates_of_frames, np.empty(decisions.shape[:-1])
+        known = of(np.ascontiguousarray(columns), decisions, self.table, self.slope, rate)
         return rate if known else None
 
     def nested_rate(self, columns: FloatArray, order: np.ndarray, counts: np.ndarray) -> FloatArray:
@@ -67,7 +70,7 @@ class CompiledCurve:
         one = columns.ndim == 2
         columns_, order_, counts_ = [each[None] for each in frames] if one else frames
         code = machine_code("wireless_powered.compiled_nested")
-        rate, known = code.nested_rates(columns_, order_, counts_, self._table, self.slope)
+        rate, known = code.nested_rates(columns_, order_, counts_, self.table, self.slope)
         if not known:
             return self.rate(*nested_sums(columns, order, counts))
         return rate[0] if one else rate
@@ -144,7 +147,7 @@ def find(S, H, table, slope, rate):
     error_model="numpy",
     nogil=True,
 )
-def _rates(columns, decisions, table, slope, rate):
+def rates_of_decisions(columns, decisions, table, slope, rate):
     """Into `rate` (K,) those of decisions (K, N); returns whether all are decisions, and their rates known."""
     count, users = decisions.shape
     groups, known = len(slope), True
@@ -173,8 +176,8 @@ def _rates(columns, decisions, table, slope, rate):
     error_model="numpy",
     nogil=True,
 )
-def _rates_of_frames(columns, decisions, table, slope, rate):
+def rates_of_frames(columns, decisions, table, slope, rate):
+    known = True
     for r in range(len(decisions)):
-        if not _rates(columns[r], decisions[r], table, slope, rate[r]):
-            return False
-    return True
+        known &= rates_of_decisions(columns[r], decisions[r], table, slope, rate[r])
+    return known

@@ -179,11 +179,13 @@ class WirelessPoweredMEC(_OneOrMany):
             overhead=overhead,
             noise_power=noise_power,
         )
+        self._context: Any = None
         self._optima: FloatArray | None = None
         self._switched_on = np.ones(num_users, dtype=bool)
         self._weigh(self.weights)
         self._seed = seed
-        machine_code("wireless_powered.compiled_optimum")  # what must be compiled is so before the first frame
+        for module in ("compiled_optimum", "compiled_critic"):
+            machine_code(f"wireless_powered.{module}")  # what must be compiled is so before the first frame
         self.reset()
 
     def reset(self, seed: int | Sequence[int] | None = None) -> Array:
@@ -245,6 +247,18 @@ class WirelessPoweredMEC(_OneOrMany):
         return groups.rates(*groups.sums(*self._beside(decisions), decisions))
 
     evaluate.takes_nested = True  # type: ignore[attr-defined]
+
+    def _in_machine_code(self) -> tuple[int, int] | None:
+        """`evaluate` as a C function: its address, and that of what it is to be given in this frame."""
+        if self._lead or self._columns is None or not hasattr(self._groups.curve, "table"):
+            return None
+        if self._context is None or self._context.columns is not self._columns:  # new, or a copy's
+            code = machine_code("wireless_powered.compiled_critic")
+            self._context = code.Context(self._columns, self._groups.curve)
+        return self._context.of_frame(self._place)
+
+    evaluate.in_machine_code = _in_machine_code  # type: ignore[attr-defined]
+    _in_machine_code.of = evaluate  # type: ignore[attr-defined]
 
     def step(self, decision: ArrayLike) -> None:
         """Carry out a decision (..., N) and move to the next frame.

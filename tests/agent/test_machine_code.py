@@ -23,6 +23,7 @@ from agent import (
     SetNetwork,
 )
 from agent.decisions import Binary
+from agent.learners.backpropagation import FullyConnectedPasses, Layer
 from agent.learners.numpy_learner import NumpyLearner
 from agent.learners.rule import LearningRule
 from agent.local_search import LocalSearch
@@ -175,10 +176,11 @@ def test_standardization_is_the_same(frames):
             expected.update(observation)
     np.testing.assert_allclose(compiled._mean, expected._mean, rtol=1e-12)
     np.testing.assert_allclose(compiled._variance, expected._variance, rtol=1e-12)
-    observation = offset + 30 * scale * rng.normal(size=(4, 3))
-    seen = compiled(observation[None])
-    with without_machine_code():
-        np.testing.assert_allclose(seen, expected(observation[None]), rtol=1e-6)
+    for batch in (1, 20):
+        observations = offset + 30 * scale * rng.normal(size=(batch, 4, 3))
+        seen = compiled(observations)
+        with without_machine_code():
+            np.testing.assert_allclose(seen, expected(observations), rtol=1e-6)
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
@@ -330,3 +332,26 @@ def test_threads_compile_one_after_another_and_let_others_compile(tmp_path):
         [sys.executable, "-c", THREADS], capture_output=True, text=True, check=False, env=environment
     )
     assert ended.stdout.strip() == str([True] * 9), ended.stderr
+
+
+@pytest.mark.parametrize("activation", ["none", "relu", "leaky_relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("outputs", [1, 2, 33])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_minibatch_learns_the_same(activation, outputs, bias):
+    torch.manual_seed(outputs)
+    network = torch.nn.Sequential(torch.nn.Linear(6, 40), torch.nn.Linear(40, outputs, bias=bias))
+    layers = [Layer("0.weight", "0.bias", activation, 0.2), Layer("1.weight", "1.bias" if bias else None)]
+    passes = FullyConnectedPasses(network, layers, (outputs,))
+    learner = NumpyLearner(network, LearningRule(), Binary(), passes=passes)
+    rng = np.random.default_rng(outputs)
+    observations = rng.normal(size=(128, 6, 1)).astype(np.float32)
+    decisions = rng.integers(2, size=(128, outputs)).astype(np.float32)
+    observations[:3] = 0  # a unit may be at its kink
+    learner.weights["0.bias"][:5] = 0
+    compiled = learner.backward(observations, decisions), {k: v.copy() for k, v in learner.gradients.items()}
+    with without_machine_code():
+        assert learner.backward(observations, decisions) == compiled[0]
+    for name, gradient in learner.gradients.items():
+        np.testing.assert_array_equal(gradient, compiled[1][name])
+    learner.weights["0.weight"][0, 0] = np.nan  # is not lost on the way
+    assert np.isnan(learner.backward(observations, decisions))
