@@ -1,7 +1,7 @@
 """A frame's decision in one call of machine code: proposals, their values, and the search around the best of them.
 
 The steps are those of `compiled_search`; the critic between them is a C function, given by its address
-(`agent.valuing.critic_in_machine_code` says what it is to be).
+(`agent.critics.critic_in_machine_code` says what it is to be).
 """
 
 import numpy as np

@@ -160,7 +160,7 @@ class LocalSearch:
         Args:
             relaxed: a relaxed decision of bits (N,).
             k: proposals.
-            critic: addresses, as of `agent.valuing.critic_in_machine_code`.
+            critic: addresses, as of `agent.critics.critic_in_machine_code`.
             frame: its number.
 
         Returns the best decision (N,), its place, that of the best proposal, how many were valued, and its value.

@@ -17,6 +17,7 @@ from .adaptive_k import AdaptiveK
 from .arrays import Array
 from .checks import FLOAT32, FLOAT64, InputError, callable_one, real_array, size, whole_number
 from .configured import Configured, as_now
+from .critics import critic_in_machine_code
 from .decisions.binary import Binary
 from .decisions.limits import Limits, limits_of
 from .decisions.nested import Nested, pick, takes_nested
@@ -33,7 +34,7 @@ from .networks.set_network import SetNetwork
 from .parts import NetworkFactory
 from .settings import BUDGET, AgentSettings
 from .standardization import Standardization
-from .valuing import FrameCritic, Valuing, critic_in_machine_code
+from .valuing import FrameCritic, Valuing
 
 
 class OffloadingAgent(Configured, settings=AgentSettings):
@@ -153,7 +154,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
             evaluate: maps candidates (K, N) to their values (K,), larger is better, -inf for what must not be
                 done. Where it has an attribute `takes_nested`, it is given `agent.decisions.nested.Nested`
                 candidates where the quantizer proposes such; where it has `in_machine_code`, values are mostly
-                asked there (`agent.valuing.critic_in_machine_code`).
+                asked there (`agent.critics.critic_in_machine_code`).
             decisions: the kind of decision in this frame, where places are limited (`env.Limited`): whatever is
                 proposed keeps the limits. By default the `decisions` of `evaluate`, or of the environment whose
                 method it is.

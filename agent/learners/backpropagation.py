@@ -126,7 +126,8 @@ class FullyConnectedPasses:
             signals.append(signal)
             signal = signal @ weights[layer.weight].swapaxes(-1, -2)
             if code is not None and layer.bias is not None:
-                code.finish(signal, weights[layer.bias], self._activations[place], layer.slope)
+                bias = np.ascontiguousarray(weights[layer.bias])
+                code.finish(signal, bias, self._activations[place], layer.slope)
                 if layer.activation in LINEAR_IN_PARTS:
                     continue
             elif layer.bias is not None:
@@ -143,8 +144,10 @@ class FullyConnectedPasses:
         code, output = _between_products(error), error
         for place in reversed(range(len(self.layers))):
             layer, signal = self.layers[place], signals[place]
-            if code is not None and layer.bias is not None and error.shape[1] > 1:
-                code.pass_back(error, output, self._activations[place], layer.slope, gradients[layer.bias])
+            if code is not None and layer.bias is not None and error.shape[-1] > 1:
+                sums = np.empty(gradients[layer.bias].shape, np.float32)
+                code.pass_back(error, output, self._activations[place], layer.slope, sums)
+                gradients[layer.bias][...] = sums
             else:
                 if layer.activation != "none":
                     error *= ACTIVATIONS[layer.activation].derivative(output, layer.slope)
@@ -156,9 +159,9 @@ class FullyConnectedPasses:
 
 
 def _between_products(signal: Float) -> Any:
-    """Machine code for what is done to a minibatch (B, width) between products; None where NumPy does it."""
-    fits = signal.ndim == 2 and signal.dtype == np.float32 and signal.flags.c_contiguous
-    return machine_code(COMPILED) if fits else None
+    """Machine code for what is done to minibatches (..., B, width) between products; None where NumPy does it."""
+    fits = signal.ndim in (2, 3) and signal.dtype == np.float32 and signal.flags.c_contiguous
+    return machine_code(COMPILED if signal.ndim == 2 else f"{COMPILED}_of_each") if fits else None
 
 
 def of_fully_connected(network: FullyConnected) -> FullyConnectedPasses:

@@ -1,9 +1,11 @@
-"""Passes of one observation, and Adam's steps, of many networks in machine code, each as `compiled_passes`."""
+"""What `compiled_passes` does for one network, for many."""
 
 import numpy as np
 from numba import float32, float64, int64, njit, types, void
 
 from .compiled_passes import adam, fully_connected
+from .compiled_passes import finish as finish_one
+from .compiled_passes import pass_back as pass_back_one
 
 _GivenRows = types.Array(float32, 2, "C", readonly=True)
 _WeightsOfEach = float32[:, ::1]
@@ -23,6 +25,20 @@ def fully_connected_of_each(weights, widths, begins, activations, slopes, observ
         for unit in range(len(of_row)):
             logits[row, unit] = of_row[unit]
     return logits
+
+
+@njit("void(f4[:, :, ::1], f4[:, ::1], i8, f4)", cache=True, error_model="numpy", nogil=True)
+def finish(signal, bias, activation, slope):
+    """`compiled_passes.finish` for products (R, B, outputs) and biases (R, outputs)."""
+    for row in range(len(signal)):
+        finish_one(signal[row], bias[row], activation, slope)
+
+
+@njit("void(f4[:, :, ::1], f4[:, :, ::1], i8, f4, f4[:, ::1])", cache=True, error_model="numpy", nogil=True)
+def pass_back(error, signal, activation, slope, of_bias):
+    """`compiled_passes.pass_back` for error terms and signals (R, B, outputs), gradients (R, outputs)."""
+    for row in range(len(error)):
+        pass_back_one(error[row], signal[row], activation, slope, of_bias[row])
 
 
 @njit(

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..checks import InputError, callable_one, whole_number
-from ..valuing import critic_in_machine_code
+from ..critics import critic_in_machine_code
 from .callbacks import Callback, Hooks, Run
 from .contract import Agent, Environment, World, figures_of, world_of
 from .record import Frame, normalized_one

@@ -9,8 +9,8 @@ import pytest
 
 from agent import OffloadingAgent, SetNetwork
 from agent.checks import InputError as OfAgent
+from agent.critics import critic_in_machine_code
 from agent.simulation import simulate
-from agent.valuing import critic_in_machine_code
 from env import InputError, LyapunovMEC, MultiServerMEC, WirelessPoweredMEC
 
 pytest.importorskip("numba")

@@ -337,21 +337,26 @@ def test_threads_compile_one_after_another_and_let_others_compile(tmp_path):
 @pytest.mark.parametrize("activation", ["none", "relu", "leaky_relu", "sigmoid", "tanh"])
 @pytest.mark.parametrize("outputs", [1, 2, 33])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_minibatch_learns_the_same(activation, outputs, bias):
+@pytest.mark.parametrize("replicas", [None, 3])
+def test_minibatches_teach_the_same(activation, outputs, bias, replicas):
     torch.manual_seed(outputs)
-    network = torch.nn.Sequential(torch.nn.Linear(6, 40), torch.nn.Linear(40, outputs, bias=bias))
+    networks = [
+        torch.nn.Sequential(torch.nn.Linear(6, 40), torch.nn.Linear(40, outputs, bias=bias))
+        for _ in range(replicas or 1)
+    ]
     layers = [Layer("0.weight", "0.bias", activation, 0.2), Layer("1.weight", "1.bias" if bias else None)]
-    passes = FullyConnectedPasses(network, layers, (outputs,))
-    learner = NumpyLearner(network, LearningRule(), Binary(), passes=passes)
-    rng = np.random.default_rng(outputs)
-    observations = rng.normal(size=(128, 6, 1)).astype(np.float32)
-    decisions = rng.integers(2, size=(128, outputs)).astype(np.float32)
-    observations[:3] = 0  # a unit may be at its kink
-    learner.weights["0.bias"][:5] = 0
-    compiled = learner.backward(observations, decisions), {k: v.copy() for k, v in learner.gradients.items()}
+    passes = FullyConnectedPasses(networks[0], layers, (outputs,))
+    learner = NumpyLearner(networks if replicas else networks[0], LearningRule(), Binary(), passes=passes)
+    rng, lead = np.random.default_rng(outputs), (replicas,) if replicas else ()
+    observations = rng.normal(size=(*lead, 128, 6, 1)).astype(np.float32)
+    decisions = rng.integers(2, size=(*lead, 128, outputs)).astype(np.float32)
+    observations[..., :3, :, :] = 0  # some units are at their kink
+    learner.weights["0.bias"][..., :5] = 0
+    loss = learner.backward(observations, decisions)
+    gradients = {name: gradient.copy() for name, gradient in learner.gradients.items()}
     with without_machine_code():
-        assert learner.backward(observations, decisions) == compiled[0]
+        np.testing.assert_array_equal(learner.backward(observations, decisions), loss)
     for name, gradient in learner.gradients.items():
-        np.testing.assert_array_equal(gradient, compiled[1][name])
-    learner.weights["0.weight"][0, 0] = np.nan  # is not lost on the way
-    assert np.isnan(learner.backward(observations, decisions))
+        np.testing.assert_array_equal(gradients[name], gradient)
+    learner.weights["0.weight"][..., 0, 0] = np.nan  # is not lost on the way
+    assert np.isnan(learner.backward(observations, decisions)).all()
