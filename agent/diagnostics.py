@@ -76,12 +76,6 @@ class Diagnostics:
         """Whether the next frame's decision is to be probed."""
         return self._interval > 0 and (self._frames + 1) % self._interval == 0
 
-    def due(self) -> bool:
-        """Count a frame; whether its decision is to be probed."""
-        self._frames += 1
-        self.gain = self.saturated = None
-        return self._interval > 0 and self._frames % self._interval == 0
-
     def probes(self, decision: NDArray[np.int64], limits: Limited | None = None) -> NDArray[np.int64]:
         """What to value beside a decision (N,), keeping the limits: (8, N)."""
         random = anyhow(PROBES // 2, len(decision), self._num_choices, self._rng, limits)
@@ -127,8 +121,10 @@ class Diagnostics:
                 f"evaluate depends on? A larger num_candidates, or local_search, may help",
             )
 
-    def decided(self, feasible: bool) -> None:
-        """Take in whether a frame had a decision worth more than -inf."""
+    def decided(self, feasible: bool) -> bool:
+        """Count a frame, and whether it had a decision worth more than -inf; whether that is to be probed."""
+        self._frames += 1
+        self.gain = self.saturated = None
         if len(self._infeasible) == WINDOW:
             self._not_feasible -= self._infeasible[0]
         self._infeasible.append(not feasible)
@@ -140,6 +136,7 @@ class Diagnostics:
                 f"was learned in them, and the network's first proposal was carried out; a larger num_candidates "
                 f"searches more, a finite penalty in evaluate shows the way",
             )
+        return self._interval > 0 and self._frames % self._interval == 0
 
     def learned(self, loss: float) -> None:
         """Take in the loss of a learning step."""

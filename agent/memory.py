@@ -87,7 +87,9 @@ class ReplayMemory:
             self._remember_some(observation, decision, where)
             return
         place, num_users = self.stored % self.capacity, np.shape(decision)[-1]
-        if num_users == self.decisions.shape[-1]:
+        if num_users == self.decisions.shape[-1] and not self._lead:
+            self.observations[place], self.decisions[place] = observation, decision
+        elif num_users == self.decisions.shape[-1]:
             self.observations[..., place, :, :] = observation
             self.decisions[..., place, :] = decision
         else:

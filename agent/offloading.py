@@ -169,17 +169,17 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         checked = self._checked(observation)
         relaxed = self._relaxed(checked)
         limits = limits_of(evaluate, decisions, len(checked), self._settings.num_choices)
-        critic, k = (
-            self._valuing.of_frame(callable_one("evaluate", evaluate)),
-            self._valuing.proposals(self._k(checked)),
-        )
+        k = self._valuing.proposals(self._k(checked))
         decided = None
         if limits is None and self._in_machine_code and not self._diagnostics[0].next_is_due:
             decided = self._decide_at_once(relaxed, k, evaluate)
         if decided is None:
+            critic = self._valuing.of_frame(callable_one("evaluate", evaluate))
             decided = self._decide(checked, relaxed, k, critic, limits, takes_nested(evaluate))
+            self._watch(relaxed, decided[0], decided[1], critic, limits)
+        else:
+            self._diagnostics[0].decided(feasible=True)
         decision, value, self.best_candidate = decided
-        self._watch(relaxed, decision, value, critic, limits)
         self._encode(checked, decision, value > -np.inf)
         return decision, value
 
@@ -243,8 +243,7 @@ class OffloadingAgent(Configured, settings=AgentSettings):
         limits: Limits | None,
     ) -> None:
         (diagnostics,) = self._diagnostics
-        diagnostics.decided(value > -np.inf)
-        if diagnostics.due():
+        if diagnostics.decided(value > -np.inf):
             alone = relaxed if self._settings.num_networks == 1 else relaxed[0]
             probes = diagnostics.probes(decision, None if limits is None else limits.each[0])
             values = critic.probes(probes)

@@ -196,9 +196,7 @@ class AgentReplicas(Configured, settings=ReplicaSettings):
         limits: Limits | None,
     ) -> None:
         feasible = (value > -np.inf).tolist()
-        for one, good in zip(self._diagnostics, feasible, strict=True):
-            one.decided(good)
-        due = [one.due() for one in self._diagnostics]
+        due = [one.decided(good) for one, good in zip(self._diagnostics, feasible, strict=True)]
         if not due[0]:
             return
         within = [None] * len(decision) if limits is None else limits.each
