@@ -26,22 +26,28 @@ def _call(typing, function, context, decisions, count, users, values):
     return types.int64(*[types.int64] * 6), code
 
 
-@njit("i8(i8, i8, i8[:, ::1], f8[::1])", cache=True, error_model="numpy")
-def _highest(critic, context, decisions, values):
-    """The place of the best of decisions (L, N), whose values (L,) are filled in.
-
-    Less than 0 where the critic cannot value them, one has no number, or none is worth more than -inf.
-    """
+@njit("b1(i8, i8, i8[:, ::1], f8[::1])", cache=True, error_model="numpy")
+def _value(critic, context, decisions, values):
+    """Fill in the values (L,) of decisions (L, N); returns whether the critic could."""
     count, users = decisions.shape
-    if _call(critic, context, decisions.ctypes.data, count, users, values.ctypes.data) != 1:  # type: ignore[call-arg]
-        return -1
-    best = 0
-    for place in range(count):
+    if count == 0:
+        return True
+    return _call(critic, context, decisions.ctypes.data, count, users, values.ctypes.data) == 1  # type: ignore
+
+
+@njit("i8(f8[::1])", cache=True, error_model="numpy")
+def _highest(values):
+    """The place of the best of values (L,), of equal ones the first.
+
+    Less than 0 where there is none, one is no number, or all are -inf.
+    """
+    best = -1
+    for place in range(len(values)):
         if values[place] != values[place]:
             return -1
-        if values[place] > values[best]:
+        if values[place] > (values[best] if best >= 0 else -np.inf):
             best = place
-    return best if values[best] > -np.inf else -1
+    return best
 
 
 @njit(
@@ -56,34 +62,39 @@ def decide(
 ):
     """Fill in the best decision (N,) of k proposals for a relaxed decision and of its neighbours.
 
-    Returns its place among all that were valued, the place of the best proposal, how many were valued, and the
-    best value; a place of -1 where what is asked for is not all in machine code.
+    Returns its place among all of them, the place of the best proposal, how many were valued, and the best value.
+    The first is -1 where what is asked for is not all in machine code.
     """
-    users, calls = len(relaxed), max(first_calls, second_calls)
-    candidates, near = np.empty((k, users), np.int64), np.empty((calls, users), np.int64)
-    likely, codes = np.empty((users, 2)), np.empty(k + first_calls + second_calls, np.int64)
-    values = np.empty(max(k, calls))
+    users, most = len(relaxed), k + first_calls + second_calls
+    candidates, likely = np.empty((k, users), np.int64), np.empty((users, 2))
+    near = np.empty((max(first_calls, second_calls), users), np.int64)
+    codes, values = np.empty(most, np.int64), np.empty(most)
     propose(relaxed, order, weights, candidates, likely, codes)
-    proposal = _highest(critic, context, candidates, values[:k])
+    if not _value(critic, context, candidates, values[:k]):
+        return -1, 0, 0, 0.0
+    proposal = _highest(values[:k])
     if proposal < 0:
         return -1, 0, 0, 0.0
     decision[:] = candidates[proposal]
-    place, value, count = proposal, values[proposal], k
+    place, count, valued = proposal, k, k
     for turn in range(2):
         calls = second_calls if turn else first_calls
-        there, new = 0, 0
-        if calls > 0:
-            there, new = neighbours(
-                likely, decision, codes, count, weights, frame, sweeping, exchanging, near[:calls]
-            )
-        if new < there:  # the rest are known
+        if calls == 0:
+            continue
+        there, new = neighbours(likely, decision, codes, count, weights, frame, sweeping, exchanging, near[:calls])
+        if not _value(critic, context, near[:new], values[count : count + new]):
             return -1, 0, 0, 0.0
-        if there > 0:
-            best = _highest(critic, context, near[:there], values[:there])
-            if best < 0:
-                return -1, 0, 0, 0.0
-            if values[best] > value:
-                decision[:] = near[best]
-                place, value = count + best, values[best]
+        for other in range(count + new, count + there):  # what is known already
+            same = 0
+            while codes[same] != codes[other]:
+                same += 1
+            values[other] = values[same]
+        best = _highest(values[count : count + there])
+        if best < 0:
+            return -1, 0, 0, 0.0
+        if values[count + best] > values[place]:
+            decision[:] = near[best]
+            place = count + best
         count += there
-    return place, proposal, count, value
+        valued += new
+    return place, proposal, valued, values[place]

@@ -44,10 +44,9 @@ def test_the_core_needs_torch_and_numpy_only():
         top = [name.name for node in tree.body if isinstance(node, ast.Import) for name in node.names]
         top += [str(node.module) for node in tree.body if isinstance(node, ast.ImportFrom) and not node.level]
         roots = {name.split(".")[0] for name in top} - set(sys.stdlib_module_names)
-        of_numba = {"numba", "llvmlite", "filelock"} if path.name.startswith("compiled_") else set()
-        allowed = {"numpy", "torch"} | of_numba
-            {"numba", "llvmlite", "filelock"} if path.name.startswith("compiled_") else set()
-        )
+        allowed = {"numpy", "torch"}
+        if path.name.startswith("compiled_"):
+            allowed |= {"numba", "llvmlite", "filelock"}
         if path.parent == ROOT / "env" / "gym":  # which nothing else imports
             allowed.add("gymnasium")
         assert roots <= allowed, path

@@ -61,8 +61,9 @@ def test_a_frame_decides_as_its_steps_do(num_users, calls, network):
     assert whole == steps
 
 
-def test_the_critic_is_not_called_but_in_frames_with_probes():
-    world, agent = WirelessPoweredMEC(10), OffloadingAgent(10)
+@pytest.mark.parametrize("num_users", [3, 10])  # of the former, neighbours are soon known
+def test_the_critic_is_not_called_but_in_frames_with_probes(num_users):
+    world, agent = WirelessPoweredMEC(num_users), OffloadingAgent(num_users)
     critic = Asked(world)
     for frame in range(1, 201):
         before = critic.count
