@@ -61,7 +61,7 @@ def test_a_frame_decides_as_its_steps_do(num_users, calls, network):
     assert whole == steps
 
 
-@pytest.mark.parametrize("num_users", [3, 10])  # of the former, neighbours are soon known
+@pytest.mark.parametrize("num_users", [5, 10])  # of the former, neighbours are soon known
 def test_the_critic_is_not_called_but_in_frames_with_probes(num_users):
     world, agent = WirelessPoweredMEC(num_users), OffloadingAgent(num_users)
     critic = Asked(world)
