@@ -1,4 +1,4 @@
-"""Critics in machine code: whoever decides in machine code needs not leave it to ask for values."""
+"""Critics in machine code: an agent that decides in machine code need not leave it to ask for values."""
 
 from typing import Any
 

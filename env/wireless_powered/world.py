@@ -253,7 +253,8 @@ class WirelessPoweredMEC(_OneOrMany):
         if self._lead or self._columns is None or not hasattr(self._groups.curve, "table"):
             return None
         if self._context is None or self._context.columns is not self._columns:  # new, or a copy's
-            code = machine_code("wireless_powered.compiled_critic")
+            if (code := machine_code("wireless_powered.compiled_critic")) is None:
+                return None
             self._context = code.Context(self._columns, self._groups.curve)
         return self._context.of_frame(self._place)
 
