@@ -98,7 +98,7 @@ class Comparison:
         self._matter_later: dict[str, bool] = {}
         self._known = True  # whether all methods can be held against an optimum
         left_out = ["num_users"] if settings["users"] else []
-        known: dict[str, bool] = {}  # of each kind of worlds: to search their first optima takes time
+        asked = set[str]()  # the kinds of worlds whose first optima, which take time, were searched
         for name, method in settings["methods"].items():
             path = method.get("environment", settings["environment"])
             maker = Maker(path, {**settings["env"], **method.get("env", {})}, method.get("agent"), left_out)
@@ -106,9 +106,9 @@ class Comparison:
             if settings["users"] and not takes(maker.environment, "num_users"):
                 raise InputError(f"users must be null for {path}, which takes no num_users")
             worlds = [self.world(name, size) for size in self.sizes]
-            if (kind := self._kind(name)) not in known:
-                known[kind] = all(world.frame_optimum() is not None for world in worlds)
-            self._known &= known[kind]
+            if (kind := self._kind(name)) not in asked:
+                asked.add(kind)
+                self._known &= all(world.frame_optimum() is not None for world in worlds)
             if settings["curves"] and not self._known:
                 raise InputError(f"curves must be false in {path}, which does not know its optimum")
             self._matter_later[name] = worlds[0].decisions_matter_later
